@@ -1,0 +1,3 @@
+"""A reactive backend inside your notebook."""
+
+__version__ = "0.1.0"
