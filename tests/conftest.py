@@ -1,0 +1,119 @@
+"""What every test may ask for, and what no test may leave behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+
+from nbconvex.clock import ManualClock
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# The suite lives outside a test file; without this its bare asserts would fail with no values in the message.
+pytest.register_assert_rewrite("tests.storage.persistence_suite")
+
+# The same examples on every machine and in every run: a red test is red for everybody. --long looks further.
+hypothesis.settings.register_profile("short", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1_000, database=None, print_blob=True)
+
+THREAD_GRACE_S = 5.0
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+NO_CHROMIUM = "there is no Chromium on this machine: install it (Debian: apt-get install chromium) and run again"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="also run the long forms: more seeds, more rounds, more crashes"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    is_long = config.getoption("--long")
+    for item in items:
+        if item.get_closest_marker("long") and not is_long:
+            item.add_marker(pytest.mark.skip(reason="long form: run with --long"))
+        if item.get_closest_marker("browser") and CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+        # A browser and a kernel at once, on two cores, miss each other's deadlines: one worker has them all.
+        if item.get_closest_marker("browser") or item.get_closest_marker("kernel"):
+            item.add_marker(pytest.mark.xdist_group("jupyter"))
+
+
+@pytest.fixture(scope="session")
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Whether this run has time: `rounds = 200 if is_long else 10`."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still until the test moves it."""
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """Where a test keeps what a person may want to look at afterwards: screenshots, logs. Never committed."""
+    folder = Path(__file__).parents[1] / ".build" / "artefacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium of the system's own for the whole run."""
+    if CHROMIUM is None:
+        pytest.skip(NO_CHROMIUM)
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
+    if os.name == "posix" and os.geteuid() == 0:
+        flags.append("--no-sandbox")  # Chromium's sandbox refuses to run for root, as in a container
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=flags)
+        yield chromium
+        chromium.close()
+
+
+def _leaked(before: set[threading.Thread]) -> list[threading.Thread]:
+    new = [thread for thread in threading.enumerate() if thread not in before]
+    return [thread for thread in new if not thread.daemon or thread.name.startswith("nbconvex")]
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads() -> Iterator[None]:
+    """Fails a test that leaves a thread behind: one of ours, or any that would keep the process from ending."""
+    before = set(threading.enumerate())
+    yield
+    until = time.monotonic() + THREAD_GRACE_S
+    while (leaked := _leaked(before)) and time.monotonic() < until:
+        leaked[0].join(0.02)
+    if leaked:
+        names = ", ".join(sorted(thread.name for thread in leaked))
+        pytest.fail(f"threads left running: {names}. Close what the test opened (a backend, a pool, a client).")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if config.getoption("--long"):
+        return ["nbconvex: long form"]
+    return []
+
+
+def pytest_make_parametrize_id(val: Any) -> str | None:
+    """Cases that are dataclasses with a `name` are shown by it."""
+    name = getattr(val, "name", None)
+    return name if isinstance(name, str) and name else None
