@@ -1,0 +1,181 @@
+"""How values are written: as stored bytes, and as JSON on the wire.
+
+Owns:  the msgpack form of documents and the JSON form of values; the door for values (`normalize`) is re-exported.
+Must not know: what a file or a socket is.
+Invariants: `decode(encode(v))` is v, an int staying an int, a float a float with all its bits. On the wire every number
+is a float64, so a number that comes back is equal, though an int may come back as a float.
+Threads: pure functions; the coders keep no state between calls.
+Source: semantics 3.9, wire-protocol 2.1; msgspec.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from nbconvex.errors import ValueInvalidError
+from nbconvex.values.normalization import (
+    document_size,
+    format_path,
+    is_identifier,
+    normalize,
+    normalize_document,
+    normalize_sized,
+    size_of,
+)
+from nbconvex.values.scalars import NUMBER_MAX, UNSET, Int64
+from nbconvex.values.sort_key import equal_values
+
+__all__ = [
+    "decode_document",
+    "decode_value",
+    "document_size",
+    "encode_document",
+    "encode_value",
+    "equal_values",
+    "format_path",
+    "from_json",
+    "is_identifier",
+    "json_dumps",
+    "json_loads",
+    "normalize",
+    "normalize_document",
+    "normalize_sized",
+    "size_of",
+    "to_json",
+]
+
+#: The number of msgpack's extension type for Int64: 8 big-endian bytes.
+_INT64_EXTENSION = 1
+_int64_bytes = struct.Struct(">q")
+_little_int64 = struct.Struct("<q")
+_little_float = struct.Struct("<d")
+
+
+def _write_extension(value: Any) -> msgspec.msgpack.Ext:
+    if type(value) is Int64:
+        return msgspec.msgpack.Ext(_INT64_EXTENSION, _int64_bytes.pack(value.value))
+    raise ValueInvalidError(f"{type(value).__name__} is not a supported type of value")
+
+
+def _read_extension(code: int, data: memoryview) -> Int64:
+    if code == _INT64_EXTENSION:
+        return Int64(_int64_bytes.unpack(data)[0])
+    raise ValueInvalidError(f"stored value has an unknown extension type {code}; a newer nbconvex may have written it")
+
+
+#: The stored bytes of a normalized value, and back.
+encode_value: Callable[[Any], bytes] = msgspec.msgpack.Encoder(enc_hook=_write_extension).encode
+decode_value: Callable[[bytes], Any] = msgspec.msgpack.Decoder(ext_hook=_read_extension).decode
+
+#: The stored bytes of a whole document, and a fresh document from them. The same encoding; one call into C each.
+encode_document: Callable[[dict[str, Any]], bytes] = encode_value
+decode_document: Callable[[bytes], dict[str, Any]] = decode_value
+
+
+def to_json(value: Any) -> Any:
+    """A normalized value as a tree for JSON, where every number is a float64. `UNSET` becomes {"$undefined": null}."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is float:
+        if value - value == 0 and (value != 0 or math.copysign(1, value) > 0):
+            return value
+        return {"$float": base64.b64encode(_little_float.pack(value)).decode()}
+    if kind is int:
+        return float(value)
+    if kind is dict:
+        return {name: to_json(item) for name, item in value.items()}
+    if kind is list:
+        return [to_json(item) for item in value]
+    if kind is Int64:
+        return {"$integer": base64.b64encode(_little_int64.pack(value.value)).decode()}
+    if kind is bytes:
+        return {"$bytes": base64.b64encode(value).decode()}
+    if value is UNSET:
+        return {"$undefined": None}
+    return to_json(normalize(value))
+
+
+def from_json(tree: Any, *, path: str = "", allow_undefined: bool = False) -> Any:
+    """The value of a tree that came as JSON. A number without a fraction may be an int, and is the same number.
+
+    Raises:  ValueInvalidError for unknown `$` keys and damaged wrappers, naming the place.
+    """
+    kind = type(tree)
+    if kind is str or kind is float or kind is bool or tree is None:
+        return tree
+    if kind is int:
+        return tree if -NUMBER_MAX <= tree <= NUMBER_MAX else _float_of(tree, path)
+    if kind is list:
+        return [from_json(item, path=f"{path}[{place}]") for place, item in enumerate(tree)]
+    if kind is not dict:
+        raise ValueInvalidError(f"{kind.__name__} does not come from JSON", path=path)
+    if len(tree) == 1:
+        [(name, item)] = tree.items()
+        if name[:1] == "$":
+            return _from_wrapper(name, item, path, allow_undefined)
+    value = {}
+    for name, item in tree.items():
+        place = path + format_path([name])
+        if name[:1] == "$":
+            raise ValueInvalidError(f'field name {name!r} starts with "$", which is reserved', path=place)
+        value[name] = from_json(item, path=place, allow_undefined=allow_undefined)
+    return value
+
+
+def _float_of(number: int, path: str) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise ValueInvalidError("a number is beyond float64", path=path) from None
+
+
+def _from_wrapper(name: str, item: Any, path: str, allow_undefined: bool) -> Any:
+    if name == "$undefined" and item is None and allow_undefined:
+        return UNSET
+    if name not in {"$integer", "$float", "$bytes"}:
+        raise ValueInvalidError(
+            f'field name {name!r} starts with "$", which is reserved', path=path + format_path([name])
+        )
+    try:
+        data = base64.b64decode(item, validate=True)
+        if name == "$bytes":
+            return data
+        if name == "$integer":
+            return Int64(_little_int64.unpack(data)[0])
+        number: float = _little_float.unpack(data)[0]
+    except (binascii.Error, struct.error, TypeError, ValueError):
+        raise ValueInvalidError(f"{name} holds no base64 of the right length", path=path) from None
+    if math.isfinite(number) and (number != 0 or math.copysign(1, number) > 0):
+        raise ValueInvalidError(f"$float holds the ordinary number {number}, which JSON can write itself", path=path)
+    return number
+
+
+_write_json = msgspec.json.Encoder().encode
+_read_json = msgspec.json.Decoder().decode
+
+
+def json_dumps(value: Any) -> str:
+    """A normalized value as JSON text."""
+    return _write_json(to_json(value)).decode()
+
+
+def json_loads(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:  ValueInvalidError for what is not JSON or not a value.
+    """
+    try:
+        tree = _read_json(text)
+        return from_json(tree)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueInvalidError(f"this is not JSON: {error}") from error
+    except RecursionError:
+        raise ValueInvalidError("a value is nested too deep") from None
