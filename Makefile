@@ -1,0 +1,87 @@
+# Every target sets up .venv/ here as far as it needs it, from the versions in constraints.txt.
+# Needed beforehand: Python 3.11 or newer, make, and a package registry that pip can reach.
+#
+#   make demo                        run the tour without a browser, and say what happened
+#   make lab                         open it in JupyterLab
+#   make test                        everything that must hold; make test ARGS=tests/values while working on a room
+#   make check                       format, lint, types, import contracts
+#   make cases                       which acceptance cases are covered; ARGS=--brief for counts
+#   make bench                       measure against the peers; ARGS=W1 for one workload
+#   make clean                       remove .venv/, .build/ and every cache
+#
+# PYTHON=python3.13 make test        another interpreter (for a new .venv/)
+
+PYTHON ?=
+ARGS ?=
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt --editable
+TOUR := notebooks/01-tour.ipynb
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test check format cases bench clean
+
+help:
+	@sed -n 's/^#   \(make\)/  \1/p' Makefile
+
+demo: $(VENV)/.has-lab
+	@$(BIN)/python notebooks/execute.py $(or $(ARGS),$(TOUR))
+
+lab: $(VENV)/.has-lab
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) $(wildcard $(TOUR))
+
+# One file or folder runs in this process; everything is spread over JOBS, with all kernels and browsers in one of them.
+test: $(VENV)/.has-test
+	@$(BIN)/python -m pytest $(if $(findstring tests/,$(ARGS)),,-n $(JOBS) --dist loadgroup) $(ARGS)
+
+check: $(VENV)/.has-lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.has-lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+cases: $(VENV)/.has-test
+	@$(BIN)/python -m tests.cases_report $(ARGS)
+
+bench: $(VENV)/.has-bench
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) .build dist .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+
+# The first Python of 3.11 or newer: the one asked for, or python3, or a newer one that stands beside an old python3.
+$(VENV)/.has-pip: constraints.txt
+	@set -e; for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	    echo "nbconvex needs Python 3.11 or newer; '$(or $(PYTHON),python3)' is `$(or $(PYTHON),python3) --version 2>&1 || true`." >&2; \
+	    echo "Install one, or name it: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ]; then \
+	    echo "Making $(VENV)/ with `"$$found" --version`"; \
+	    "$$found" -m venv $(VENV) || { rm -rf $(VENV); \
+	        echo "That Python cannot make virtual environments (Debian: apt-get install python3-venv)." >&2; exit 1; }; \
+	fi
+	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@touch $@
+
+$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
+	@echo "Installing nbconvex and what 'make' needs for '$*' into $(VENV)/ (the first time takes a minute or two)"
+	@$(INSTALL) '.[$*]'
+	@touch $@
+
+$(VENV)/.has-lint: $(VENV)/.has-pip pyproject.toml constraints.txt
+	@echo "Installing nbconvex and what 'make' needs for 'lint' into $(VENV)/ (the first time takes a minute)"
+	@$(INSTALL) . --group lint
+	@touch $@
