@@ -1,0 +1,477 @@
+"""Validators: descriptions of which values are allowed.
+
+Owns:  the tree of validators, its constructors `v`, its source form, its JSON form, equality.
+Must not know: how a check runs (`validator_check`), which tables or functions use it.
+Invariants: a validator is immutable; two are equal when they print alike up to the order of an object's fields.
+Threads: may be shared.
+Source: semantics 2.2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, NoReturn, Self
+
+from nbconvex.errors import SchemaInvalidError
+from nbconvex.values.normalization import is_identifier
+from nbconvex.values.scalars import NUMBER_MAX, Int64
+
+#: From the number of a table to its name.
+TableNames = Mapping[int, str]
+#: A compiled validator: returns the value (an int turned into Int64 where that is asked for) or raises
+#: ValidationProblem.
+Check = Callable[[Any, TableNames | None], Any]
+
+_PYTHON_SPELLINGS = {
+    str: "v.string()",
+    int: "v.number()",
+    float: "v.number()",
+    bool: "v.boolean()",
+    bytes: "v.bytes()",
+    list: "v.array(v.any())",
+    dict: "v.any()",
+    Int64: "v.int64()",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Validator:
+    """Which values are allowed. Made with `v`; printed in the source form that makes it again."""
+
+    is_optional: bool = field(default=False, kw_only=True)
+    _check: Check | None = field(default=None, init=False)
+
+    @property
+    def kind(self) -> str:
+        """One of null, float64, int64, boolean, string, bytes, any, id, literal, array, object, record, union."""
+        raise NotImplementedError
+
+    def check(self, value: Any, table_names: TableNames | None = None) -> Any:
+        """The value itself, plain ints turned into Int64 where the validator asks for them.
+
+        The value is taken to be normalized. Without `table_names`, ids are only decoded.
+
+        Raises:  ValidationProblem.
+        """
+        from nbconvex.values.validator_check import compile_check
+
+        return compile_check(self)(value, table_names)
+
+    def to_json(self) -> Any:
+        """The tree that `from_json` makes the same validator of."""
+        inner = self._inner_json()
+        return {"type": "optional", "value": inner} if self.is_optional else inner
+
+    def _inner_json(self) -> Any:
+        raise NotImplementedError
+
+    def _source(self) -> str:
+        raise NotImplementedError
+
+    def _identity(self) -> tuple[Any, ...]:
+        """What equality compares; hashable."""
+        return (self._source(),)
+
+    def required(self) -> Self:
+        """The same validator, not optional."""
+        return dataclasses.replace(self, is_optional=False) if self.is_optional else self
+
+    def optional(self) -> Self:
+        """The same validator, optional."""
+        return self if self.is_optional else dataclasses.replace(self, is_optional=True)
+
+    def __str__(self) -> str:
+        return f"v.optional({self._source()})" if self.is_optional else self._source()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Validator):
+            return NotImplemented
+        return self.is_optional == other.is_optional and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash((self.is_optional, self._identity()))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SimpleValidator(Validator):
+    """Values of one type, or any value.
+
+    Fields:  `is_whole`, of float64 only: numbers without a fraction, which come out as ints (the annotation `int`).
+    """
+
+    name: str
+    is_whole: bool = False
+
+    _JSON: ClassVar[dict[str, str]] = {"float64": "number", "int64": "bigint"}
+
+    @property
+    def kind(self) -> str:
+        return self.name
+
+    def _inner_json(self) -> Any:
+        tree: dict[str, Any] = {"type": self._JSON.get(self.name, self.name)}
+        if self.is_whole:
+            tree["whole"] = True
+        return tree
+
+    def _source(self) -> str:
+        return "v.integer()" if self.is_whole else f"v.{self.name}()"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IdValidator(Validator):
+    """Ids of one table. Whether a document exists is not asked."""
+
+    table_name: str
+
+    @property
+    def kind(self) -> str:
+        return "id"
+
+    def _inner_json(self) -> Any:
+        return {"type": "id", "tableName": self.table_name}
+
+    def _source(self) -> str:
+        return f"v.id({json.dumps(self.table_name)})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LiteralValidator(Validator):
+    """Exactly one value: a string, number, Int64 or boolean."""
+
+    value: str | float | bool | Int64
+
+    @property
+    def kind(self) -> str:
+        return "literal"
+
+    def _inner_json(self) -> Any:
+        from nbconvex.values.codec import to_json
+
+        return {"type": "literal", "value": to_json(self.value)}
+
+    def _source(self) -> str:
+        value = self.value
+        return f"v.literal({json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)})"
+
+    def _identity(self) -> tuple[Any, ...]:
+        # 5 and 5.0 are one number, True and 1 are not.
+        from nbconvex.values.sort_key import encode_key
+
+        return ("literal", encode_key(self.value))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ArrayValidator(Validator):
+    """Lists whose elements all match."""
+
+    element: Validator
+
+    @property
+    def kind(self) -> str:
+        return "array"
+
+    def _inner_json(self) -> Any:
+        return {"type": "array", "value": self.element.to_json()}
+
+    def _source(self) -> str:
+        return f"v.array({self.element})"
+
+    def _identity(self) -> tuple[Any, ...]:
+        return ("array", self.element)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ObjectValidator(Validator):
+    """Objects with exactly these fields; optional ones may be absent.
+
+    Fields:  `rest`, where given, allows further fields with values that match it (handlers with **kwargs, and the
+             annotation `dict`).
+    """
+
+    fields: Mapping[str, Validator]
+    rest: Validator | None = None
+
+    @property
+    def kind(self) -> str:
+        return "object"
+
+    def pick(self, *names: str) -> ObjectValidator:
+        """Only these fields."""
+        self._known(names)
+        return self._with({name: self.fields[name] for name in self.fields if name in names})
+
+    def omit(self, *names: str) -> ObjectValidator:
+        """All but these fields."""
+        self._known(names)
+        return self._with({name: item for name, item in self.fields.items() if name not in names})
+
+    def partial(self) -> ObjectValidator:
+        """All fields optional."""
+        return self._with({name: item.optional() for name, item in self.fields.items()})
+
+    def extend(self, fields: Mapping[str, Validator]) -> ObjectValidator:
+        """These fields as well; one of the same name is replaced."""
+        return self._with({**self.fields, **object_fields(fields)})
+
+    def _with(self, fields: dict[str, Validator]) -> ObjectValidator:
+        return dataclasses.replace(self, fields=MappingProxyType(fields))
+
+    def _known(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if name not in self.fields:
+                raise SchemaInvalidError(f'{self} has no field "{name}"; it has {", ".join(self.fields) or "none"}')
+
+    def _inner_json(self) -> Any:
+        tree: dict[str, Any] = {
+            "type": "object",
+            "value": {
+                name: {"fieldType": item._inner_json(), "optional": item.is_optional}
+                for name, item in self.fields.items()
+            },
+        }
+        if self.rest is not None:
+            tree["rest"] = self.rest.to_json()
+        return tree
+
+    def _source(self) -> str:
+        inside = ", ".join(f"{json.dumps(name)}: {item}" for name, item in self.fields.items())
+        rest = "" if self.rest is None else f", rest={self.rest}"
+        return f"v.object({{{inside}}}{rest})"
+
+    def _identity(self) -> tuple[Any, ...]:
+        return ("object", frozenset(self.fields.items()), self.rest)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RecordValidator(Validator):
+    """Objects with any keys that match `key`, and values that match `value`."""
+
+    key: Validator
+    value: Validator
+
+    @property
+    def kind(self) -> str:
+        return "record"
+
+    def _inner_json(self) -> Any:
+        return {
+            "type": "record",
+            "keys": self.key.to_json(),
+            "values": {"fieldType": self.value.to_json(), "optional": False},
+        }
+
+    def _source(self) -> str:
+        return f"v.record({self.key}, {self.value})"
+
+    def _identity(self) -> tuple[Any, ...]:
+        return ("record", self.key, self.value)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class UnionValidator(Validator):
+    """Values that match any member; with no member, none."""
+
+    members: tuple[Validator, ...]
+
+    @property
+    def kind(self) -> str:
+        return "union"
+
+    def _inner_json(self) -> Any:
+        return {"type": "union", "value": [member.to_json() for member in self.members]}
+
+    def _source(self) -> str:
+        return f"v.union({', '.join(map(str, self.members))})"
+
+    def _identity(self) -> tuple[Any, ...]:
+        return ("union", self.members)
+
+
+def as_validator(item: object, place: str) -> Validator:
+    """The same object, known to be a validator.
+
+    Raises:  SchemaInvalidError naming `place` and what usually went wrong there.
+    """
+    if isinstance(item, Validator):
+        return item
+    if item is None:
+        raise SchemaInvalidError(
+            f"{place} has no validator (it is None). A name it was to come from is not defined yet: usually the cell "
+            "that defines it has not been run. For null write v.null()."
+        )
+    if callable(item) and getattr(item, "__self__", None) is v:
+        name = getattr(item, "__name__", "string")
+        raise SchemaInvalidError(f"{place} is v.{name} itself; call it", hint=f"v.{name}()")
+    spelling = _PYTHON_SPELLINGS.get(item) if isinstance(item, type) else None
+    if spelling is not None:
+        raise SchemaInvalidError(f"{place} must be a validator, got the type {item.__name__}", hint=spelling)  # type: ignore[attr-defined]
+    if isinstance(item, Mapping):
+        raise SchemaInvalidError(f"{place} must be a validator, got a dict", hint="v.object({...})")
+    raise SchemaInvalidError(f"{place} must be a validator such as v.string(), got {type(item).__name__} {item!r:.60}")
+
+
+def object_fields(fields: object, *, place: str = "v.object") -> dict[str, Validator]:
+    """The fields of an object validator, checked.
+
+    Raises:  SchemaInvalidError.
+    """
+    if not isinstance(fields, Mapping):
+        raise SchemaInvalidError(
+            f"{place} takes a dict from field names to validators, got {type(fields).__name__}",
+            hint='v.object({"name": v.string()})',
+        )
+    checked = {}
+    for name, item in fields.items():
+        if not isinstance(name, str):
+            raise SchemaInvalidError(f"{place}: names of fields are strings, got {name!r}")
+        if name.startswith("$") or not (name.isascii() and name.isprintable()):
+            raise SchemaInvalidError(
+                f'{place}: {name!r} cannot be the name of a field: printable ASCII, not starting with "$"'
+            )
+        checked[name] = as_validator(item, f'{place}: the field "{name}"')
+    return checked
+
+
+def _inner_validator(item: object, place: str) -> Validator:
+    validator = as_validator(item, place)
+    if validator.is_optional:
+        raise SchemaInvalidError(
+            f"{place} cannot be optional: only a field of an object may be absent", hint=f"v.nullable({validator.required()})"
+        )
+    return validator
+
+
+def _record_key(key: object) -> Validator:
+    validator = _inner_validator(key, "the key of v.record")
+    members = validator.members if isinstance(validator, UnionValidator) else (validator,)
+    for member in members:
+        if isinstance(member, UnionValidator):
+            _record_key(member)
+        elif member.kind not in {"string", "id"}:
+            cure = " For fixed keys write v.object({...})." if member.kind == "literal" else ""
+            raise SchemaInvalidError(
+                f"the key of v.record must be v.string(), v.id(...) or a union of them, got {member}.{cure}"
+            )
+    return validator
+
+
+class ValidatorNamespace:
+    """The constructors of validators; its one instance is `v`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        cure = {
+            "date": "dates are numbers, milliseconds since 1970: v.number()",
+            "datetime": "times are numbers, milliseconds since 1970: v.number()",
+            "email": "check the text in the function: v.string()",
+            "bool": "v.boolean()",
+            "str": "v.string()",
+            "float": "v.number()",
+            "int": "v.integer() for whole numbers, v.int64() for 64-bit integers",
+            "list": "v.array(...)",
+            "dict": "v.object({...}) or v.record(...)",
+            "none": "v.null()",
+        }.get(name.lower())
+        known = [known for known in dir(type(self)) if not known.startswith("_")]
+        raise AttributeError(f"v.{name} does not exist; {cure or 'there are ' + ', '.join(known)}")
+
+    def id(self, table_name: str) -> IdValidator:
+        """Ids of a table."""
+        if not isinstance(table_name, str) or not is_identifier(table_name):
+            raise SchemaInvalidError(f"v.id takes the name of a table, got {table_name!r}", hint='v.id("users")')
+        return IdValidator(table_name)
+
+    def null(self) -> SimpleValidator:
+        """None."""
+        return SimpleValidator("null")
+
+    def number(self) -> SimpleValidator:
+        """Numbers: float and int, infinities and NaN included."""
+        return SimpleValidator("float64")
+
+    def float64(self) -> SimpleValidator:
+        """The same as `number`."""
+        return SimpleValidator("float64")
+
+    def integer(self) -> SimpleValidator:
+        """Numbers without a fraction up to ±2**53; they come out as ints. What the annotation `int` means."""
+        return SimpleValidator("float64", is_whole=True)
+
+    def int64(self) -> SimpleValidator:
+        """64-bit integers. A plain int passes too and becomes an Int64."""
+        return SimpleValidator("int64")
+
+    def bigint(self) -> SimpleValidator:
+        """The old name of `int64`."""
+        return SimpleValidator("int64")
+
+    def boolean(self) -> SimpleValidator:
+        """True and False."""
+        return SimpleValidator("boolean")
+
+    def string(self) -> SimpleValidator:
+        """Text."""
+        return SimpleValidator("string")
+
+    def bytes(self) -> SimpleValidator:
+        """Bytes."""
+        return SimpleValidator("bytes")
+
+    def any(self) -> SimpleValidator:
+        """Every value. As a field it must be present."""
+        return SimpleValidator("any")
+
+    def literal(self, value: str | float | bool | Int64) -> LiteralValidator:  # noqa: FBT001 - the value itself
+        """Exactly this value."""
+        if type(value) not in {str, int, float, bool, Int64}:
+            raise SchemaInvalidError(f"v.literal takes a string, number, Int64 or boolean, got {value!r:.60}")
+        if type(value) is float and not math.isfinite(value):
+            raise SchemaInvalidError(f"v.literal cannot be {value}; compare such a number in the function")
+        if type(value) is int and not -NUMBER_MAX <= value <= NUMBER_MAX:
+            raise SchemaInvalidError(f"v.literal({value}) is beyond ±2**53", hint=f"v.literal(Int64({value}))")
+        return LiteralValidator(value)
+
+    def literals(self, *values: str | float | bool | Int64) -> UnionValidator:
+        """One of these values."""
+        return UnionValidator(tuple(self.literal(value) for value in values))
+
+    def array(self, element: Validator) -> ArrayValidator:
+        """Lists of elements that match."""
+        return ArrayValidator(_inner_validator(element, "the element of v.array"))
+
+    def object(self, fields: Mapping[str, Validator], *, rest: Validator | None = None) -> ObjectValidator:
+        """Objects with exactly these fields, or with further ones that match `rest`."""
+        others = None if rest is None else _inner_validator(rest, "the rest of v.object")
+        return ObjectValidator(MappingProxyType(object_fields(fields)), others)
+
+    def record(self, key: Validator, value: Validator) -> RecordValidator:
+        """Objects as mappings: every key matches one validator, every value another."""
+        return RecordValidator(_record_key(key), _inner_validator(value, "the value of v.record"))
+
+    def union(self, *members: Validator) -> UnionValidator:
+        """Values that match one of the members."""
+        return UnionValidator(tuple(_inner_validator(member, "a member of v.union") for member in members))
+
+    def nullable(self, inner: Validator) -> UnionValidator:
+        """What matches, or None."""
+        return self.union(inner, self.null())
+
+    def optional(self, inner: Validator) -> Validator:
+        """What matches, or nothing at all: only for fields of objects. None does not match by this."""
+        return as_validator(inner, "the validator in v.optional").optional()
+
+
+#: The constructors of validators.
+v = ValidatorNamespace()
