@@ -1,0 +1,139 @@
+"""Pictures and lists as static HTML: what is saved in a notebook and shown where no script runs.
+
+Owns:  every piece of markup that is written in Python.
+Must not know: IPython, widgets, backends.
+Invariants: every text goes through `escaped`. No script, no style sheet, no address: inline style only, because
+       untrusted notebooks are sanitised and viewers have no network. No colour is set for text or ground, so that dark
+       and light themes both keep theirs; lines and grounds are half-transparent greys. Nothing is said by colour alone.
+Threads: pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Final
+
+from nbconvex.notebook.picture import Picture, cell_text
+
+#: Rows of a static table that stand open; what follows is folded, a page at a time.
+PAGE_ROWS: Final = 100
+
+_LINE = "1px solid rgba(128,128,128,.3)"
+_CELL = f"padding:3px 10px;border:0;border-bottom:{_LINE};vertical-align:top;max-width:32em;overflow-wrap:anywhere"
+_HEAD = "padding:4px 10px;border:0;border-bottom:2px solid rgba(128,128,128,.45);font-weight:600;white-space:nowrap"
+_TABLE = "border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant-numeric:tabular-nums"
+_CAPTION = "caption-side:top;text-align:left;padding:2px 0 6px;font-size:13px;color:inherit"
+_QUIET = "opacity:.7"
+_PROBLEM = (
+    f"border:{_LINE};border-left:4px solid #c0392b;border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
+)
+_MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px"
+
+
+def escaped(text: object) -> str:
+    """Text that is safe between tags and inside a quoted attribute."""
+    # Control characters other than white space would end the parsing of strict readers.
+    cleaned = "".join(mark if mark >= " " or mark in "\n\t" else "\N{REPLACEMENT CHARACTER}" for mark in str(text))
+    return escape(cleaned, quote=True)
+
+
+def picture_html(picture: Picture, *, title: str = "", status: str = "", problem: str = "") -> str:
+    """A whole static view: a table or a text with its title, a line of status, and the problem if there is one."""
+    parts = [f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(status)}</div>'] if status else []
+    warning = f'<div role="note" style="{_PROBLEM}">⚠ {escaped(problem)}</div>' if problem else ""
+    if picture.shape == "value":
+        heading = f'<div style="font-size:13px;padding:2px 0 6px"><b>{escaped(title)}</b></div>' if title else ""
+        body = f'{heading}<pre style="margin:0;white-space:pre-wrap;{_MONO}">{escaped(picture.text)}</pre>'
+    else:
+        body = _pages(picture, title)
+    notes = [note for note in (_shown(picture), picture.note) if note]
+    below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped("; ".join(notes))}</div>' if notes else ""
+    return f'<div style="max-width:100%;overflow-x:auto">{warning}{body}{below}{"".join(parts)}</div>'
+
+
+def grid_html(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Sequence[bool] = ()
+) -> str:
+    """A small table of texts under a caption."""
+    right = [*numeric, *[False] * (len(columns) - len(numeric))]
+    lines = (
+        "<tr>" + "".join(_td(escaped(text), to_right) for text, to_right in zip(row, right, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return _table(title, columns, right, "".join(lines))
+
+
+def pairs_html(title: str, pairs: Iterable[tuple[str, str]], *, note: str = "") -> str:
+    """Labels and what they stand for, as a small card."""
+    lines = "".join(
+        f'<tr><th scope="row" style="{_HEAD};border-bottom:0;text-align:left;font-weight:400;{_QUIET}">'
+        f'{escaped(label)}</th><td style="{_CELL};border-bottom:0;text-align:left">{escaped(text)}</td></tr>'
+        for label, text in pairs
+    )
+    below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(note)}</div>' if note else ""
+    return (
+        f'<div style="border:{_LINE};border-left:4px solid rgba(128,128,128,.6);border-radius:4px;padding:8px 12px;'
+        f'display:inline-block;max-width:100%"><div style="font-weight:600;font-size:13px">{escaped(title)}</div>'
+        f'<table style="{_TABLE}"><tbody>{lines}</tbody></table>{below}</div>'
+    )
+
+
+def lines_html(lines: Sequence[tuple[str, str]]) -> str:
+    """A few lines, each with a mark in front: what a defining cell shows."""
+    body = "".join(
+        f'<div><span aria-hidden="true" style="display:inline-block;width:1.3em">{escaped(mark)}</span>'
+        f"{escaped(text)}</div>"
+        for mark, text in lines
+    )
+    return f'<div style="font-size:13px;line-height:1.6">{body}</div>'
+
+
+def _pages(picture: Picture, title: str) -> str:
+    """The first rows open, the following ones folded: pages without a script."""
+    if not picture.rows:
+        heading = f"<b>{escaped(title)}</b> " if title else ""
+        return f'<div style="font-size:13px">{heading}<span style="{_QUIET}">no rows</span></div>'
+    rows = [_row(picture, row) for row in picture.rows]
+    first = _table(title, picture.columns, picture.numeric, "".join(rows[:PAGE_ROWS]))
+    folded = "".join(
+        f'<details><summary style="cursor:pointer;font-size:12px;padding:4px 0">rows {at + 1:,} to '
+        f"{min(at + PAGE_ROWS, len(rows)):,}</summary>"
+        f"{_table('', picture.columns, picture.numeric, ''.join(rows[at : at + PAGE_ROWS]))}</details>"
+        for at in range(PAGE_ROWS, len(rows), PAGE_ROWS)
+    )
+    return f'<div style="max-height:30em;overflow:auto" tabindex="0">{first}{folded}</div>'
+
+
+def _table(title: str, columns: Sequence[str], numeric: Sequence[bool], body: str) -> str:
+    caption = f'<caption style="{_CAPTION}"><b>{escaped(title)}</b></caption>' if title else ""
+    heads = "".join(
+        f'<th scope="col" style="{_HEAD};text-align:{"right" if right else "left"}">{escaped(column)}</th>'
+        for column, right in zip(columns, numeric, strict=True)
+    )
+    return f'<table style="{_TABLE}">{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _row(picture: Picture, row: Sequence[str]) -> str:
+    return "<tr>" + "".join(_cell(cell, right) for cell, right in zip(row, picture.numeric, strict=True)) + "</tr>"
+
+
+def _cell(cell: str, right: bool) -> str:  # noqa: FBT001
+    kind, text = cell[0], escaped(cell_text(cell))
+    if kind == "z":
+        return _td(f'<i style="{_QUIET}">null</i>', right)
+    if kind == "u":
+        return _td(f'<span style="{_QUIET}" title="this document has no such field">–</span>', right)
+    if kind in "ijy":
+        return _td(f'<span style="{_MONO}">{text}</span>', right)
+    return _td(text, right)
+
+
+def _td(content: str, right: bool) -> str:  # noqa: FBT001
+    return f'<td style="{_CELL};text-align:{"right" if right else "left"}">{content}</td>'
+
+
+def _shown(picture: Picture) -> str:
+    if picture.shape == "table" and len(picture.rows) < picture.total:
+        return f"showing {len(picture.rows):,} of {picture.total:,} rows"
+    return ""

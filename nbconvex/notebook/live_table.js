@@ -1,0 +1,464 @@
+// The page's side of a live view: one picture in, a table that follows it.
+//
+// Owns:  everything that is drawn, the pages, the keyboard, what a screen reader hears.
+// Must not know: where rows come from. It asks the kernel for nothing: pages are turned on the rows it has, so that a
+//        view works while a cell is running.
+// Invariants: data becomes text by `textContent`, never markup. The rows stand in the order in which they came. A row
+//        keeps its element for as long as its key stays on the page, and so keeps focus, scrolling and selection.
+//
+// In:   model.state, JSON: {title, args, picture | null, error | null, ended, at}; see live_table.py and picture.py.
+//       A cell is one string whose first character is its kind.
+// Out:  {views: n} whenever the number of views of this model on this page changes, or when the kernel asks.
+
+const PAGE_ROWS = 50;
+const SPEAK_EVERY_MS = 2000;
+
+const number = new Intl.NumberFormat("en-US");
+const viewsOf = new WeakMap();
+
+function make(tag, name, text) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function two(value) {
+  return String(value).padStart(2, "0");
+}
+
+function clockTime(at) {
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+function dateAndTime(at) {
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clockTime(at)}`;
+}
+
+function rowsInWords(count) {
+  return `${number.format(count)} ${count === 1 ? "row" : "rows"}`;
+}
+
+// Sixteen digits push every other column off the page; the tooltip has them all.
+function shortNumber(text) {
+  return text.length > 12 && text.includes(".") && !text.includes("e") ? String(Number(Number(text).toPrecision(8))) : text;
+}
+
+// The text and the tooltip of a cell.
+function readCell(cell) {
+  const text = cell.slice(1);
+  switch (cell[0]) {
+    case "z":
+      return ["null", "null: the field is there and empty"];
+    case "u":
+      return ["–", "absent: this document has no such field"];
+    case "t": {
+      const at = new Date(Number(text));
+      return Number.isNaN(at.getTime()) ? [text, text] : [dateAndTime(at), `${at.toISOString()} (${text})`];
+    }
+    case "n": {
+      const short = shortNumber(text);
+      return [short, short === text ? "" : text];
+    }
+    default:
+      return [text, text.length > 24 ? text : ""];
+  }
+}
+
+function fillCell(td, cell, numeric) {
+  const [text, title] = readCell(cell);
+  td.textContent = text;
+  td.dataset.kind = cell[0];
+  td.classList.toggle("nbc-right", numeric);
+  if (title) td.title = title;
+  else td.removeAttribute("title");
+  if (cell[0] === "u") td.setAttribute("aria-label", "absent");
+  else td.removeAttribute("aria-label");
+}
+
+// What differs between two pictures: keys that are new, columns that changed by key, how many keys are gone.
+function compare(before, picture) {
+  const changes = { added: new Set(), changed: new Map(), removed: 0 };
+  if (!before) return null;
+  let kept = 0;
+  picture.keys.forEach((key, at) => {
+    const old = before.get(key);
+    if (!old) {
+      changes.added.add(key);
+      return;
+    }
+    kept += 1;
+    const row = picture.rows[at];
+    const columns = row.map((cell, column) => (cell === old[column] ? -1 : column)).filter((column) => column >= 0);
+    if (columns.length) changes.changed.set(key, new Set(columns));
+  });
+  changes.removed = before.size - kept;
+  return changes;
+}
+
+function changesInWords(changes) {
+  if (!changes) return "";
+  return [
+    [changes.added.size, "new"],
+    [changes.changed.size, "changed"],
+    [changes.removed, "removed"],
+  ]
+    .filter(([count]) => count)
+    .map(([count, what]) => `${number.format(count)} ${what}`)
+    .join(", ");
+}
+
+// Rows under headings, one page at a time, patched in place.
+class Grid {
+  constructor(onPage) {
+    this.onPage = onPage;
+    this.page = 0;
+    this.lines = new Map();
+    this.before = null;
+    this.columns = null;
+    this.active = { row: 0, column: 0 };
+    this.flashName = "nbc-a";
+    this.node = make("div", "nbc-scroll");
+    this.table = make("table", "nbc-table");
+    this.table.setAttribute("role", "grid");
+    this.table.setAttribute("aria-readonly", "true");
+    this.caption = this.table.appendChild(make("caption"));
+    this.head = this.table.appendChild(make("thead"));
+    this.body = this.table.appendChild(make("tbody"));
+    this.node.append(this.table);
+    this.body.addEventListener("keydown", (event) => this.onKey(event));
+    this.body.addEventListener("focusin", (event) => this.onFocus(event.target));
+    this.body.addEventListener("dblclick", (event) => event.target.closest("td")?.classList.toggle("nbc-open"));
+  }
+
+  get pages() {
+    return Math.max(1, Math.ceil(this.picture.rows.length / PAGE_ROWS));
+  }
+
+  // Take a new picture; answers what changed since the last one.
+  update(picture, caption) {
+    this.caption.textContent = caption;
+    if (JSON.stringify(picture.columns) !== JSON.stringify(this.columns)) this.reset(picture.columns);
+    const changes = compare(this.before, picture);
+    this.picture = picture;
+    this.before = new Map(picture.keys.map((key, at) => [key, picture.rows[at]]));
+    this.flashName = this.flashName === "nbc-a" ? "nbc-b" : "nbc-a";
+    this.draw(changes);
+    return changes;
+  }
+
+  reset(columns) {
+    this.columns = columns;
+    this.before = null;
+    this.lines.clear();
+    this.body.replaceChildren();
+    const row = make("tr");
+    for (const column of columns) {
+      const th = make("th", "", column);
+      th.scope = "col";
+      row.append(th);
+    }
+    this.head.replaceChildren(row);
+  }
+
+  draw(changes) {
+    const { picture } = this;
+    this.page = Math.min(this.page, this.pages - 1);
+    const first = this.page * PAGE_ROWS;
+    const keys = picture.keys.slice(first, first + PAGE_ROWS);
+    this.table.setAttribute("aria-rowcount", String(picture.total + 1));
+    this.table.setAttribute("aria-colcount", String(picture.columns.length));
+    [...this.head.firstChild.children].forEach((th, at) => th.classList.toggle("nbc-right", picture.numeric[at]));
+    const focused = this.focused();
+    const wanted = new Set(keys);
+    for (const [key, line] of this.lines) {
+      if (wanted.has(key)) continue;
+      line.node.remove();
+      this.lines.delete(key);
+    }
+    let next = this.body.firstChild;
+    keys.forEach((key, at) => {
+      const line = this.lines.get(key) ?? this.newLine(key);
+      this.patch(line, picture.rows[first + at], changes, key);
+      line.node.setAttribute("aria-rowindex", String(first + at + 2));
+      if (line.node === next) next = next.nextSibling;
+      else this.body.insertBefore(line.node, next);
+    });
+    this.offerFocus(focused?.isConnected ? focused : null);
+    // A row that was moved loses focus, a row that is gone takes it away: give it back, or to the neighbour.
+    if (focused && this.focused() !== focused) {
+      (focused.isConnected ? focused : this.cellAt(this.active.row, this.active.column))?.focus({ preventScroll: true });
+    }
+    this.onPage();
+  }
+
+  // The cell that has focus, if one has.
+  focused() {
+    const node = this.node.getRootNode().activeElement;
+    return node && this.body.contains(node) ? node : null;
+  }
+
+  newLine(key) {
+    const line = { node: make("tr"), row: [] };
+    for (let at = 0; at < this.columns.length; at += 1) {
+      const td = make("td");
+      td.tabIndex = -1;
+      line.node.append(td);
+    }
+    this.lines.set(key, line);
+    return line;
+  }
+
+  patch(line, row, changes, key) {
+    const isNew = changes?.added.has(key);
+    const changed = changes?.changed.get(key);
+    row.forEach((cell, at) => {
+      const td = line.node.children[at];
+      if (line.row[at] !== cell) fillCell(td, cell, this.picture.numeric[at]);
+      else td.classList.toggle("nbc-right", this.picture.numeric[at]);
+      if (isNew || changed?.has(at)) {
+        td.classList.remove("nbc-a", "nbc-b");
+        td.classList.add(this.flashName);
+      }
+    });
+    line.row = row;
+  }
+
+  turn(page) {
+    const target = Math.max(0, Math.min(page, this.pages - 1));
+    if (target === this.page) return false;
+    this.page = target;
+    this.draw(null);
+    this.node.scrollTop = 0;
+    return true;
+  }
+
+  cellAt(row, column) {
+    return this.body.children[row]?.children[column];
+  }
+
+  // Exactly one cell can be reached with Tab; the arrow keys go on from there.
+  offerFocus(focused) {
+    const rows = this.body.children.length;
+    if (!rows) return;
+    this.active.row = Math.min(this.active.row, rows - 1);
+    this.active.column = Math.min(this.active.column, this.columns.length - 1);
+    const chosen = focused ?? this.cellAt(this.active.row, this.active.column);
+    for (const td of this.body.querySelectorAll('td[tabindex="0"]')) if (td !== chosen) td.tabIndex = -1;
+    if (chosen) chosen.tabIndex = 0;
+  }
+
+  onFocus(td) {
+    const row = td.parentElement;
+    this.active = { row: [...this.body.children].indexOf(row), column: [...row.children].indexOf(td) };
+    this.offerFocus(td);
+  }
+
+  onKey(event) {
+    if (event.altKey || event.metaKey) return;
+    const { row, column } = this.active;
+    const [lastRow, lastColumn] = [this.body.children.length - 1, this.columns.length - 1];
+    const whole = event.ctrlKey;
+    const steps = {
+      ArrowUp: [row - 1, column],
+      ArrowDown: [row + 1, column],
+      ArrowLeft: [row, column - 1],
+      ArrowRight: [row, column + 1],
+      Home: [whole ? 0 : row, 0],
+      End: [whole ? lastRow : row, lastColumn],
+      PageUp: [0, column, -1],
+      PageDown: [lastRow, column, +1],
+      Enter: [row, column],
+    };
+    const step = steps[event.key];
+    if (!step || (whole && !["Home", "End"].includes(event.key))) return;
+    // The notebook has its own meaning for these keys.
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Enter") this.cellAt(row, column)?.classList.toggle("nbc-open");
+    else this.move(step, lastRow, lastColumn);
+  }
+
+  move([row, column, pages = 0], lastRow, lastColumn) {
+    let target = row;
+    if (pages && this.turn(this.page + pages)) target = 0;
+    else if (row > lastRow && this.turn(this.page + 1)) target = 0;
+    else if (row < 0 && this.turn(this.page - 1)) target = this.body.children.length - 1;
+    const last = this.body.children.length - 1;
+    this.cellAt(Math.max(0, Math.min(target, last)), Math.max(0, Math.min(column, lastColumn)))?.focus();
+  }
+}
+
+// The page turner under a grid.
+class Pager {
+  constructor(grid) {
+    this.grid = grid;
+    this.node = make("span", "nbc-pager");
+    this.back = this.button("‹", "Previous page", -1);
+    this.place = make("span");
+    this.forth = this.button("›", "Next page", +1);
+    this.node.append(this.back, this.place, this.forth);
+  }
+
+  button(sign, label, step) {
+    const button = make("button", "", sign);
+    button.type = "button";
+    button.title = label;
+    button.setAttribute("aria-label", label);
+    button.addEventListener("click", () => this.grid.turn(this.grid.page + step));
+    return button;
+  }
+
+  draw() {
+    const { grid } = this;
+    const rows = grid.picture.rows.length;
+    this.node.hidden = grid.pages === 1;
+    const first = grid.page * PAGE_ROWS;
+    this.place.textContent = `${number.format(first + 1)}–${number.format(Math.min(first + PAGE_ROWS, rows))} of ${number.format(rows)}`;
+    this.back.disabled = grid.page === 0;
+    this.forth.disabled = grid.page === grid.pages - 1;
+  }
+}
+
+// Says things to a screen reader, the newest only, not more often than it can be listened to.
+class Voice {
+  constructor() {
+    this.node = make("div", "nbc-said");
+    this.node.setAttribute("role", "status");
+    this.node.setAttribute("aria-live", "polite");
+    this.lastMs = 0;
+    this.timer = null;
+  }
+
+  say(text) {
+    this.next = text;
+    if (this.timer !== null) return;
+    const wait = Math.max(0, this.lastMs + SPEAK_EVERY_MS - Date.now());
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.lastMs = Date.now();
+      this.node.textContent = this.next;
+    }, wait);
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+  }
+}
+
+class View {
+  constructor(el) {
+    this.node = make("div", "nbc-live");
+    this.node.setAttribute("role", "group");
+    this.name = make("span", "nbc-name");
+    this.args = make("span", "nbc-args");
+    this.state = make("span", "nbc-state");
+    const bar = make("div", "nbc-bar");
+    bar.append(this.name, this.args, this.state);
+    this.problem = make("div", "nbc-problem");
+    this.grid = new Grid(() => this.pager.draw());
+    this.pager = new Pager(this.grid);
+    this.value = make("pre", "nbc-value");
+    this.empty = make("div", "nbc-empty");
+    this.count = make("span");
+    this.foot = make("div", "nbc-foot");
+    this.foot.append(this.count, this.pager.node);
+    this.voice = new Voice();
+    this.node.append(bar, this.problem, this.grid.node, this.value, this.empty, this.foot, this.voice.node);
+    el.append(this.node);
+  }
+
+  draw(state) {
+    const { picture, error, ended } = state;
+    const condition = ended ? "ended" : error ? "error" : "live";
+    this.node.dataset.state = condition;
+    this.node.setAttribute("aria-label", `Live view of ${state.title}`);
+    this.name.textContent = state.title;
+    this.args.textContent = state.args;
+    const at = state.at ? clockTime(new Date(state.at)) : "";
+    this.state.textContent = { live: `live · ${at}`, error: "stale", ended: "stopped" }[condition];
+    this.state.title = ended || (at ? `These rows are of ${at}` : "");
+    this.drawProblem(error, picture, at, ended);
+    this.grid.node.hidden = picture?.shape !== "table" || !picture.rows.length;
+    this.value.hidden = picture?.shape !== "value";
+    this.empty.hidden = picture?.shape !== "table" || picture.rows.length > 0;
+    const words = picture ? this.drawPicture(picture, state.title) : "";
+    this.voice.say(error ? `${state.title}: the query failed, ${error.title}` : `${state.title}: ${words}`);
+  }
+
+  drawProblem(error, picture, at, ended) {
+    this.problem.hidden = !error && !ended;
+    if (this.problem.hidden) return;
+    const kept = error && picture ? `\nThe rows below are the last good ones, of ${at}.` : "";
+    if (error) this.problem.replaceChildren(make("b", "", error.title), `: ${error.message}${kept}`);
+    else this.problem.replaceChildren(ended);
+  }
+
+  drawPicture(picture, title) {
+    if (picture.shape === "value") {
+      this.foot.hidden = !picture.note;
+      this.count.textContent = picture.note;
+      this.pager.node.hidden = true;
+      if (this.value.textContent !== picture.text) {
+        const isFirst = this.value.textContent === "";
+        this.value.textContent = picture.text;
+        const name = this.value.classList.contains("nbc-a") ? "nbc-b" : "nbc-a";
+        this.value.classList.remove("nbc-a", "nbc-b");
+        if (!isFirst) this.value.classList.add(name);
+      }
+      return picture.text.slice(0, 200);
+    }
+    this.empty.textContent = "No rows. They appear here as soon as there are some.";
+    const changes = this.grid.update(picture, `Rows of ${title}`);
+    const cut = picture.rows.length < picture.total;
+    const rows = cut
+      ? `showing ${number.format(picture.rows.length)} of ${rowsInWords(picture.total)}`
+      : rowsInWords(picture.total);
+    const news = changesInWords(changes);
+    this.foot.hidden = false;
+    this.count.textContent = [rows, news && `last update: ${news}`, picture.note].filter(Boolean).join(" · ");
+    return [rows, news].filter(Boolean).join(", ");
+  }
+}
+
+function countViews(model, step) {
+  const views = (viewsOf.get(model) ?? 0) + step;
+  viewsOf.set(model, views);
+  model.send({ views });
+}
+
+function initialize({ model }) {
+  // The kernel asks when one page has closed its last view: another page may still have one.
+  model.on("msg:custom", (message) => {
+    if (message?.ask === "views" && viewsOf.get(model)) model.send({ views: viewsOf.get(model) });
+  });
+}
+
+function render({ model, el }) {
+  const view = new View(el);
+  let frame = null;
+  const draw = () => {
+    frame = null;
+    try {
+      view.draw(JSON.parse(model.get("state")));
+    } catch (problem) {
+      view.problem.hidden = false;
+      view.problem.textContent = `This view could not be drawn: ${problem}`;
+    }
+  };
+  // Several updates before the next frame are one drawing, of the newest.
+  const later = () => {
+    frame ??= requestAnimationFrame(draw);
+  };
+  draw();
+  model.on("change:state", later);
+  countViews(model, +1);
+  return () => {
+    model.off("change:state", later);
+    cancelAnimationFrame(frame);
+    view.voice.stop();
+    countViews(model, -1);
+  };
+}
+
+export default { initialize, render };

@@ -1,0 +1,81 @@
+"""What a user may set with `%config NbConvex` or in the environment.
+
+Owns:  `NbConvex`: the traits, their defaults, and the `NBCONVEX_*` variables that stand in for them.
+Must not know: magics, backends.
+Invariant: a value that makes no sense is refused with a sentence and the old one stays. It must not raise: IPython
+       keeps what was set, and the next `%reload_ext` would fail on it. Source: measured with IPython 9.
+Threads: the kernel's main thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Final
+
+from traitlets import Any as AnyTrait
+from traitlets import Unicode, validate
+from traitlets.config.configurable import Configurable
+
+from nbconvex.notebook.picture import ROWS_MAX
+
+LIVE_MODES: Final = ("auto", "widget", "html")
+
+
+class NbConvex(Configurable):
+    """Settings of the nbconvex extension."""
+
+    database = Unicode(
+        "",
+        help="File or URL of the store, ':memory:' for none. Empty: <notebook name>.duckdb beside the notebook. "
+        "Takes effect when the store is opened next. Environment: NBCONVEX_DATABASE.",
+    ).tag(config=True)
+    live = AnyTrait(
+        "auto",
+        help="How live views are shown: 'widget', 'html' (redrawn static HTML, saved with the notebook) or 'auto' "
+        "(a widget where widgets are installed). Environment: NBCONVEX_LIVE.",
+    ).tag(config=True)
+    live_rows = AnyTrait(
+        ROWS_MAX, help="Rows that a live view sends to the page at most. Environment: NBCONVEX_LIVE_ROWS."
+    ).tag(config=True)
+    fold_tracebacks = AnyTrait(
+        True, help="Leave nbconvex's own frames out of tracebacks. Environment: NBCONVEX_FOLD_TRACEBACKS."
+    ).tag(config=True)
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name in ("database", "live", "live_rows", "fold_tracebacks"):
+            text = os.environ.get(f"NBCONVEX_{name.upper()}")
+            # What the user's configuration says goes before what the environment says.
+            if text and not self._is_configured(name):
+                setattr(self, name, text)
+
+    def _is_configured(self, name: str) -> bool:
+        return name in self.config.get(type(self).__name__, {})
+
+    @validate("live")
+    def _validate_live(self, proposal: dict[str, Any]) -> Any:
+        if proposal["value"] in LIVE_MODES:
+            return proposal["value"]
+        return self._refused("live", proposal["value"], "one of " + ", ".join(map(repr, LIVE_MODES)))
+
+    @validate("live_rows")
+    def _validate_live_rows(self, proposal: dict[str, Any]) -> Any:
+        try:
+            rows = int(proposal["value"])
+        except (TypeError, ValueError):
+            rows = 0
+        if 1 <= rows <= 100_000:
+            return rows
+        return self._refused("live_rows", proposal["value"], "a number from 1 to 100000")
+
+    @validate("fold_tracebacks")
+    def _validate_fold_tracebacks(self, proposal: dict[str, Any]) -> Any:
+        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+        answer = words.get(str(proposal["value"]).lower())
+        return self._refused("fold_tracebacks", proposal["value"], "True or False") if answer is None else answer
+
+    def _refused(self, name: str, value: Any, expected: str) -> Any:
+        kept = self._trait_values.get(name, self.traits()[name].default_value)
+        print(f"NbConvex.{name} must be {expected}, not {value!r}; it stays {kept!r}.", file=sys.stderr)  # noqa: T201
+        return kept

@@ -1,0 +1,103 @@
+"""Static HTML: nbconvex.notebook.html, plain text, and the objects that show both."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from nbconvex.notebook.card import Card, Lines, Listing, Result
+from nbconvex.notebook.html import escaped, picture_html
+from nbconvex.notebook.live_view import ViewState
+from nbconvex.notebook.picture import picture_of
+from nbconvex.notebook.plain import table_text
+from nbconvex.notebook.saved_form import saved_form
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)> \"'&\x00"
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.open.append(tag)
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open.pop() == tag
+
+
+ALLOWED_TAGS = {
+    "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "b", "i", "pre", "details", "summary",
+}  # fmt: skip
+ALLOWED_ATTRIBUTES = {"style", "scope", "role", "title", "tabindex", "aria-hidden"}
+
+SHOWN = [
+    Result([{"_id": HOSTILE, HOSTILE: HOSTILE, "n": {"deep": HOSTILE}}], title=HOSTILE, status=HOSTILE)._repr_html_(),
+    Result(HOSTILE, title=HOSTILE)._repr_html_(),
+    Result({HOSTILE: HOSTILE}, title=HOSTILE, as_json=True)._repr_html_(),
+    Card(HOSTILE, [(HOSTILE, HOSTILE)], note=HOSTILE)._repr_html_(),
+    Listing(HOSTILE, [HOSTILE], [[HOSTILE]])._repr_html_(),
+    Listing(HOSTILE, [HOSTILE], [], empty=HOSTILE)._repr_html_(),
+    Lines([(HOSTILE, HOSTILE)])._repr_html_(),
+    saved_form(ViewState(HOSTILE, HOSTILE, picture_of([{"a": HOSTILE}]), (HOSTILE, HOSTILE), HOSTILE))["text/html"],
+    saved_form(ViewState(HOSTILE, HOSTILE, None, (HOSTILE, HOSTILE)))["text/html"],
+]
+
+
+@pytest.mark.parametrize("html", SHOWN)
+def test_nothing_of_a_value_becomes_markup(html: str) -> None:
+    seen = Tags(html)
+    assert seen.tags <= ALLOWED_TAGS
+    assert seen.attributes <= ALLOWED_ATTRIBUTES
+    assert not seen.open
+    assert "\x00" not in html
+
+
+@pytest.mark.parametrize("html", SHOWN)
+def test_no_text_or_ground_colour_is_set(html: str) -> None:
+    """Dark and light themes both keep theirs."""
+    assert not re.search(r"(?<![-\w])(color|background)\s*:(?!\s*inherit)", html)
+
+
+def test_escaping_keeps_line_ends() -> None:
+    assert escaped("a<b\n\tc\x07") == "a&lt;b\n\tc\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.case("notebook/long_result_truncated")
+def test_long_result_is_a_table_with_pages() -> None:
+    result = Result([{"_id": str(at), "n": at} for at in range(10_000)], title="numbers:list")
+    html, text = result._repr_html_(), repr(result)
+    assert html.count("<details>") == 9
+    assert "rows 101 to 200" in html
+    assert "showing 1,000 of 10,000 rows" in html
+    assert len(text.splitlines()) < 30
+    assert "(20 of 10,000 rows)" in text
+    assert len(result.value) == 10_000
+
+
+def test_null_and_absent_look_different() -> None:
+    html = picture_html(picture_of([{"a": None}, {"b": "null"}]))
+    assert html.count(">null</i>") == 1
+    assert html.count("this document has no such field") == 2
+
+
+def test_plain_table_lines_up() -> None:
+    picture = picture_of([{"_id": "a", "name": "Ada", "age": 36}, {"_id": "b", "name": None, "age": 7}])
+    assert table_text(picture, title="people:list") == (
+        "people:list\n_id  name  age\n---  ----  ---\na    Ada    36\nb    null    7"
+    )
+
+
+def test_empty_result_says_so() -> None:
+    assert repr(Result([], title="people:list")) == "people:list\n(no rows)"
+    assert "no rows" in Result([], title="people:list")._repr_html_()
