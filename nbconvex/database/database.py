@@ -1,0 +1,490 @@
+"""The commit path: from a finished transaction to a durable, published commit.
+
+Owns:  `Database`: beginning, accepting, flushing, publishing; opening from the log; schema pushes.
+Must not know: user functions, the wire, Jupyter.
+Invariants:
+- Durable before visible: readers see the *published* snapshot, which the persistence has acknowledged.
+- Mutations chain on the *accepted* snapshot, which may be ahead of it; what they saw is released to nobody before it is
+  durable, for a commit can only become durable after all that it was based on.
+- Fail-stop: if an append fails, memory and disk may differ, and every further call is refused until it is opened again.
+Threads: `accept` runs in the caller's thread under `_state_lock`, held for microseconds. Whoever holds `_flush_lock`
+writes everything that waits, for all; asynchronous callers are flushed by the committer thread. No user code runs under
+a lock. Source: ADR 3.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from queue import SimpleQueue
+
+from nbconvex.clock import Clock
+from nbconvex.database import schema_push
+from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.interrupts import InterruptsHeld
+from nbconvex.database.loading import load_snapshot
+from nbconvex.database.reads import CommitRecord
+from nbconvex.database.snapshot import BY_ID, SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Write
+from nbconvex.database.transaction import Transaction
+from nbconvex.database.write_log import WriteLog
+from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
+from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.storage.persistence import Commit, Persistence, Revision
+from nbconvex.values.codec import encode_document
+from nbconvex.values.ids import IdMaker, encode_id
+from nbconvex.values.schema import SchemaDefinition
+
+#: Told when a commit is durable: its timestamp, or why it failed.
+Resolve = Callable[[int | BaseException], None]
+
+#: A schema push that meets commits this often is repeated once more with commits held back.
+_PUSH_TRIES = 3
+#: The share of the memory budget from which on `%convex status` warns.
+MEMORY_WARNING_SHARE = 0.8
+
+
+class _Pending:
+    """A commit that was accepted and waits to become durable; without a commit, a reader that waits for its snapshot."""
+
+    __slots__ = ("commit", "error", "is_done", "resolve", "snapshot", "ts")
+
+    def __init__(self, ts: int, commit: Commit | None, snapshot: Snapshot, resolve: Resolve | None) -> None:
+        self.ts = ts
+        self.commit = commit
+        self.snapshot = snapshot
+        self.resolve = resolve
+        self.is_done = False
+        self.error: BaseException | None = None
+
+
+class Database:
+    """Transactions over one persistence. Made by `Database.open`; `close` may be called twice."""
+
+    def __init__(
+        self,
+        persistence: Persistence,
+        snapshot: Snapshot,
+        *,
+        clock: Clock,
+        limits: Limits,
+        random: random.Random,  # noqa: A002
+        memory_bytes_max: int = UNLIMITED,
+    ) -> None:
+        self.limits = limits
+        self.clock = clock
+        self.memory_bytes_max = memory_bytes_max
+        self.write_log = WriteLog(snapshot.ts)
+        self._persistence = persistence
+        self._random = random
+        self._make_id = IdMaker(random, clock).make
+        self._published = self._accepted = snapshot
+        self._last_creation_ms = _newest_creation_ms(snapshot)
+        self._state_lock = threading.Lock()
+        self._flush_lock = threading.Lock()
+        self._waiting: list[_Pending] = []
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._failure: StorageError | None = None
+        self._is_closed = False
+        self._wakes: SimpleQueue[bool] = SimpleQueue()
+        self._committer: threading.Thread | None = None
+
+    @classmethod
+    def open(
+        cls,
+        persistence: Persistence,
+        *,
+        clock: Clock,
+        limits: Limits | None = None,
+        random: random.Random,  # noqa: A002
+        memory_bytes_max: int = UNLIMITED,
+    ) -> Database:
+        """A database over everything that is durable in `persistence`.
+
+        Raises:  StorageError.
+        """
+        return cls(
+            persistence, load_snapshot(persistence), clock=clock, limits=limits or Limits(), random=random,
+            memory_bytes_max=memory_bytes_max,
+        )  # fmt: skip
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest durable snapshot."""
+        return self._published
+
+    @property
+    def head(self) -> int:
+        """The timestamp of the newest durable commit."""
+        return self._published.ts
+
+    @property
+    def name(self) -> str:
+        """What to call this store in messages."""
+        return self._persistence.name
+
+    @property
+    def memory_bytes(self) -> int:
+        """An estimate of the resident bytes of all documents and indexes."""
+        return self._published.memory_bytes
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closed
+
+    def begin(self, *, writable: bool, reader: str = "") -> Transaction:
+        """A transaction: over the newest accepted snapshot if it may write, else over the newest durable one.
+
+        Raises:  StorageFailedError if an append failed before, or if the database is closed.
+        """
+        if self._failure is not None or self._is_closed:
+            raise self._refusal()
+        return self._transaction(self._accepted if writable else self._published, writable=writable, reader=reader)
+
+    def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
+        """A transaction that only reads, over `snapshot`."""
+        return self._transaction(snapshot, writable=False, reader=reader)
+
+    def _transaction(self, snapshot: Snapshot, *, writable: bool, reader: str) -> Transaction:
+        # Microseconds: what a float64 of milliseconds can hold without noise.
+        now_ms = self.clock.now_ns() // 1000 / 1000
+        creation_ms = now_ms
+        if writable and creation_ms <= self._last_creation_ms:
+            creation_ms = math.nextafter(self._last_creation_ms, math.inf)
+        return Transaction(
+            snapshot, limits=self.limits, now_ms=now_ms, creation_time_ms=creation_ms, seed=self._random.getrandbits(64),
+            make_id=self._make_id, writable=writable, reader=reader,
+        )  # fmt: skip
+
+    # -- committing --------------------------------------------------------------------------------------------------
+
+    def commit(self, transaction: Transaction) -> int:
+        """The commit's timestamp, once it and everything that it saw is durable.
+
+        An interrupt that arrives while this waits is raised when the outcome is known, with a note that tells it.
+        Raises:  ConflictError (nothing was written); StorageFailedError.
+        """
+        with InterruptsHeld("the mutation had been committed"):
+            pending = self._accept(transaction, None)
+            self._wait(pending)
+        if pending.error is not None:
+            raise pending.error
+        return pending.ts
+
+    def commit_async(self, transaction: Transaction, resolve: Resolve) -> None:
+        """Accept now; `resolve` is told the timestamp from the committer thread, or at once where nothing waits.
+
+        Raises:  ConflictError, at once; StorageFailedError.
+        """
+        if not transaction.writes and transaction.snapshot.ts <= self._published.ts:
+            resolve(transaction.snapshot.ts)
+            return
+        self._accept(transaction, resolve)
+        self._wake_committer()
+
+    def wait_durable(self, ts: int) -> None:
+        """Return when everything up to `ts` is durable.
+
+        Raises:  StorageFailedError.
+        """
+        if ts <= self._published.ts:
+            return
+        pending = _Pending(ts, None, self._accepted, None)
+        with self._state_lock:
+            self._waiting.append(pending)
+        with InterruptsHeld("what was waited for is durable"):
+            self._wait(pending)
+        if pending.error is not None:
+            raise pending.error
+
+    def listen(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` after each publish, from the publishing thread; it must return at once.
+
+        Returns what ends it.
+        """
+        self._listeners = [*self._listeners, callback]
+
+        def stop() -> None:
+            self._listeners = [each for each in self._listeners if each is not callback]
+
+        return stop
+
+    def _accept(self, transaction: Transaction, resolve: Resolve | None) -> _Pending:
+        writes = [write for write in transaction.writes.values() if not (write.before is None and write.after is None)]
+        with self._state_lock:
+            if self._failure is not None or self._is_closed:
+                raise self._refusal()
+            accepted = self._accepted
+            if not writes:
+                # What it read may be accepted but not yet durable: its answer waits for that.
+                pending = _Pending(transaction.snapshot.ts, None, transaction.snapshot, resolve)
+                if transaction.snapshot.ts <= self._published.ts:
+                    pending.is_done = True
+                else:
+                    self._waiting.append(pending)
+                return pending
+            if transaction.snapshot is not accepted:
+                self._require_no_conflict(transaction)
+            self._last_creation_ms = max(self._last_creation_ms, transaction.newest_creation_ms)
+            return self._enter(accepted, writes, transaction.reader, resolve)
+
+    def _require_no_conflict(self, transaction: Transaction) -> None:
+        """Refuse a transaction that read something which was changed since its snapshot."""
+        snapshot, accepted = transaction.snapshot, self._accepted
+        if accepted.schema is not snapshot.schema:
+            raise ConflictError("_schemas", writer="a schema push", reader=transaction.reader)
+        records = self.write_log.since(snapshot.ts)
+        if records is None:
+            raise ConflictError("(any)", writer="more commits than are remembered", reader=transaction.reader)
+        for record in records:
+            overlapped = transaction.reads.overlaps(record)
+            if overlapped is not None:
+                number = overlapped[0]
+                sample = record.samples.get(number)
+                raise ConflictError(
+                    accepted.table_name(number) or str(number),
+                    document_id=encode_id(number, sample) if sample is not None else None,
+                    writer=record.writer,
+                    reader=transaction.reader,
+                )
+
+    def _enter(
+        self, accepted: Snapshot, writes: Sequence[Write], writer: str, resolve: Resolve | None,
+        become: Callable[[Snapshot], Snapshot] | None = None,
+    ) -> _Pending:  # fmt: skip
+        """Give the writes a timestamp and a place in the line; `_state_lock` is held."""
+        ts = max(accepted.ts + 1, self.clock.now_ns())
+        following = accepted.with_writes(writes, ts)
+        if become is not None:
+            following = become(following)
+        if self.memory_bytes_max != UNLIMITED and following.memory_bytes > self.memory_bytes_max:
+            self._require_shrinking(accepted, following)
+        revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
+        self.write_log.append(_record(ts, accepted, writes, writer))
+        self._accepted = following
+        pending = _Pending(ts, Commit(ts, revisions), following, resolve)
+        self._waiting.append(pending)
+        return pending
+
+    def _require_shrinking(self, accepted: Snapshot, following: Snapshot) -> None:
+        if following.memory_bytes > accepted.memory_bytes:
+            raise LimitExceededError(
+                "memory_bytes_max", "the documents and indexes of this store would outgrow its memory budget",
+                maximum=self.memory_bytes_max, actual=following.memory_bytes,
+                cure="Delete documents, or open the store with a larger memory_limit.",
+            )  # fmt: skip
+
+    def _wait(self, pending: _Pending) -> None:
+        while not pending.is_done:
+            with self._flush_lock:
+                if not pending.is_done:
+                    self._flush()
+
+    def _flush(self) -> None:
+        """Make everything that waits durable, publish it, tell everybody; `_flush_lock` is held."""
+        with self._state_lock:
+            batch, self._waiting = self._waiting, []
+        commits = [pending.commit for pending in batch if pending.commit is not None]
+        error: BaseException | None = self._failure
+        if commits and error is None:
+            try:
+                self._persistence.append(commits, self._published.ts)
+            except BaseException as failed:  # noqa: BLE001 - whatever it was, the outcome is unknown
+                error = self._fail(failed)
+        if error is None and commits:
+            # A waiting reader's snapshot may be older than the newest commit of the batch.
+            self._published = max((each.snapshot for each in batch), key=_ts_of)
+        for pending in batch:
+            pending.error = error
+            pending.is_done = True
+            if pending.resolve is not None:
+                pending.resolve(pending.ts if error is None else error)
+        if error is None and commits:
+            for listener in self._listeners:
+                listener(self._published)
+
+    def _fail(self, cause: BaseException) -> StorageError:
+        failure = StorageFailedError(
+            f"{self.name}: a commit could not be made durable ({cause}); it is unknown whether it was. "
+            "Nothing more is accepted: open the store again (%reload_ext nbconvex), which reads what is on disk."
+        )
+        failure.__cause__ = cause
+        self._failure = failure
+        return failure
+
+    def _refusal(self) -> StorageError:
+        if self._failure is not None:
+            return self._failure
+        return StorageFailedError(f"{self.name} is closed. Open it again with nbconvex.open(...) or %reload_ext nbconvex.")
+
+    def _wake_committer(self) -> None:
+        if self._committer is None:
+            with self._flush_lock:
+                if self._committer is None:
+                    self._committer = threading.Thread(target=self._run_committer, name="nbconvex-committer", daemon=True)
+                    self._committer.start()
+        if self._wakes.empty():
+            self._wakes.put(True)
+
+    def _run_committer(self) -> None:
+        while self._wakes.get():
+            with self._flush_lock:
+                self._flush()
+
+    # -- schema ------------------------------------------------------------------------------------------------------
+
+    def push_schema(self, schema: SchemaDefinition, *, check_only: bool = False) -> schema_push.SchemaReport:
+        """Put `schema` in force if all documents fit, or change nothing.
+
+        Raises:  SchemaViolatedError; SchemaInvalidError if another push came first.
+        """
+        active = ActiveSchema(schema)
+        begun_with = self._accepted.schema
+        for attempt in range(_PUSH_TRIES):
+            snapshot = self._accepted
+            report, build = self._prepared(snapshot, active)
+            if check_only:
+                return report
+            is_last = attempt == _PUSH_TRIES - 1
+            with InterruptsHeld("the schema had been put in force"):
+                with self._state_lock:
+                    if self._failure is not None or self._is_closed:
+                        raise self._refusal()
+                    if self._accepted.schema is not begun_with:
+                        raise SchemaInvalidError("this schema was overwritten by another push; run the cell again.")
+                    if self._accepted is not snapshot:
+                        if not is_last:
+                            continue
+                        report, build = self._prepared(self._accepted, active)
+                    writes = self._schema_writes(active, report)
+                    pending = self._enter(self._accepted, writes, "%%schema", None, build)
+                self._wait(pending)
+            if pending.error is not None:
+                raise pending.error
+            return report
+        raise AssertionError("the last attempt of a push returns or raises")
+
+    def _prepared(
+        self, snapshot: Snapshot, active: ActiveSchema
+    ) -> tuple[schema_push.SchemaReport, Callable[[Snapshot], Snapshot]]:
+        checked, skipped = schema_push.check_documents(snapshot, active)
+        created = tuple(name for name in active.definition.tables if snapshot.table(name) is None)
+        diff = schema_push.changes(snapshot.schema, active.definition)
+        # Built here, outside of the lock; the push itself writes only system documents.
+        built = schema_push.with_schema(snapshot, active)
+
+        def become(following: Snapshot) -> Snapshot:
+            tables = {**following.tables, **{
+                number: table for number, table in built.tables.items() if number not in (TABLES_TABLE, SCHEMAS_TABLE)
+            }}  # fmt: skip
+            return schema_push.with_schema(replace(following, tables=tables), active)
+
+        return schema_push.SchemaReport(diff, checked, skipped, created), become
+
+    def _schema_writes(self, active: ActiveSchema, report: schema_push.SchemaReport) -> list[Write]:
+        transaction = self._transaction(self._accepted, writable=True, reader="%%schema")
+        for name in report.created_tables:
+            transaction.create_table(name)
+        transaction.clear_system(SCHEMAS_TABLE)
+        transaction.put_system(SCHEMAS_TABLE, {"schema": active.definition.to_json()})
+        return list(transaction.writes.values())
+
+    # -- housekeeping ------------------------------------------------------------------------------------------------
+
+    def drop_table(self, name: str) -> int:
+        """Delete a table and its documents; returns how many there were.
+
+        Raises:  SchemaInvalidError while the schema lists it or refers to it.
+        """
+        return self._commit_deletions(lambda snapshot: [schema_push.require_droppable(snapshot, name).number])
+
+    def clear(self) -> int:
+        """Delete everything: documents, tables, the schema. Returns how many documents there were."""
+        return self._commit_deletions(lambda snapshot: list(snapshot.tables))
+
+    def _commit_deletions(self, numbers_of: Callable[[Snapshot], list[int]]) -> int:
+        with InterruptsHeld("the deletion had been committed"):
+            with self._state_lock:
+                if self._failure is not None or self._is_closed:
+                    raise self._refusal()
+                numbers = numbers_of(self._accepted)
+                writes, count = schema_push.deletions(self._accepted, numbers)
+                if not writes:
+                    return 0
+                drops_schema = SCHEMAS_TABLE in numbers
+                pending = self._enter(
+                    self._accepted, writes, "reset", None, (lambda each: replace(each, schema=None)) if drops_schema else None
+                )
+            self._wait(pending)
+        if pending.error is not None:
+            raise pending.error
+        return count
+
+    def get_global(self, key: str) -> bytes | None:
+        """A small value kept beside the log."""
+        return self._persistence.get_global(key)
+
+    def put_global(self, key: str, value: bytes) -> None:
+        """Keep a small value durably beside the log."""
+        with self._flush_lock:
+            self._persistence.put_global(key, value)
+
+    def size_bytes(self) -> int:
+        """Bytes on disk."""
+        return self._persistence.size_bytes()
+
+    def checkpoint(self) -> None:
+        """Bring the database file up to the log."""
+        with self._flush_lock:
+            self._flush()
+            self._persistence.checkpoint()
+
+    def close(self) -> None:
+        """Make durable what waits, release the file. Afterwards every call is refused."""
+        with self._flush_lock:
+            if self._is_closed:
+                return
+            self._flush()
+            with self._state_lock:
+                self._is_closed = True
+            # Accepted between the two: they must not wait for ever.
+            self._flush()
+        if self._committer is not None:
+            self._wakes.put(False)
+            self._committer.join()
+        self._persistence.close()
+
+
+def _ts_of(snapshot: Snapshot) -> int:
+    return snapshot.ts
+
+
+def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
+    keys: dict[tuple[int, str], list[bytes]] = {}
+    tables: dict[int, str] = {}
+    samples: dict[int, bytes] = {}
+    for write in writes:
+        number = write.table
+        samples[number] = write.document_id
+        keys.setdefault((number, BY_ID), []).append(write.document_id)
+        table = accepted.tables.get(number)
+        if table is None:
+            continue  # born in this commit: nobody can have read it
+        tables[number] = table.name
+        for position, name in enumerate(table.indexes):
+            touched = keys.setdefault((number, name), [])
+            if write.keys_before is not None:
+                touched.append(write.keys_before[position])
+            if write.keys_after is not None and write.keys_after != write.keys_before:
+                touched.append(write.keys_after[position])
+    return CommitRecord(ts, keys, tables, samples, writer)
+
+
+def _newest_creation_ms(snapshot: Snapshot) -> float:
+    """The newest creation time of any document, so that later ones come behind it even if the clock went back."""
+    return max((table.newest_creation_ms for table in snapshot.tables.values()), default=0.0)

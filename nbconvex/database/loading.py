@@ -1,0 +1,47 @@
+"""From the durable log to the snapshot at its head.
+
+Owns:  `load_snapshot`.
+Must not know: commits, transactions.
+Invariant: the law of the room: what this builds equals the snapshot that was live when the log was written.
+Threads: called once, before the database is shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.schema_push import stored_schema
+from nbconvex.database.snapshot import SYSTEM_TABLES, TABLES_TABLE, Snapshot, Table
+from nbconvex.errors import StorageCorruptError
+from nbconvex.storage.persistence import Persistence
+from nbconvex.values.codec import decode_document
+
+
+def load_snapshot(persistence: Persistence) -> Snapshot:
+    """Everything that is durable in `persistence`, as one snapshot.
+
+    Raises:  StorageError; StorageCorruptError if documents stand in a table that nobody created.
+    """
+    loaded = persistence.load()
+    rows = dict(loaded.tables)
+    snapshot = replace(Snapshot.empty(), ts=loaded.head)
+    tables = dict(snapshot.tables)
+    numbers = dict(snapshot.numbers)
+    for number, name in SYSTEM_TABLES.items():
+        tables[number] = Table.loaded(number, name, rows.pop(number, ()), {})
+    for _, payload in tables[TABLES_TABLE].documents.entries():
+        document = decode_document(payload)
+        numbers[document["name"]] = int(document["number"])
+        tables[int(document["number"])] = Table(int(document["number"]), document["name"])
+    stored = stored_schema(replace(snapshot, tables=tables))
+    schema = None if stored is None else ActiveSchema(stored)
+    for number, table in tables.items():
+        if number in SYSTEM_TABLES:
+            continue
+        wanted = {} if schema is None else schema.indexes_of(table.name)
+        tables[number] = Table.loaded(number, table.name, rows.pop(number, ()), wanted)
+    if rows:
+        stray = ", ".join(map(str, rows))
+        raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
+    return replace(snapshot, tables=tables, numbers=numbers, schema=schema)

@@ -1,0 +1,159 @@
+"""Index ranges: what `q.eq("author", x).gte("time", t)` asks of an index, as one interval of its keys.
+
+Owns:  `RangeBuilder`, `interval_of`.
+Must not know: documents, transactions.
+Invariant: every range is one interval `[low, high)` of the index's keys.
+Source: semantics 3.4.
+Threads: a builder belongs to one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from nbconvex.errors import CallerError, IndexInvalidError, ValueInvalidError
+from nbconvex.values.ids import decode_id
+from nbconvex.values.sort_key import after_prefix, encode_key
+
+_LOWER = {"gt", "gte"}
+_BUILT_IN = {"_creationTime", "_id"}
+
+
+class RangeBuilder:
+    """What the `q` of `.with_index(name, lambda q: ...)` can do. Single use: each call consumes the builder before it."""
+
+    __slots__ = ("_is_used", "conditions")
+
+    def __init__(self, conditions: tuple[tuple[str, str, Any], ...] = ()) -> None:
+        self.conditions = conditions
+        self._is_used = False
+
+    def eq(self, field: str, value: Any) -> RangeBuilder:
+        """Only documents whose field is this value; UNSET finds those without the field."""
+        return self._with("eq", field, value)
+
+    def gt(self, field: str, value: Any) -> RangeBuilder:
+        """Only documents whose field comes after this value."""
+        return self._with("gt", field, value)
+
+    def gte(self, field: str, value: Any) -> RangeBuilder:
+        """Only documents whose field does not come before this value."""
+        return self._with("gte", field, value)
+
+    def lt(self, field: str, value: Any) -> RangeBuilder:
+        """Only documents whose field comes before this value."""
+        return self._with("lt", field, value)
+
+    def lte(self, field: str, value: Any) -> RangeBuilder:
+        """Only documents whose field does not come after this value."""
+        return self._with("lte", field, value)
+
+    def _with(self, operation: str, field: str, value: Any) -> RangeBuilder:
+        if not isinstance(field, str):
+            raise CallerError(
+                f"q.{operation} in .with_index takes the field's name first, got {type(field).__name__}.",
+                hint=f'q.{operation}("author", value)',
+            )
+        if self._is_used:
+            raise CallerError(
+                "this index range was already extended: each q.eq/gt/... gives a new range, chain them.",
+                hint=f'q.eq("a", 1).{operation}({field!r}, ...)',
+            )
+        self._is_used = True
+        return RangeBuilder((*self.conditions, (operation, field, value)))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise CallerError(
+            f"an index range has no q.{name}. It has eq, gt, gte, lt and lte; "
+            "anything else is a filter: .with_index(...).filter(lambda q: ...)."
+        )
+
+
+def interval_of(
+    index: str, fields: Sequence[str], conditions: Sequence[tuple[str, str, Any]], table: int
+) -> tuple[bytes, bytes | None]:
+    """The interval of keys that `conditions` describe on an index of `fields` (creation time and id included).
+
+    Shapes:  `fields` is all fields of the index's key, `index` is `table.index` for messages.
+    Raises:  IndexInvalidError.
+    """
+    equal, bounds = _sorted_conditions(index, fields, conditions)
+    covered = [field for field in fields if field in equal]
+    prefix = b"".join([_encode(field, equal[field], table) for field in covered])
+    low, high = prefix, _behind(prefix, covered[-1]) if covered else None
+    for operation, field, value in bounds:
+        key = prefix + _encode(field, value, table)
+        if operation in _LOWER:
+            low = key if operation == "gte" else _behind(key, field)
+        else:
+            high = key if operation == "lt" else _behind(key, field)
+    return low, high
+
+
+def _behind(key: bytes, last_field: str) -> bytes:
+    """The lowest position behind all keys that start with `key` and go on with another field."""
+    if last_field not in _BUILT_IN:
+        # What follows a field is the type tag of the next one, at most 0x15. Stepping to the next sibling of `key`
+        # instead would take in "a\\0" (10 61 00 FF 00) with "a" (10 61 00): an escaped zero looks like an end.
+        return key + b"\xff"
+    following = after_prefix(key)
+    assert following is not None, "an encoded time or id never consists of 0xFF bytes only"
+    return following
+
+
+def _encode(field: str, value: Any, table: int) -> bytes:
+    if field != "_id":
+        return encode_key(value)
+    # An index key ends in the raw id, not in its text: shorter, and of the same order within one table.
+    if isinstance(value, str):
+        try:
+            number, document_id = decode_id(value)
+        except ValueInvalidError:
+            number, document_id = 0, b""
+        if number == table:
+            return document_id
+    raise IndexInvalidError(f"a range on _id takes an id of this table, got {value!r}.")
+
+
+def _sorted_conditions(
+    index: str, fields: Sequence[str], conditions: Sequence[tuple[str, str, Any]]
+) -> tuple[dict[str, Any], list[tuple[str, str, Any]]]:
+    """Equalities by field, and the bounds on the one field behind them."""
+    equal: dict[str, Any] = {}
+    bounds: list[tuple[str, str, Any]] = []
+    listed = f"[{', '.join(fields)}]"
+    for operation, field, value in conditions:
+        if field not in fields:
+            raise IndexInvalidError(f'index "{index}" has no field "{field}"; its fields are {listed}.')
+        if operation == "eq":
+            if field in equal:
+                raise IndexInvalidError(f'index "{index}": the field "{field}" already has an equality.')
+            equal[field] = value
+            continue
+        is_lower = operation in _LOWER
+        if len(bounds) == 2:  # noqa: PLR2004 - one lower and one upper bound
+            raise IndexInvalidError(f'index "{index}": both bounds are already defined, got {operation}("{field}").')
+        for other, other_field, _ in bounds:
+            if other_field != field:
+                raise IndexInvalidError(
+                    f'index "{index}": bounds must be on one field, got {other}("{other_field}") and {operation}("{field}").'
+                )
+            if (other in _LOWER) == is_lower:
+                side = "lower" if is_lower else "upper"
+                raise IndexInvalidError(f'index "{index}": the {side} bound of "{field}" is already defined by {other}.')
+        bounds.append((operation, field, value))
+    asked = [field for _, field, _ in conditions]
+    expected = list(fields[: len(equal)])
+    wrong = next((field for field in equal if field not in expected), None)
+    if wrong is None and bounds and bounds[0][1] != (fields[len(equal)] if len(equal) < len(fields) else None):
+        wrong = bounds[0][1]
+    if wrong is not None:
+        raise IndexInvalidError(
+            f'index "{index}": fields must be used in the order of the index, equalities first and at most one field '
+            f"with bounds behind them. Index fields: {listed}. Query fields: [{', '.join(asked)}]. "
+            f'First one out of order: "{wrong}".'
+        )
+    return equal, bounds

@@ -1,0 +1,192 @@
+"""What a transaction looked at, and whom a commit concerns.
+
+Owns:  `ReadSet`, `CommitRecord`, `SubscriptionIndex`.
+Must not know: how something was read, what a key means, what happens to those concerned.
+Invariant: one meaning of "overlap" serves conflicts, the query cache and live queries: a commit overlaps a read set if
+the old or the new key of a document it wrote lies inside an interval that was read. Source: semantics 4.
+Threads: a `ReadSet` belongs to one transaction; a `CommitRecord` is immutable; a `SubscriptionIndex` belongs to one
+thread.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from os.path import commonprefix
+
+#: An index of a table: the table's number and the index's name.
+IndexId = tuple[int, str]
+#: Keys with `low <= key < high`; None as `high` means: to the end. A list, for a lazy scan widens its own.
+Interval = list[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """What one commit touched.
+
+    Shapes:  `keys` gives, for each index, the old and new keys of the documents written, in no order. `tables` names
+    the tables by number; `samples` holds one document id (16 bytes) a table; `writer` is the function's path.
+    Units:  `ts` in nanoseconds.
+    """
+
+    ts: int
+    keys: Mapping[IndexId, list[bytes]]
+    tables: Mapping[int, str] = field(default_factory=dict)
+    samples: Mapping[int, bytes] = field(default_factory=dict)
+    writer: str = ""
+
+
+class ReadSet:
+    """The intervals of index keys that a transaction read, those that were empty included."""
+
+    __slots__ = ("_intervals",)
+
+    def __init__(self) -> None:
+        self._intervals: dict[IndexId, list[Interval]] = {}
+
+    def add_interval(self, table: int, index: str, low: bytes, high: bytes | None) -> Interval:
+        """Record `[low, high)` of an index; the interval returned may be widened later by its scan."""
+        interval: Interval = [low, high]
+        intervals = self._intervals.get((table, index))
+        if intervals is None:
+            self._intervals[table, index] = [interval]
+        else:
+            intervals.append(interval)
+        return interval
+
+    def add_point(self, table: int, index: str, key: bytes) -> None:
+        """Record one key of an index."""
+        self.add_interval(table, index, key, key + b"\x00")
+
+    def overlaps(self, record: CommitRecord) -> IndexId | None:
+        """The index through which `record` changed something that was read here, or None."""
+        mine = self._intervals
+        for index_id, keys in record.keys.items():
+            for low, high in mine.get(index_id, ()):
+                for key in keys:
+                    if low <= key and (high is None or key < high):  # type: ignore[operator]
+                        return index_id
+        return None
+
+    def intervals(self) -> Iterator[tuple[IndexId, bytes, bytes | None]]:
+        """Every interval as (index, low, high)."""
+        for index_id, intervals in self._intervals.items():
+            for low, high in intervals:
+                assert low is not None
+                yield index_id, low, high
+
+    def __len__(self) -> int:
+        return sum(map(len, self._intervals.values()))
+
+    def update(self, other: ReadSet) -> None:
+        """Add everything that `other` read."""
+        for index_id, intervals in other._intervals.items():
+            self._intervals.setdefault(index_id, []).extend(intervals)
+
+
+class _Bucket:
+    """Intervals of one index whose bounds share one longest common prefix, ordered by their low end."""
+
+    __slots__ = ("highs", "lows", "tokens")
+
+    def __init__(self) -> None:
+        self.lows: list[bytes] = []
+        self.highs: list[bytes | None] = []
+        self.tokens: list[Hashable] = []
+
+    def add(self, low: bytes, high: bytes | None, token: Hashable) -> None:
+        position = bisect_right(self.lows, low)
+        self.lows.insert(position, low)
+        self.highs.insert(position, high)
+        self.tokens.insert(position, token)
+
+    def remove(self, low: bytes, high: bytes | None, token: Hashable) -> None:
+        position = bisect_left(self.lows, low)
+        while self.tokens[position] != token or self.highs[position] != high:
+            position += 1
+        assert self.lows[position] == low, "a subscription's interval must be where it was put"
+        del self.lows[position], self.highs[position], self.tokens[position]
+
+    def collect(self, key: bytes, into: set[Hashable]) -> None:
+        for position in range(bisect_right(self.lows, key)):
+            high = self.highs[position]
+            if high is None or key < high:
+                into.add(self.tokens[position])
+
+
+class SubscriptionIndex:
+    """Who is concerned by a commit, found by the keys it wrote.
+
+    An interval is filed under the longest common prefix of its two ends; a written key can only lie in intervals filed
+    under one of its own prefixes. So the cost of a commit follows the number of distinct prefix lengths and of those
+    concerned, and not the number of those who watch. Source: performance.md 2.3, ADR 8.
+    """
+
+    __slots__ = ("_buckets", "_lengths", "_reads")
+
+    def __init__(self) -> None:
+        self._buckets: dict[IndexId, dict[bytes, _Bucket]] = {}
+        self._lengths: dict[IndexId, dict[int, int]] = {}
+        self._reads: dict[Hashable, list[tuple[IndexId, bytes, bytes | None]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._reads)
+
+    def add(self, token: Hashable, reads: ReadSet) -> None:
+        """Watch everything that `reads` holds on behalf of `token`, instead of what it watched before."""
+        self.remove(token)
+        filed = list(dict.fromkeys(reads.intervals()))
+        self._reads[token] = filed
+        for index_id, low, high in filed:
+            prefix = _prefix(low, high)
+            buckets = self._buckets.setdefault(index_id, {})
+            bucket = buckets.get(prefix)
+            if bucket is None:
+                bucket = buckets[prefix] = _Bucket()
+                lengths = self._lengths.setdefault(index_id, {})
+                lengths[len(prefix)] = lengths.get(len(prefix), 0) + 1
+            bucket.add(low, high, token)
+
+    def remove(self, token: Hashable) -> None:
+        """Stop watching on behalf of `token`; unknown tokens are fine."""
+        for index_id, low, high in self._reads.pop(token, ()):
+            prefix = _prefix(low, high)
+            buckets = self._buckets[index_id]
+            bucket = buckets[prefix]
+            bucket.remove(low, high, token)
+            if bucket.lows:
+                continue
+            del buckets[prefix]
+            lengths = self._lengths[index_id]
+            lengths[len(prefix)] -= 1
+            if not lengths[len(prefix)]:
+                del lengths[len(prefix)]
+
+    def matching(self, record: CommitRecord) -> set[Hashable]:
+        """The tokens that read something which `record` changed."""
+        concerned: set[Hashable] = set()
+        for index_id, keys in record.keys.items():
+            buckets = self._buckets.get(index_id)
+            if not buckets:
+                continue
+            lengths = self._lengths[index_id]
+            for key in keys:
+                for length in lengths:
+                    bucket = buckets.get(key[:length]) if length <= len(key) else None
+                    if bucket is not None:
+                        bucket.collect(key, concerned)
+        return concerned
+
+
+def _prefix(low: bytes, high: bytes | None) -> bytes:
+    """What every key of `[low, high)` starts with.
+
+    `high` is exclusive, and usually the successor of a prefix (its last byte one higher): then keys share that prefix,
+    not only what `low` and `high` have in common.
+    """
+    if high is None:
+        return b""
+    if high[-1] and low.startswith(inclusive := high[:-1] + bytes((high[-1] - 1,))):
+        return inclusive
+    return commonprefix((low, high))  # type: ignore[type-var, return-value]

@@ -1,0 +1,159 @@
+"""Putting a schema in force: is the data fit for it, and what does the database look like afterwards?
+
+Owns:  `check_documents`, `with_schema`, `SchemaReport`; how a schema is kept in `_schemas`.
+Must not know: the commit path, other transactions.
+Invariant: pure functions of a snapshot. The database repeats them when commits came between.
+Source: semantics 2.3.
+Threads: any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Table, Write
+from nbconvex.errors import SchemaInvalidError, SchemaViolatedError
+from nbconvex.values.codec import decode_document
+from nbconvex.values.schema import SchemaDefinition, SchemaDiff, diff, is_superset
+from nbconvex.values.validator_report import MismatchKind, ValidationProblem
+
+#: Documents of one table that are looked at after the first mismatch, to group and count the kinds of mismatch.
+_PROBLEMS_MAX = 100_000
+_KINDS_SHOWN = 20
+_NAMES_A_FIELD = frozenset({MismatchKind.MISSING_FIELD, MismatchKind.EXTRA_FIELD})
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaReport:
+    """What a push did, or would do. `skipped_tables` were known to fit without looking at their documents."""
+
+    diff: SchemaDiff
+    checked_documents: int
+    skipped_tables: tuple[str, ...]
+    created_tables: tuple[str, ...]
+
+
+def check_documents(snapshot: Snapshot, schema: ActiveSchema) -> tuple[int, tuple[str, ...]]:
+    """How many documents were checked against `schema`, and the tables that did not need it.
+
+    Raises:  SchemaViolatedError with each kind of mismatch, counted, with one sample id.
+    """
+    checked = 0
+    skipped: list[str] = []
+    problems: list[str] = []
+    for name in schema.checks:
+        table = snapshot.table(name)
+        if table is None or not len(table.documents):
+            continue
+        if _is_known_to_fit(snapshot.schema, schema, name):
+            skipped.append(name)
+            continue
+        checked += len(table.documents)
+        problems.extend(_problems(table, schema, snapshot))
+    if problems:
+        raise SchemaViolatedError(problems)
+    return checked, tuple(skipped)
+
+
+def _is_known_to_fit(old: ActiveSchema | None, new: ActiveSchema, table: str) -> bool:
+    if old is None or table not in old.checks:
+        return False
+    return is_superset(new.definition.tables[table].validator, old.definition.tables[table].validator)
+
+
+def _problems(table: Table, schema: ActiveSchema, snapshot: Snapshot) -> Iterator[str]:
+    check = schema.checks[table.name]
+    names = {number: each.name for number, each in snapshot.tables.items()}
+    kinds: dict[tuple[str, str], tuple[int, str, str]] = {}  # by sentence and path: how often, sample id, report
+    found = 0
+    for _, payload in table.documents.entries():
+        document = decode_document(payload)
+        document_id = document.pop("_id")
+        document.pop("_creationTime")
+        try:
+            check(document, names)
+        except ValidationProblem as problem:
+            found += 1
+            # A sentence that shows the value would make a kind of its own for every document.
+            kind = (problem.problem if problem.kind in _NAMES_A_FIELD else problem.kind.value, problem.path)
+            count, sample, report = kinds.get(kind, (0, document_id, problem.report))
+            kinds[kind] = (count + 1, sample, report)
+            if found >= _PROBLEMS_MAX:
+                break
+    for count, sample, report in list(kinds.values())[:_KINDS_SHOWN]:
+        others = f"\n({count:,} documents of this table have this problem.)" if count > 1 else ""
+        yield f'Document with ID "{sample}" in table "{table.name}" does not match the schema: {report}{others}'
+    if len(kinds) > _KINDS_SHOWN:
+        yield f'... and {len(kinds) - _KINDS_SHOWN} more kinds of mismatch in table "{table.name}".'
+
+
+def with_schema(snapshot: Snapshot, schema: ActiveSchema) -> Snapshot:
+    """`snapshot` with `schema` in force: indexes that are new filled, those that are gone dropped."""
+    tables = dict(snapshot.tables)
+    for number, table in snapshot.tables.items():
+        wanted = schema.indexes_of(table.name)
+        present = {
+            name: (index.fields, index.is_staged) for name, index in table.indexes.items() if name != "by_creation_time"
+        }
+        if wanted != present and number not in _SYSTEM_NUMBERS:
+            tables[number] = table.with_indexes(wanted)
+    return replace(snapshot, tables=tables, schema=schema)
+
+
+_SYSTEM_NUMBERS = frozenset(Snapshot.empty().tables)
+
+
+def stored_schema(snapshot: Snapshot) -> SchemaDefinition | None:
+    """The schema that the log says is in force, or None."""
+    newest = None
+    for _, payloads in snapshot.tables[SCHEMAS_TABLE].indexes["by_creation_time"].entries.chunks(reverse=True):
+        newest = decode_document(payloads[0])
+        break
+    return None if newest is None else SchemaDefinition.from_json(newest["schema"])
+
+
+def changes(old: ActiveSchema | None, new: SchemaDefinition) -> SchemaDiff:
+    """What `new` changes."""
+    return diff(None if old is None else old.definition, new)
+
+
+def require_droppable(snapshot: Snapshot, name: str) -> Table:
+    """The table `name`, if nothing in the schema stands on it.
+
+    Raises:  SchemaInvalidError naming what refers to it.
+    """
+    table = snapshot.table(name)
+    if table is None or table.number in _SYSTEM_NUMBERS:
+        raise SchemaInvalidError(f'there is no table "{name}" to delete.')
+    schema = snapshot.schema
+    if schema is None:
+        return table
+    if name in schema.definition.tables:
+        raise SchemaInvalidError(f'the table "{name}" is in the schema; take it out of the %%schema cell first.')
+    for other, definition in schema.definition.tables.items():
+        if name in definition.validator.referenced_tables():
+            raise SchemaInvalidError(f'the table "{name}" cannot be deleted: table "{other}" refers to it by v.id("{name}").')
+    return table
+
+
+def deletions(snapshot: Snapshot, numbers: list[int]) -> tuple[list[Write], int]:
+    """The writes that delete these tables with all their documents, and how many documents of users there are."""
+    writes: list[Write] = []
+    count = 0
+    for number in numbers:
+        table = snapshot.tables[number]
+        if number == TABLES_TABLE:
+            continue
+        count += len(table.documents) if number not in _SYSTEM_NUMBERS else 0
+        writes.extend(_deletion(table, internal, payload) for internal, payload in table.documents.entries())
+    listing = snapshot.tables[TABLES_TABLE]
+    for internal, payload in listing.documents.entries():
+        if int(decode_document(payload)["number"]) in numbers:
+            writes.append(_deletion(listing, internal, payload))
+    return writes, count
+
+
+def _deletion(table: Table, internal: bytes, payload: bytes) -> Write:
+    return Write(table.number, internal, payload, table.keys_of(decode_document(payload), internal), None, None)

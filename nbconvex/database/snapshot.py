@@ -1,0 +1,254 @@
+"""All documents and indexes as of one timestamp, and how a commit makes the next one.
+
+Owns:  `Snapshot`, `Table`, `TableIndex`, `Write`; which system tables exist and under which numbers.
+Must not know: the persistence, user functions, how a conflict is decided.
+Invariants:
+- A snapshot is never changed: `with_writes` gives a new one that shares everything the commit did not touch.
+- Every document of a table is in every index of that table, absent fields included.
+- The law of the room: a snapshot rebuilt from the persistence equals the live one.
+Threads: any; nothing here is ever changed after it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nbconvex.database.index import Change, Index
+from nbconvex.values.codec import decode_document
+from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.values.sort_key import encode_key, make_key_encoder
+
+TABLES_TABLE = 1
+SCHEMAS_TABLE = 2
+SCHEDULED_FUNCTIONS_TABLE = 11
+STORAGE_TABLE = 12
+#: Tables of the platform. User tables start at 10,001. Source: semantics 3.7.
+SYSTEM_TABLES: Mapping[int, str] = {
+    TABLES_TABLE: "_tables",
+    SCHEMAS_TABLE: "_schemas",
+    SCHEDULED_FUNCTIONS_TABLE: "_scheduled_functions",
+    STORAGE_TABLE: "_storage",
+}
+#: What `ctx.db.system` shows; the other system tables are the database's own.
+VISIBLE_SYSTEM_TABLES = frozenset({"_scheduled_functions", "_storage"})
+FIRST_USER_TABLE = 10_001
+
+BY_ID = "by_id"
+BY_CREATION_TIME = "by_creation_time"
+#: Resident bytes of one entry beyond its key and payload: two object headers and its share of the tree.
+_ENTRY_OVERHEAD_BYTES = 96
+
+Document = dict[str, Any]
+#: The keys of one document, in the order of its table's indexes.
+Keys = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One document as one transaction changes it; None stands for "did not exist" or "exists no more".
+
+    Shapes:  `document_id` is 16 bytes; payloads are encoded documents; keys are in the order of the table's indexes.
+    """
+
+    table: int
+    document_id: bytes
+    before: bytes | None
+    keys_before: Keys | None
+    after: bytes | None
+    keys_after: Keys | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableIndex:
+    """One index of one table. `prefix_of` encodes a document's indexed fields."""
+
+    name: str
+    fields: tuple[str, ...]
+    prefix_of: Callable[[Document], bytes]
+    entries: Index = field(default_factory=Index)
+    is_staged: bool = False
+
+    def key_of(self, document: Document, document_id: bytes) -> bytes:
+        """The key of a document: its indexed fields, its creation time, its id."""
+        return self.prefix_of(document) + encode_key(document["_creationTime"]) + document_id
+
+
+def _creation_time_index() -> TableIndex:
+    return TableIndex(BY_CREATION_TIME, (), make_key_encoder(()))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table as of one timestamp: its documents by id, and its indexes by name."""
+
+    number: int
+    name: str
+    documents: Index = field(default_factory=Index)
+    indexes: Mapping[str, TableIndex] = field(default_factory=lambda: {BY_CREATION_TIME: _creation_time_index()})
+    memory_bytes: int = 0
+
+    def keys_of(self, document: Document, document_id: bytes) -> Keys:
+        """The keys of a document in every index, in the order of `indexes`."""
+        tail = encode_key(document["_creationTime"]) + document_id
+        return tuple([index.prefix_of(document) + tail for index in self.indexes.values()])
+
+    @property
+    def newest_creation_ms(self) -> float:
+        """The creation time of the newest document, in milliseconds; 0 for an empty table."""
+        for _, payloads in self.indexes[BY_CREATION_TIME].entries.chunks(reverse=True):
+            newest: float = decode_document(payloads[0])["_creationTime"]
+            return newest
+        return 0.0
+
+    def with_writes(self, writes: Sequence[Write]) -> Table:
+        """This table after `writes`, at most one a document."""
+        documents: list[Change] = [(write.document_id, write.after) for write in writes]
+        if len(documents) > 1:
+            documents.sort(key=_change_key)
+        indexes = {
+            name: replace(index, entries=index.entries.with_changes(_index_changes(writes, position)))
+            for position, (name, index) in enumerate(self.indexes.items())
+        }
+        grown = sum(_write_bytes(write) for write in writes)
+        return Table(self.number, self.name, self.documents.with_changes(documents), indexes, self.memory_bytes + grown)
+
+    def with_indexes(self, wanted: Mapping[str, tuple[tuple[str, ...], bool]]) -> Table:
+        """This table with exactly these indexes (fields and whether staged, by name); new ones are filled."""
+        indexes = {BY_CREATION_TIME: self.indexes[BY_CREATION_TIME]}
+        for name, (fields, is_staged) in wanted.items():
+            present = self.indexes.get(name)
+            if present is None or present.fields != fields:
+                indexes[name] = TableIndex(name, fields, make_key_encoder(fields), is_staged=is_staged)
+            else:
+                indexes[name] = present if present.is_staged == is_staged else replace(present, is_staged=is_staged)
+        return self._filled(indexes)
+
+    def _filled(self, indexes: Mapping[str, TableIndex]) -> Table:
+        """This table with these indexes, those that are empty filled in one pass over the documents."""
+        empty = [index for index in indexes.values() if not len(index.entries)]
+        entries: list[list[tuple[bytes, bytes]]] = [[] for _ in empty]
+        if empty:
+            for document_id, payload in self.documents.entries():
+                document = decode_document(payload)
+                tail = encode_key(document["_creationTime"]) + document_id
+                for index, into in zip(empty, entries, strict=True):
+                    into.append((index.prefix_of(document) + tail, payload))
+        filled = dict(indexes)
+        for index, found in zip(empty, entries, strict=True):
+            found.sort(key=_change_key)
+            built = Index.from_sorted([key for key, _ in found], [payload for _, payload in found])
+            found.clear()
+            filled[index.name] = replace(index, entries=built)
+        return replace(self, indexes=filled, memory_bytes=_memory_bytes(self.documents, filled.values()))
+
+    @classmethod
+    def loaded(
+        cls, number: int, name: str, rows: Iterable[tuple[bytes, bytes]], wanted: Mapping[str, tuple[tuple[str, ...], bool]]
+    ) -> Table:
+        """A table of stored documents (id and payload, in any order) with its built-in index and those `wanted`."""
+        documents = sorted(rows, key=_change_key)
+        by_id = Index.from_sorted([row[0] for row in documents], [row[1] for row in documents])
+        documents.clear()
+        return cls(number, name, by_id).with_indexes(wanted)
+
+
+def _change_key(change: tuple[bytes, bytes | None]) -> bytes:
+    return change[0]
+
+
+def _index_changes(writes: Sequence[Write], position: int) -> list[Change]:
+    changes: list[Change] = []
+    for write in writes:
+        before = write.keys_before[position] if write.keys_before is not None else None
+        after = write.keys_after[position] if write.keys_after is not None else None
+        if before is not None and before != after:
+            changes.append((before, None))
+        if after is not None:
+            changes.append((after, write.after))
+    if len(changes) > 1:
+        changes.sort(key=_change_key)
+    return changes
+
+
+def _write_bytes(write: Write) -> int:
+    grown = 0
+    if write.after is not None and write.keys_after is not None:
+        grown += len(write.after) + sum(map(len, write.keys_after)) + _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_after))
+    if write.before is not None and write.keys_before is not None:
+        grown -= len(write.before) + sum(map(len, write.keys_before))
+        grown -= _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_before))
+    return grown
+
+
+def _memory_bytes(documents: Index, indexes: Iterable[TableIndex]) -> int:
+    total = sum(len(payload) + _ENTRY_OVERHEAD_BYTES for _, payload in documents.entries())
+    for index in indexes:
+        total += sum(len(key) + _ENTRY_OVERHEAD_BYTES for key, _ in index.entries.entries())
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything as of one commit timestamp (`ts`, nanoseconds).
+
+    `schema` is the schema in force, or None; its identity changes with every push, and with nothing else.
+    """
+
+    ts: int
+    tables: Mapping[int, Table]
+    numbers: Mapping[str, int]
+    schema: ActiveSchema | None = None
+
+    @classmethod
+    def empty(cls) -> Snapshot:
+        """The snapshot of an empty log: the system tables, without documents."""
+        tables = {number: Table(number, name) for number, name in SYSTEM_TABLES.items()}
+        return cls(0, tables, {name: number for number, name in SYSTEM_TABLES.items()})
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name, or None."""
+        number = self.numbers.get(name)
+        return None if number is None else self.tables[number]
+
+    def table_name(self, number: int) -> str | None:
+        """The name of the table with that number, or None."""
+        table = self.tables.get(number)
+        return None if table is None else table.name
+
+    @property
+    def memory_bytes(self) -> int:
+        """An estimate of the resident bytes of documents and indexes."""
+        return sum(table.memory_bytes for table in self.tables.values())
+
+    def with_writes(self, writes: Sequence[Write], ts: int) -> Snapshot:
+        """The snapshot after a commit at `ts`, tables that it created or dropped included."""
+        tables = dict(self.tables)
+        numbers = self.numbers
+        by_table: dict[int, list[Write]] = {}
+        for write in writes:
+            by_table.setdefault(write.table, []).append(write)
+        if TABLES_TABLE in by_table:
+            numbers = dict(numbers)
+            for write in by_table[TABLES_TABLE]:
+                _apply_table_write(write, tables, numbers)
+        for number, changed in by_table.items():
+            table = tables.get(number)
+            if table is not None:
+                tables[number] = table.with_writes(changed)
+        return Snapshot(ts, tables, numbers, self.schema)
+
+
+def _apply_table_write(write: Write, tables: dict[int, Table], numbers: dict[str, int]) -> None:
+    """A document of `_tables` came or went: so does the table. A renamed document is not a case: names are for good."""
+    if write.after is None:
+        assert write.before is not None, "a write without before and after changes nothing"
+        document = decode_document(write.before)
+        tables.pop(document["number"], None)
+        numbers.pop(document["name"], None)
+    elif write.before is None:
+        document = decode_document(write.after)
+        number, name = int(document["number"]), document["name"]
+        tables[number] = Table(number, name)
+        numbers[name] = number

@@ -1,0 +1,471 @@
+"""One unit of work: a snapshot, what was read of it, and what will be written.
+
+Owns:  `Transaction`: reads by id, writes with their checks, sub-transactions, creation times.
+Must not know: other transactions, who commits it, user functions.
+Invariants:
+- Reads see the snapshot plus this transaction's own writes, through indexes and by id alike.
+- A document is checked at each write, not only at the end, so that an error points at the line that wrote it.
+- A write that leaves a document equal writes nothing. Source: semantics 3.2.
+Threads: belongs to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import random
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from nbconvex.database.metrics import TransactionMetrics
+from nbconvex.database.query import Query
+from nbconvex.database.reads import ReadSet
+from nbconvex.database.snapshot import (
+    BY_CREATION_TIME,
+    BY_ID,
+    FIRST_USER_TABLE,
+    SYSTEM_TABLES,
+    TABLES_TABLE,
+    VISIBLE_SYSTEM_TABLES,
+    Document,
+    Snapshot,
+    Table,
+    Write,
+)
+from nbconvex.errors import (
+    CallerError,
+    DocumentInvalidError,
+    DocumentNotFoundError,
+    LimitExceededError,
+    NotAllowedError,
+    ValueInvalidError,
+)
+from nbconvex.limits import Limits
+from nbconvex.values.codec import decode_document, encode_document, equal_values, is_identifier, normalize_document, size_of
+from nbconvex.values.ids import decode_id, encode_id
+from nbconvex.values.scalars import UNSET
+from nbconvex.values.validator_report import ValidationProblem
+
+#: What `_id` and `_creationTime` add to a document's size. Source: semantics 1.9.
+_SYSTEM_FIELDS_BYTES = 61
+
+_WriteKey = tuple[int, bytes]
+
+
+class Savepoint:
+    """A place in a transaction to return to."""
+
+    __slots__ = ("creation_time_ms", "pending", "tables", "writes", "written")
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.writes = dict(transaction.writes)
+        self.tables = dict(transaction._own_tables)
+        self.pending = {number: set(ids) for number, ids in transaction._pending.items()}
+        self.written = transaction.metrics.written()
+        self.creation_time_ms = transaction._next_creation_ms
+
+
+class Transaction:
+    """One unit of work over one snapshot.
+
+    Units:  `now_ms` is the frozen clock, `creation_time_ms` the creation time of the first insert; both in milliseconds.
+    Shapes:  `writes` by (table number, internal id). `reader` names the function for messages.
+    """
+
+    __slots__ = (
+        "_make_id", "_next_creation_ms", "_own_tables", "_pending", "creation_time_ms", "has_paginated", "limits",
+        "_random", "metrics", "now_ms", "page_end", "reader", "reads", "seed", "snapshot", "writable", "writes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        limits: Limits,
+        now_ms: float,
+        creation_time_ms: float,
+        seed: int,
+        make_id: Callable[[], bytes],
+        writable: bool,
+        reader: str,
+    ) -> None:
+        self.snapshot = snapshot
+        self.limits = limits
+        self.metrics = TransactionMetrics(limits)
+        self.reads = ReadSet()
+        self.now_ms = now_ms
+        self.creation_time_ms = self._next_creation_ms = creation_time_ms
+        self.seed = seed
+        self._random: random.Random | None = None
+        self.writable = writable
+        self.reader = reader
+        self.writes: dict[_WriteKey, Write] = {}
+        self.has_paginated = False
+        self.page_end: str | None = None
+        self._make_id = make_id
+        self._own_tables: dict[int, Table] = {}
+        self._pending: dict[int, set[bytes]] = {}
+
+    @property
+    def random(self) -> random.Random:
+        """A generator seeded with `seed`: the same run draws the same numbers."""
+        if self._random is None:
+            self._random = random.Random(self.seed)  # noqa: S311 - not for secrets, and says so to users
+        return self._random
+
+    @property
+    def newest_creation_ms(self) -> float:
+        """The creation time of the newest document inserted here; that of the first one to come if there is none."""
+        return math.nextafter(self._next_creation_ms, -math.inf)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def get(self, document_id: str, *, table: str | None = None) -> Document | None:
+        """The document, or None where it does not exist (any more).
+
+        Raises:  ValueInvalidError if the text is no id; CallerError if it is of another table than `table`.
+        """
+        number, internal = self._decode(document_id, table, "get")
+        self.metrics.charge_query()
+        self.reads.add_point(number, BY_ID, internal)
+        payload = self._payload(number, internal)
+        if payload is None:
+            return None
+        self.metrics.charge_read(1, len(payload))
+        return decode_document(payload)
+
+    def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
+        """`text` if it is an id of `table`, else None. Whether the document exists is not looked at."""
+        self._require_accessor(table, system=system)
+        try:
+            number, _ = decode_id(text)
+        except ValueInvalidError:
+            return None
+        return text if self.table_name(number) == table else None
+
+    def query(self, table: str, *, system: bool = False) -> Query:
+        """A query over `table`; empty where the table does not exist.
+
+        Raises:  CallerError for a system table outside of `db.system` and the other way round.
+        """
+        self._require_accessor(table, system=system)
+        return Query(self, self.table(table), table)
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name with this transaction's writes applied, or None. Its absence counts as read."""
+        number = self.snapshot.numbers.get(name)
+        if number is None:
+            # A table that appears later concerns whoever found none.
+            self.reads.add_interval(TABLES_TABLE, BY_CREATION_TIME, b"", None)
+            number = next((each.number for each in self._own_tables.values() if each.name == name), None)
+            if number is None:
+                return None
+        return self._view(number)
+
+    def table_name(self, number: int) -> str | None:
+        """The name of the table with that number, or None."""
+        own = self._own_tables.get(number)
+        return own.name if own is not None else self.snapshot.table_name(number)
+
+    def _view(self, number: int) -> Table:
+        pending = self._pending.pop(number, None)
+        table = self._own_tables.get(number) or self.snapshot.tables[number]
+        if pending:
+            table = self._own_tables[number] = _with_pending(table, self.writes, pending)
+        return table
+
+    def _payload(self, number: int, internal: bytes) -> bytes | None:
+        if self.writes:
+            write = self.writes.get((number, internal))
+            if write is not None:
+                return write.after
+        table = self.snapshot.tables.get(number)
+        return None if table is None else table.documents.get(internal)
+
+    def _decode(self, document_id: Any, table: str | None, operation: str) -> _WriteKey:
+        if document_id.__class__ is not str:
+            raise ValueInvalidError(
+                f"Invalid argument `id` for `db.{operation}`: expected an id (a string), got "
+                f"{type(document_id).__name__}",
+                hint=f'ctx.db.{operation}(document["_id"])' if isinstance(document_id, dict) else None,
+            )
+        try:
+            number, internal = decode_id(document_id)
+        except ValueInvalidError as error:
+            raise ValueInvalidError(f"Invalid argument `id` for `db.{operation}`: {error.problem}") from None
+        if table is not None:
+            name = self.table_name(number)
+            if name != table:
+                raise CallerError(
+                    f"Invalid argument `id` for `db.{operation}`: expected to be an Id<{table}>, got Id<{name}> "
+                    f"({document_id})."
+                )
+        elif number < FIRST_USER_TABLE and number in SYSTEM_TABLES and SYSTEM_TABLES[number] not in VISIBLE_SYSTEM_TABLES:
+            raise NotAllowedError(f"the table {SYSTEM_TABLES[number]} is the database's own and cannot be read.")
+        return number, internal
+
+    @staticmethod
+    def _require_accessor(table: str, *, system: bool) -> None:
+        if not isinstance(table, str):
+            raise CallerError(f"a table is named by a string, got {type(table).__name__}.", hint='ctx.db.query("messages")')
+        if system and table not in VISIBLE_SYSTEM_TABLES:
+            if table.startswith("_"):
+                raise NotAllowedError(f"no system table {table!r}; there are {', '.join(sorted(VISIBLE_SYSTEM_TABLES))}.")
+            raise NotAllowedError(
+                f'db.system reads system tables only; "{table}" is a user table.', hint=f'ctx.db.query("{table}")'
+            )
+        if not system and table.startswith("_"):
+            raise NotAllowedError(
+                f'the system table "{table}" can be read through db.system only.', hint=f'ctx.db.system.query("{table}")'
+            )
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def insert(self, table: str, value: Any) -> str:
+        """Store a new document and return its id; an unknown table comes into being.
+
+        Raises:  ValueInvalidError, DocumentInvalidError, LimitExceededError, NotAllowedError.
+        """
+        state = self._writable_table(table)
+        document, size = normalize_document(value, limits=self.limits)
+        if "_id" in document or "_creationTime" in document:
+            raise ValueInvalidError(
+                f'insert into "{table}": _id and _creationTime are given by the database',
+                path="._id" if "_id" in document else "._creationTime",
+                hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
+            )
+        document = self._checked(table, document)
+        internal = self._make_id()
+        document_id = encode_id(state.number, internal)
+        creation_time_ms = self._next_creation_ms
+        self._next_creation_ms = math.nextafter(creation_time_ms, math.inf)
+        document["_id"] = document_id
+        document["_creationTime"] = creation_time_ms
+        self._record(state, internal, document, size + _SYSTEM_FIELDS_BYTES)
+        return document_id
+
+    def restore(self, table: str, document: Document) -> None:
+        """Store a document under the id and creation time that it carries: what an import does.
+
+        Raises:  as `insert`; CallerError if it exists, or if its id is of another table.
+        """
+        state = self._writable_table(table)
+        plain, size = normalize_document(document, limits=self.limits)
+        number, internal = self._decode(plain.get("_id"), None, "restore")
+        if number != state.number or self._payload(number, internal) is not None:
+            raise CallerError(f'cannot restore {plain["_id"]} into "{table}": it exists, or is an id of another table.')
+        fields = {name: each for name, each in plain.items() if name not in {"_id", "_creationTime"}}
+        checked = self._checked(table, fields)
+        checked |= {"_id": plain["_id"], "_creationTime": float(plain["_creationTime"])}
+        self._record(state, internal, checked, size)
+
+    def patch(self, document_id: str, fields: Any, *, table: str | None = None) -> None:
+        """Merge `fields` into the document; one that is UNSET is removed, nested objects are replaced.
+
+        Raises:  DocumentNotFoundError, ValueInvalidError, DocumentInvalidError, CallerError.
+        """
+        state, internal, before = self._existing(document_id, table, "patch", "Update")
+        changes, _ = normalize_document(fields, limits=self.limits, patch=True)
+        merged = {**before, **changes}
+        self._overwrite(state, internal, before, {name: each for name, each in merged.items() if each is not UNSET})
+
+    def replace(self, document_id: str, value: Any, *, table: str | None = None) -> None:
+        """Put `value` in the document's place; fields that it does not have disappear.
+
+        Raises:  as `patch`.
+        """
+        state, internal, before = self._existing(document_id, table, "replace", "Replace")
+        document, _ = normalize_document(value, limits=self.limits)
+        document.setdefault("_id", before["_id"])
+        document.setdefault("_creationTime", before["_creationTime"])
+        self._overwrite(state, internal, before, document)
+
+    def delete(self, document_id: str, *, table: str | None = None) -> None:
+        """Remove the document.
+
+        Raises:  DocumentNotFoundError, CallerError.
+        """
+        state, internal, before = self._existing(document_id, table, "delete", "Delete")
+        self._record(state, internal, None, len(encode_document(before)))
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether a commit would change anything."""
+        return bool(self.writes)
+
+    def _writable_table(self, name: str) -> Table:
+        if not self.writable:
+            raise NotAllowedError("this transaction only reads; writing needs a mutation.")
+        number = self.snapshot.numbers.get(name) if isinstance(name, str) else None
+        if number is not None and number >= FIRST_USER_TABLE:
+            return self._own_tables.get(number) or self.snapshot.tables[number]
+        if not isinstance(name, str) or not is_identifier(name) or len(name) > self.limits.identifier_length:
+            raise CallerError(
+                f"{name!r} is no table name: letters, digits and _ only, at most {self.limits.identifier_length}, "
+                "beginning with a letter."
+            )
+        if name.startswith("_"):
+            raise NotAllowedError(f'"{name}" is a system table: system tables are read-only.')
+        return self.table(name) or self._create_table(name)
+
+    def _create_table(self, name: str) -> Table:
+        self._warn_unlisted(name)
+        return self.create_table(name)
+
+    def create_table(self, name: str) -> Table:
+        """Bring a table into being. Two transactions that do so at once conflict: both read all table names."""
+        number = max(FIRST_USER_TABLE, max(self.snapshot.tables, default=0) + 1, max(self._own_tables, default=0) + 1)
+        if len(self.snapshot.tables) + len(self._own_tables) >= self.limits.tables:
+            raise LimitExceededError("tables", f'cannot create table "{name}"', maximum=self.limits.tables)
+        table = self._own_tables[number] = Table(number, name)
+        self.reads.add_interval(TABLES_TABLE, BY_CREATION_TIME, b"", None)
+        self.put_system(TABLES_TABLE, {"name": name, "number": number})
+        return table
+
+    def clear_system(self, number: int) -> None:
+        """Delete every document of a system table."""
+        table = self.snapshot.tables[number]
+        for internal, _ in table.documents.entries():
+            self._record(table, internal, None, 0)
+
+    def put_system(self, number: int, fields: Document) -> str:
+        """Store a document of a system table: what the platform itself does, and user code cannot."""
+        internal = self._make_id()
+        document_id = encode_id(number, internal)
+        document = {"_id": document_id, "_creationTime": self._next_creation_ms, **fields}
+        self._next_creation_ms = math.nextafter(self._next_creation_ms, math.inf)
+        self._record(self.snapshot.tables[number], internal, document, 0)
+        return document_id
+
+    def _warn_unlisted(self, name: str) -> None:
+        schema = self.snapshot.schema
+        if schema is None or not schema.definition.strict_table_names or name in schema.definition.tables:
+            return
+        close = difflib.get_close_matches(name, schema.definition.tables, 1)
+        if close:
+            warnings.warn(
+                f'the table "{name}" is not in the schema and was created. Did you mean "{close[0]}"?', stacklevel=2
+            )
+
+    def _existing(self, document_id: str, table: str | None, operation: str, verb: str) -> tuple[Table, bytes, Document]:
+        if not self.writable:
+            raise NotAllowedError("this transaction only reads; writing needs a mutation.")
+        number, internal = self._decode(document_id, table, operation)
+        self.metrics.charge_query()
+        self.reads.add_point(number, BY_ID, internal)
+        payload = self._payload(number, internal)
+        if number < FIRST_USER_TABLE and self.table_name(number) is not None:
+            raise NotAllowedError(f'"{self.table_name(number)}" is a system table: system tables are read-only.')
+        if payload is None:
+            raise DocumentNotFoundError(verb, document_id)
+        self.metrics.charge_read(1, len(payload))
+        state = self._own_tables.get(number) or self.snapshot.tables[number]
+        return state, internal, decode_document(payload)
+
+    def _overwrite(self, state: Table, internal: bytes, before: Document, document: Document) -> None:
+        for name, sentence in (("_id", "the document ID"), ("_creationTime", "the document's creation time")):
+            if name not in document or not equal_values(document[name], before[name]):
+                raise ValueInvalidError(
+                    f"the field {name} does not match {sentence}: it is {before[name]!r} and cannot be changed, "
+                    f"got {document.get(name)!r}",
+                    path=f".{name}",
+                )
+        fields = {name: each for name, each in document.items() if name not in {"_id", "_creationTime"}}
+        checked = self._checked(state.name, fields)
+        size = size_of(checked) + _SYSTEM_FIELDS_BYTES
+        checked["_id"] = before["_id"]
+        checked["_creationTime"] = before["_creationTime"]
+        if not equal_values(checked, before):
+            self._record(state, internal, checked, size)
+
+    def _checked(self, table: str, document: Document) -> Document:
+        """The document as its table's validator returns it."""
+        schema = self.snapshot.schema
+        check = None if schema is None else schema.checks.get(table)
+        if check is None:
+            return document
+        try:
+            checked: Document = check(document, _TableNames(self))
+        except ValidationProblem as problem:
+            raise DocumentInvalidError(table, problem.report, path=problem.path) from None
+        return checked
+
+    def _record(self, state: Table, internal: bytes, document: Document | None, size: int) -> None:
+        """Enter a write; `document` is whole, and None deletes."""
+        if size > self.limits.document_bytes:
+            raise LimitExceededError(
+                "document_bytes", f'a document of "{state.name}" has {size:,} bytes',
+                maximum=self.limits.document_bytes, actual=size,
+                cure="Split it over several documents, or keep large bytes as a file.",
+            )  # fmt: skip
+        key = (state.number, internal)
+        present = self.writes.get(key)
+        stored = self.snapshot.tables.get(state.number)
+        if present is not None:
+            before, keys_before = present.before, present.keys_before
+        else:
+            before = stored.documents.get(internal) if stored is not None else None
+            keys_before = None if before is None else state.keys_of(decode_document(before), internal)
+        payload = None if document is None else encode_document(document)
+        keys = None if document is None else state.keys_of(document, internal)
+        self.metrics.charge_write(size)
+        self.writes[key] = Write(state.number, internal, before, keys_before, payload, keys)
+        pending = self._pending.get(state.number)
+        if pending is None:
+            self._pending[state.number] = {internal}
+        else:
+            pending.add(internal)
+
+    # -- sub-transactions --------------------------------------------------------------------------------------------
+
+    def savepoint(self) -> Savepoint:
+        """The state to return to if a nested mutation fails."""
+        return Savepoint(self)
+
+    def rollback(self, savepoint: Savepoint) -> None:
+        """Undo everything written since `savepoint`. What was read stays read, for it decided what happened."""
+        self.writes = savepoint.writes
+        self._own_tables = savepoint.tables
+        self._pending = savepoint.pending
+        self._next_creation_ms = savepoint.creation_time_ms
+        self.metrics.restore_written(savepoint.written)
+
+    def limited(self, limits: Mapping[str, int] | None) -> AbstractContextManager[None]:
+        """Lower limits while a nested function runs. Source: semantics 1.4."""
+        return self.metrics.limited(limits)
+
+
+class _TableNames(Mapping[int, str]):
+    """Table names by number, those created in the transaction included."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def __getitem__(self, number: int) -> str:
+        name = self._transaction.table_name(number)
+        if name is None:
+            raise KeyError(number)
+        return name
+
+    def __iter__(self) -> Any:
+        return iter(self._transaction.snapshot.tables)
+
+    def __len__(self) -> int:
+        return len(self._transaction.snapshot.tables)
+
+
+def _with_pending(table: Table, writes: Mapping[_WriteKey, Write], pending: set[bytes]) -> Table:
+    """`table`, as this transaction saw it last, after its writes to the documents in `pending`."""
+    changes = []
+    for internal in pending:
+        write = writes[table.number, internal]
+        before = table.documents.get(internal)
+        if before is None and write.after is None:
+            continue
+        keys_before = None if before is None else table.keys_of(decode_document(before), internal)
+        changes.append(Write(table.number, internal, before, keys_before, write.after, write.keys_after))
+    return table.with_writes(changes)

@@ -1,0 +1,283 @@
+"""Everything that can go wrong, as one tree.
+
+Owns:  every exception class of the package, its stable code, its HTTP status, whether a retry may help.
+Must not know: anything else in the package.
+
+NbconvexError
+├── CallerError                 the caller or the app's author must change something; never retried
+│   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
+│   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
+│   ├── IndexInvalidError · LimitExceededError · NotAllowedError · CursorInvalidError
+│   └── ConvexError             raised by user code; its data crosses the wire
+├── TransientError              the same call may succeed later
+│   ├── ConflictError · OverloadedError · HeadMovedError (internal)
+└── StorageError                the world failed
+X
+
+A sentence says: which thing, what is wrong, what was expected, what to write instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class NbconvexError(Exception):
+    """The root of everything that nbconvex raises on purpose.
+
+    `code` is stable: tests, logs and the wire use it; the sentence may improve.
+    """
+
+    code: ClassVar[str] = "NbconvexError"
+    http_status: ClassVar[int] = 500
+
+
+class CallerError(NbconvexError):
+    """Somebody has to change the call or the code. Repeating it will not help.
+
+    `hint`, where there is one, is the line to write instead.
+    """
+
+    code: ClassVar[str] = "CallerError"
+    http_status: ClassVar[int] = 400
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message}\n  Write instead:  {hint}")
+        self.message = message
+        self.hint = hint
+
+
+class FunctionNotFoundError(CallerError):
+    """No function of that name can be called from here."""
+
+    code = "FunctionNotFound"
+    http_status = 404
+
+    def __init__(self, path: str, *, kind: str = "function", suggestion: str | None = None, detail: str = "") -> None:
+        guess = f' Did you mean "{suggestion}"?' if suggestion else ""
+        super().__init__(f"Could not find public {kind} for '{path}'.{guess}{detail}")
+        self.path = path
+        self.suggestion = suggestion
+
+
+class ValueInvalidError(CallerError):
+    """Something is not a value that can be stored or sent."""
+
+    code = "ValueInvalid"
+
+    def __init__(self, problem: str, *, path: str = "", hint: str | None = None) -> None:
+        super().__init__(f"{problem} (at {path})" if path else problem, hint=hint)
+        self.problem = problem
+        self.path = path
+
+
+class ArgumentsInvalidError(CallerError):
+    """The arguments of a call do not match the function's validator. `report` has up to four lines (semantics 1.6)."""
+
+    code = "ArgumentsInvalid"
+
+    def __init__(self, function: str, report: str, *, path: str = "") -> None:
+        where = f" in {function}" if function else ""
+        super().__init__(f"ArgumentValidationError{where}: {report}")
+        self.function = function
+        self.report = report
+        self.path = path
+
+
+class ReturnInvalidError(CallerError):
+    """The result of a function does not match its `returns` validator."""
+
+    code = "ReturnInvalid"
+
+    def __init__(self, function: str, report: str, *, path: str = "") -> None:
+        where = f" in {function}" if function else ""
+        super().__init__(f"ReturnsValidationError{where}: {report}")
+        self.function = function
+        self.report = report
+        self.path = path
+
+
+class DocumentInvalidError(CallerError):
+    """A document does not match its table's validator; nothing was written."""
+
+    code = "DocumentInvalid"
+
+    def __init__(self, table: str, report: str, *, path: str = "") -> None:
+        super().__init__(
+            f'Failed to insert or update a document in table "{table}" because it does not match the schema: {report}'
+        )
+        self.table = table
+        self.report = report
+        self.path = path
+
+
+class DocumentNotFoundError(CallerError):
+    """A write was asked for on a document that does not exist. `operation` is Update, Replace or Delete."""
+
+    code = "DocumentNotFound"
+    http_status = 404
+
+    def __init__(self, operation: str, document_id: str) -> None:
+        super().__init__(f"{operation} on nonexistent document ID {document_id}.")
+        self.operation = operation
+        self.document_id = document_id
+
+
+class SchemaInvalidError(CallerError):
+    """A schema definition breaks a rule; it was not put in force."""
+
+    code = "SchemaInvalid"
+
+
+class SchemaViolatedError(CallerError):
+    """Stored documents do not fit a new schema; the old one stays in force.
+
+    `problems` holds one sentence a kind of mismatch, with a count and one sample id each.
+    """
+
+    code = "SchemaViolated"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("Schema validation failed; the old schema stays in force.\n" + "\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class IndexInvalidError(CallerError):
+    """An index does not exist, is staged, or cannot answer the range that was asked."""
+
+    code = "IndexInvalid"
+
+
+class CursorInvalidError(CallerError):
+    """A pagination cursor belongs to another query or is damaged.
+
+    `data` is what clients look for to start again from the first page. Source: semantics 5.
+    """
+
+    code = "InvalidCursor"
+    data: ClassVar[dict[str, Any]] = {"isConvexSystemError": True, "paginationError": "InvalidCursor"}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"InvalidCursor: {detail} Start again from the first page with cursor=None.")
+
+
+class LimitExceededError(CallerError):
+    """A limit of `nbconvex.limits` was reached; nothing was written."""
+
+    code = "LimitExceeded"
+
+    def __init__(self, limit: str, problem: str, *, maximum: float, actual: float | None = None, cure: str = "") -> None:
+        number = f"{maximum:,}"
+        super().__init__(f"{problem} (limit {limit}: {number}).{' ' + cure if cure else ''}")
+        self.limit = limit
+        self.maximum = maximum
+        self.actual = actual
+
+
+class NotAllowedError(CallerError):
+    """This kind of function may not do that. The message teaches what to do instead."""
+
+    code = "NotAllowed"
+    http_status = 403
+
+
+class ConvexError(CallerError):
+    """An application error that user code raises; `data` is any value and reaches the caller intact.
+
+    Its message is the text itself, or the data as JSON. Source: semantics 1.8.
+    """
+
+    code = "ConvexError"
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data if isinstance(data, str) else json.dumps(data, default=repr, ensure_ascii=False))
+        self.data = data
+
+
+class TransientError(NbconvexError):
+    """The same call may succeed later. The only class that a retry loop may catch."""
+
+    code: ClassVar[str] = "TransientError"
+    http_status: ClassVar[int] = 503
+
+
+class ConflictError(TransientError):
+    """A transaction read something that another commit changed meanwhile."""
+
+    code = "Conflict"
+    http_status = 409
+
+    def __init__(self, table: str, *, document_id: str | None = None, writer: str = "", reader: str = "", tries: int = 1) -> None:
+        super().__init__(table, document_id, writer, reader, tries)
+        self.table = table
+        self.document_id = document_id
+        self.writer = writer
+        self.reader = reader
+        self.tries = tries
+
+    def __str__(self) -> str:
+        reader = self.reader or "this transaction"
+        writer = self.writer or "another transaction"
+        document = f" (document {self.document_id})" if self.document_id else ""
+        again = f" and on each of {self.tries - 1} retries" if self.tries > 1 else ""
+        return (
+            f'Documents read from or written to table "{self.table}"{document} were changed by {writer} '
+            f"while {reader} ran{again}. Read less, through a narrower index range, or call it again."
+        )
+
+
+class OverloadedError(TransientError):
+    """More work is waiting than the limits allow."""
+
+    code = "Overloaded"
+
+
+class HeadMovedError(TransientError):
+    """Somebody else appended to the log; internal to the commit path. `head` is the log's newest timestamp."""
+
+    code = "HeadMoved"
+
+    def __init__(self, head: int) -> None:
+        super().__init__(f"the log's head has moved to {head}")
+        self.head = head
+
+
+class StorageError(NbconvexError):
+    """The world failed: a disk, a file, another process."""
+
+    code: ClassVar[str] = "StorageError"
+
+
+class StorageLockedError(StorageError):
+    """Another process has the database file open."""
+
+    code = "StorageLocked"
+
+    def __init__(self, path: str, *, holder: str) -> None:
+        super().__init__(
+            f"{path} is open in another process ({holder}). "
+            "Shut that kernel down (Kernel > Shut Down), or open another file here: "
+            '%convex open other.duckdb, or nbconvex.open("other.duckdb").'
+        )
+        self.path = path
+        self.holder = holder
+
+
+class StorageFailedError(StorageError):
+    """An append failed and its outcome is unknown; the database refuses work until it is opened again."""
+
+    code = "StorageFailed"
+
+
+class StorageCorruptError(StorageError):
+    """A file's content is not what was written. The message names the file and the place."""
+
+    code = "StorageCorrupt"
+
+
+class StorageVersionError(StorageError):
+    """A file was written by a newer nbconvex or by another program."""
+
+    code = "StorageVersion"

@@ -1,0 +1,81 @@
+"""Every limit of nbconvex, in one place, with its reason.
+
+Owns:  `Limits`, the numbers a backend works with.
+Must not know: who enforces them.
+A limit that is reached raises `LimitExceededError` with the field's name as its `limit`; at 80 % a log line warns.
+Source: semantics 1.9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+MIB = 1024 * 1024
+
+#: Stands for "no limit" in a field of `Limits`.
+UNLIMITED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one backend.
+
+    Units:  names end in their unit; a plain count has none.
+    """
+
+    # One function run.
+    query_time_s: float = 1.0
+    action_time_s: float = 1800.0
+    arguments_bytes: int = 16 * MIB
+    result_bytes: int = 16 * MIB
+    log_lines: int = 256
+    log_line_bytes: int = 4096
+    nested_calls: int = 8
+
+    # One transaction.
+    read_bytes: int = 16 * MIB
+    documents_read: int = 32_000
+    database_queries: int = 4_096
+    written_bytes: int = 16 * MIB
+    documents_written: int = 16_000
+    functions_scheduled: int = 1_000
+    scheduled_arguments_bytes: int = 16 * MIB
+
+    # One value.
+    document_bytes: int = MIB
+    object_fields: int = 1_024
+    document_nesting: int = 16
+    argument_nesting: int = 64
+    array_length: int = 8_192
+    identifier_length: int = 64
+    field_name_bytes: int = 1_024
+
+    # One schema.
+    tables: int = 10_000
+    indexes_per_table: int = 32
+    fields_per_index: int = 16
+
+    # One query.
+    filter_operators: int = 256
+    page_items: int = 32_000
+    page_split_documents: int = 6_144
+
+    # One mutation that keeps meeting conflicts.
+    conflict_retries: int = 4
+
+    def without(self, *names: str) -> Limits:
+        """The same limits with some of them switched off."""
+        return replace(self, **{name: UNLIMITED for name in names})
+
+    @classmethod
+    def off(cls) -> Limits:
+        """Limits that never bind on what one transaction may read or write; those on single values stay."""
+        return cls().without(
+            "query_time_s", "read_bytes", "documents_read", "database_queries", "written_bytes", "documents_written",
+            "functions_scheduled", "scheduled_arguments_bytes",
+        )
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of all limits."""
+        return tuple(field.name for field in fields(cls))
