@@ -12,7 +12,8 @@ NbconvexError
 ├── TransientError              the same call may succeed later
 │   ├── ConflictError · OverloadedError · HeadMovedError (internal)
 └── StorageError                the world failed
-X
+    ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
+    └── StoragePathError
 
 A sentence says: which thing, what is wrong, what was expected, what to write instead.
 """
@@ -168,7 +169,9 @@ class LimitExceededError(CallerError):
 
     code = "LimitExceeded"
 
-    def __init__(self, limit: str, problem: str, *, maximum: float, actual: float | None = None, cure: str = "") -> None:
+    def __init__(
+        self, limit: str, problem: str, *, maximum: float, actual: float | None = None, cure: str = ""
+    ) -> None:
         number = f"{maximum:,}"
         super().__init__(f"{problem} (limit {limit}: {number}).{' ' + cure if cure else ''}")
         self.limit = limit
@@ -209,7 +212,9 @@ class ConflictError(TransientError):
     code = "Conflict"
     http_status = 409
 
-    def __init__(self, table: str, *, document_id: str | None = None, writer: str = "", reader: str = "", tries: int = 1) -> None:
+    def __init__(
+        self, table: str, *, document_id: str | None = None, writer: str = "", reader: str = "", tries: int = 1
+    ) -> None:
         super().__init__(table, document_id, writer, reader, tries)
         self.table = table
         self.document_id = document_id
@@ -251,16 +256,17 @@ class StorageError(NbconvexError):
 
 
 class StorageLockedError(StorageError):
-    """Another process has the database file open."""
+    """The database file is open already: in another process, or a second time in this one."""
 
     code = "StorageLocked"
 
-    def __init__(self, path: str, *, holder: str) -> None:
-        super().__init__(
-            f"{path} is open in another process ({holder}). "
-            "Shut that kernel down (Kernel > Shut Down), or open another file here: "
-            '%convex open other.duckdb, or nbconvex.open("other.duckdb").'
-        )
+    def __init__(self, path: str, *, holder: str, is_own_process: bool = False) -> None:
+        other = 'open another file here: %convex open other.duckdb, or nbconvex.open("other.duckdb").'
+        if is_own_process:
+            where, cure = "already open in this process", "Use that backend, close it with backend.close(), or"
+        else:
+            where, cure = "open in another process", "Shut that kernel down (Kernel > Shut Down), or"
+        super().__init__(f"{path} is {where} ({holder}). {cure} {other}")
         self.path = path
         self.holder = holder
 
@@ -281,3 +287,9 @@ class StorageVersionError(StorageError):
     """A file was written by a newer nbconvex or by another program."""
 
     code = "StorageVersion"
+
+
+class StoragePathError(StorageError):
+    """A path cannot hold a database: no such folder, a folder instead of a file, no right to write. Choose another."""
+
+    code = "StoragePath"
