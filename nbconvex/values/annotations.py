@@ -91,14 +91,14 @@ def resolve_annotation(annotation: Any, reading: Reading) -> Any:
         raise SchemaInvalidError(f"{reading.where}: the annotation {_shown(annotation)} cannot be read: {error}") from error
 
 
-def validator_from_annotation(tp: Any, *, names: Mapping[str, Any] | None = None, where: str = "") -> Validator:
+def validator_from_annotation(tp: Any, *, localns: Mapping[str, Any] | None = None, where: str = "") -> Validator:
     """The validator that an annotation stands for.
 
-    Text in it is looked up in `names`; `where` begins the sentence of an error.
+    Text in it is looked up in `localns`; `where` begins the sentence of an error.
 
     Raises:  SchemaInvalidError for annotations that stand for no validator, and for names that are not defined.
     """
-    reading = Reading(where or f"the annotation {_shown(tp)}", names or {})
+    reading = Reading(where or f"the annotation {_shown(tp)}", localns or {})
     return _validator(resolve_annotation(tp, reading), reading)
 
 
@@ -174,12 +174,12 @@ def is_typed_class(tp: Any) -> bool:
     return bool(_own_annotations(tp)) and tp.__bases__ == (object,)
 
 
-def fields_from_class(tp: type, *, names: Mapping[str, Any] | None = None, where: str = "") -> dict[str, Validator]:
+def fields_from_class(tp: type, *, localns: Mapping[str, Any] | None = None, where: str = "") -> dict[str, Validator]:
     """The fields that a typed class describes.
 
     Raises:  SchemaInvalidError.
     """
-    return _class_fields(tp, Reading(where or f"class {tp.__name__}", names or {}))
+    return _class_fields(tp, Reading(where or f"class {tp.__name__}", localns or {}))
 
 
 def class_annotations(tp: type, reading: Reading) -> dict[str, Any]:
@@ -225,8 +225,7 @@ def _class_fields(tp: type, reading: Reading) -> dict[str, Validator]:
 
 def _optional_names(tp: type) -> frozenset[str]:
     if typing.is_typeddict(tp):
-        names: frozenset[str] = tp.__optional_keys__
-        return names
+        return frozenset(getattr(tp, "__optional_keys__", ()))
     if dataclasses.is_dataclass(tp):
         return frozenset(
             item.name

@@ -68,15 +68,15 @@ def validators_from_signature(
         parameter.name: converter
         for parameter in parameters[1:]
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-        and (converter := instance_converter(resolved.get(parameter.name), names=names)) is not None
+        and (converter := instance_converter(resolved.get(parameter.name), localns=names)) is not None
     }
     returns = None
     convert_result = None
     if signature.return_annotation is not inspect.Signature.empty:
         where = f"{function}: the result"
         annotation = resolve_annotation(signature.return_annotation, Reading(where, names))
-        returns = validator_from_annotation(annotation, names=names, where=where)
-        convert_result = plain_instances if instance_converter(annotation, names=names) is not None else None
+        returns = validator_from_annotation(annotation, localns=names, where=where)
+        convert_result = plain_instances if instance_converter(annotation, localns=names) is not None else None
     return HandlerSignature(args, returns, _args_converter(converters), convert_result)
 
 
@@ -111,7 +111,7 @@ def _args_validator(
         validator: Validator = v.any()
         if parameter.name in resolved:
             validator = validator_from_annotation(
-                resolved[parameter.name], names=names, where=f'{function}: parameter "{parameter.name}"'
+                resolved[parameter.name], localns=names, where=f'{function}: parameter "{parameter.name}"'
             )
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             rest = validator
@@ -132,11 +132,11 @@ def _args_converter(converters: Mapping[str, Converter]) -> Callable[[dict[str, 
     return convert
 
 
-def instance_converter(tp: Any, *, names: Mapping[str, Any] | None = None) -> Converter | None:
+def instance_converter(tp: Any, *, localns: Mapping[str, Any] | None = None) -> Converter | None:
     """A function from a checked value to one with dataclass instances where the annotation has dataclasses; None where
     it has none. In a union, the first member that matches the value decides.
     """
-    return _converter(tp, names or {})
+    return _converter(tp, localns or {})
 
 
 def _converter(tp: Any, names: Mapping[str, Any]) -> Converter | None:
@@ -175,7 +175,7 @@ def _class_converter(tp: type, names: Mapping[str, Any]) -> Converter | None:
 
 
 def _union_converter(members: tuple[Any, ...], names: Mapping[str, Any]) -> Converter | None:
-    choices = [(validator_from_annotation(member, names=names), _converter(member, names)) for member in members]
+    choices = [(validator_from_annotation(member, localns=names), _converter(member, names)) for member in members]
     if all(converter is None for _, converter in choices):
         return None
 

@@ -1,0 +1,210 @@
+"""Schemas: the tables of an app, what their documents look like, and their indexes.
+
+Owns:  table and schema definitions, their JSON form, whole-document validators.
+Must not know: which documents are stored; the numbers of tables.
+Invariants: definitions are immutable and checked when they are made: there is no definition that breaks a rule.
+Threads: may be shared.
+Source: semantics 2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from nbconvex.errors import SchemaInvalidError
+from nbconvex.limits import Limits
+from nbconvex.values.annotations import fields_from_class, is_typed_class
+from nbconvex.values.schema_rules import check_identifier, check_index, check_table_name, table_validator
+from nbconvex.values.validator_json import validator_from_json
+from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValidator, Validator, object_fields, v
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDefinition:
+    """An index of a table. Creation time and id follow its fields, unnamed.
+
+    Fields:  a `staged` index is built, and not yet used.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    staged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """What the documents of a table look like, and how they are found.
+
+    Fields:  `validator` is without the system fields.
+    """
+
+    validator: Validator
+    indexes: Mapping[str, IndexDefinition] = field(default_factory=lambda: MappingProxyType({}))
+
+    def index(self, name: str, fields: Sequence[str], *, staged: bool = False) -> TableDefinition:
+        """The same table with one more index. Fields may be dotted paths into nested objects.
+
+        Raises:  SchemaInvalidError.
+        """
+        others = {other.name: other.fields for other in self.indexes.values()}
+        definition = IndexDefinition(name, check_index(name, fields, self.validator, others), staged)
+        return dataclasses.replace(self, indexes=MappingProxyType({**self.indexes, name: definition}))
+
+    def document_type(self, table_name: str) -> Validator:
+        """The validator of whole stored documents, system fields included."""
+        return _with_system_fields(self.validator, table_name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that `from_json` makes the same definition of."""
+        indexes = [
+            {"indexDescriptor": index.name, "fields": list(index.fields), "staged": index.staged}
+            for index in self.indexes.values()
+        ]
+        return {"documentType": self.validator.to_json(), "indexes": indexes}
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> TableDefinition:
+        """The definition that `tree` was written from.
+
+        Raises:  SchemaInvalidError.
+        """
+        definition = table(validator_from_json(tree["documentType"]))
+        for index in tree["indexes"]:
+            definition = definition.index(index["indexDescriptor"], index["fields"], staged=index["staged"])
+        return definition
+
+
+def _with_system_fields(validator: Validator, table_name: str) -> Validator:
+    if isinstance(validator, ObjectValidator):
+        system = {"_id": v.id(table_name), "_creationTime": v.number()}
+        return v.object({**system, **validator.fields}, rest=validator.rest)
+    if isinstance(validator, UnionValidator):
+        return UnionValidator(tuple(_with_system_fields(member, table_name) for member in validator.members))
+    return validator
+
+
+def table(fields: Mapping[str, Validator] | Validator | type) -> TableDefinition:
+    """The definition of a table, from its fields, from a validator (an object, a union of objects, any) or from a
+    typed class (TypedDict, dataclass, class with annotations).
+
+    Raises:  SchemaInvalidError.
+    """
+    if isinstance(fields, Validator):
+        return TableDefinition(table_validator(fields))
+    if is_typed_class(fields):
+        return TableDefinition(table_validator(v.object(fields_from_class(fields))))
+    if isinstance(fields, Mapping):
+        return TableDefinition(table_validator(v.object(object_fields(fields, place="table"))))
+    if fields is None:
+        raise SchemaInvalidError(
+            "table got None. A name it was to come from is not defined yet: usually the cell that defines it has not "
+            "been run."
+        )
+    raise SchemaInvalidError(
+        f"table takes a dict of fields, a validator or a typed class, got {fields!r:.80}",
+        hint='table({"body": v.string()})',
+    )
+
+
+define_table = table
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDefinition:
+    """The tables of an app. Tables that are not listed stay usable, and are not validated.
+
+    Fields:  without `schema_validation` documents are not checked, and indexes still apply; `strict_table_names` asks
+             for a warning where a table's name is almost that of a listed one.
+    """
+
+    tables: Mapping[str, TableDefinition]
+    schema_validation: bool = True
+    strict_table_names: bool = True
+
+    def doc(self, table_name: str) -> Validator:
+        """The validator of whole documents of a table, system fields included.
+
+        Raises:  SchemaInvalidError when the table is not in the schema.
+        """
+        return self._table(table_name).document_type(table_name)
+
+    def id(self, table_name: str) -> IdValidator:
+        """The validator of ids of a table.
+
+        Raises:  SchemaInvalidError when the table is not in the schema.
+        """
+        self._table(table_name)
+        return v.id(table_name)
+
+    def _table(self, table_name: str) -> TableDefinition:
+        definition = self.tables.get(table_name)
+        if definition is None:
+            guess = self.near_miss(table_name)
+            known = f'Did you mean "{guess}"?' if guess else f"Its tables are {', '.join(self.tables) or 'none'}."
+            raise SchemaInvalidError(f'the schema has no table "{table_name}". {known}')
+        return definition
+
+    def near_miss(self, table_name: str) -> str | None:
+        """The listed table whose name is almost this one, which is not listed; None where there is none."""
+        if table_name in self.tables:
+            return None
+        matches = difflib.get_close_matches(table_name, self.tables, n=1, cutoff=0.75)
+        return matches[0] if matches else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that `from_json` makes the same schema of."""
+        return {
+            "tables": [{"tableName": name, **item.to_json()} for name, item in self.tables.items()],
+            "schemaValidation": self.schema_validation,
+            "strictTableNames": self.strict_table_names,
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> SchemaDefinition:
+        """The schema that `tree` was written from.
+
+        Raises:  SchemaInvalidError.
+        """
+        try:
+            tables = {item["tableName"]: TableDefinition.from_json(item) for item in tree["tables"]}
+            return define_schema(
+                tables, schema_validation=tree["schemaValidation"], strict_table_names=tree["strictTableNames"]
+            )
+        except (KeyError, TypeError) as error:
+            raise SchemaInvalidError(f"this is not a schema in JSON: {tree!r:.200}") from error
+
+
+def define_schema(
+    tables: Mapping[str, TableDefinition], *, schema_validation: bool = True, strict_table_names: bool = True
+) -> SchemaDefinition:
+    """The schema made of these tables.
+
+    Raises:  SchemaInvalidError.
+    """
+    if not isinstance(tables, Mapping):
+        raise SchemaInvalidError(
+            f"define_schema takes a dict from table names to tables, got {type(tables).__name__}",
+            hint='define_schema({"messages": table({...})})',
+        )
+    maximum = Limits().tables
+    if len(tables) > maximum:
+        raise SchemaInvalidError(f"the schema has {len(tables):,} tables; there are at most {maximum:,}")
+    for name, definition in tables.items():
+        check_table_name(check_identifier(name, "a table"))
+        if definition is None:
+            raise SchemaInvalidError(
+                f'table "{name}" has no definition (it is None). A name it was to come from is not defined yet: '
+                "usually the cell that defines it has not been run."
+            )
+        if not isinstance(definition, TableDefinition):
+            raise SchemaInvalidError(
+                f'table "{name}" must be a table definition, got {definition!r:.80}', hint=f'"{name}": table({{...}})'
+            )
+    return SchemaDefinition(
+        MappingProxyType(dict(tables)), schema_validation=schema_validation, strict_table_names=strict_table_names
+    )

@@ -1,0 +1,177 @@
+"""What changes between two schemas, and which tables have to be looked through because of it.
+
+Owns:  the difference of schemas; whether one validator takes everything that another takes.
+Must not know: stored documents.
+Invariants: `is_superset` may answer False where it cannot tell, never True.
+Source: semantics 2.3, 2.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nbconvex.values.schema import IndexDefinition, SchemaDefinition, TableDefinition
+from nbconvex.values.validator_check import compile_check
+from nbconvex.values.validator_report import ValidationProblem
+from nbconvex.values.validators import (
+    ArrayValidator,
+    LiteralValidator,
+    ObjectValidator,
+    RecordValidator,
+    SimpleValidator,
+    UnionValidator,
+    Validator,
+    v,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDiff:
+    """What a new schema changes.
+
+    Fields:  `changed_tables` have another validator; an index with other fields is both removed and added; tables in
+             `tables_to_scan` may hold documents that the new schema refuses; `enabled_indexes` were staged, and
+             `staged_indexes` are now.
+    """
+
+    added_tables: tuple[str, ...] = ()
+    removed_tables: tuple[str, ...] = ()
+    changed_tables: tuple[str, ...] = ()
+    added_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    removed_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    enabled_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    staged_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    tables_to_scan: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes that anybody could notice."""
+        return self == SchemaDiff(tables_to_scan=self.tables_to_scan) and not self.tables_to_scan
+
+    def __str__(self) -> str:
+        lines = [f"+ table {name}" for name in self.added_tables]
+        lines += [f"- table {name} (its documents stay, unvalidated)" for name in self.removed_tables]
+        lines += [f"~ table {name}" for name in self.changed_tables]
+        for sign, indexes in (
+            ("+", self.added_indexes),
+            ("-", self.removed_indexes),
+            ("enabled", self.enabled_indexes),
+            ("staged", self.staged_indexes),
+        ):
+            lines += [f"{sign} index {table}.{index.name} ({', '.join(index.fields)})" for table, index in indexes]
+        return "\n".join(lines) or "no change"
+
+
+_EMPTY = SchemaDefinition({})
+
+
+def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDiff:
+    """What `new` changes. None stands for no schema."""
+    old = old or _EMPTY
+    new = new or _EMPTY
+    common = [name for name in new.tables if name in old.tables]
+    old_indexes = set(_indexes(old))
+    new_indexes = set(_indexes(new))
+    by_place = {(table, index.name, index.fields): index for table, index in old_indexes}
+    toggled = {
+        (table, index)
+        for table, index in new_indexes - old_indexes
+        if (table, index.name, index.fields) in by_place
+    }
+    kept = {(table, index.name, index.fields) for table, index in toggled}
+    return SchemaDiff(
+        added_tables=tuple(name for name in new.tables if name not in old.tables),
+        removed_tables=tuple(name for name in old.tables if name not in new.tables),
+        changed_tables=tuple(name for name in common if old.tables[name].validator != new.tables[name].validator),
+        added_indexes=tuple(item for item in _indexes(new) if item not in old_indexes and item not in toggled),
+        removed_indexes=tuple(
+            (table, index)
+            for table, index in _indexes(old)
+            if (table, index) not in new_indexes and (table, index.name, index.fields) not in kept
+        ),
+        enabled_indexes=tuple(item for item in _indexes(new) if item in toggled and not item[1].staged),
+        staged_indexes=tuple(item for item in _indexes(new) if item in toggled and item[1].staged),
+        tables_to_scan=_tables_to_scan(old, new),
+    )
+
+
+def _indexes(schema: SchemaDefinition) -> Iterator[tuple[str, IndexDefinition]]:
+    for name, definition in schema.tables.items():
+        for index in definition.indexes.values():
+            yield name, index
+
+
+def _tables_to_scan(old: SchemaDefinition, new: SchemaDefinition) -> tuple[str, ...]:
+    if not new.schema_validation:
+        return ()
+    # A table that was not validated may hold anything.
+    unvalidated = TableDefinition(v.any())
+    return tuple(
+        name
+        for name, definition in new.tables.items()
+        if not is_superset(
+            definition.validator,
+            (old.tables.get(name, unvalidated) if old.schema_validation else unvalidated).validator,
+        )
+    )
+
+
+def is_superset(new: Validator, old: Validator) -> bool:
+    """Whether every value that `old` lets through matches `new`. False also where that cannot be told."""
+    if new.kind == "any" or new.required() == old.required():
+        return True
+    if isinstance(old, UnionValidator):
+        return all(is_superset(new, member) for member in old.members)
+    if isinstance(new, UnionValidator):
+        return any(is_superset(member, old) for member in new.members)
+    if isinstance(old, LiteralValidator):
+        return _matches(new, old)
+    match new, old:
+        case SimpleValidator(), SimpleValidator():
+            return new.name == old.name and not new.is_whole
+        case SimpleValidator(), _:
+            return new.name == "string" and old.kind == "id"
+        case ArrayValidator(), ArrayValidator():
+            return is_superset(new.element, old.element)
+        case ObjectValidator(), ObjectValidator():
+            return _is_object_superset(new, old)
+        case RecordValidator(), RecordValidator():
+            return is_superset(new.key, old.key) and is_superset(new.value, old.value)
+        case ObjectValidator(), RecordValidator():
+            fields = [item for item in (*new.fields.values(), new.rest)]
+            return new.rest is not None and all(
+                item is not None and (item is new.rest or item.is_optional) and is_superset(item, old.value)
+                for item in fields
+            )
+        case _:
+            return False
+
+
+def _matches(new: Validator, old: LiteralValidator) -> bool:
+    try:
+        # A number literal may be stored as an int or as a float; both must pass.
+        value = old.value
+        compile_check(new)(value, None)
+        if type(value) is int or type(value) is float:
+            return new.kind == "float64" and not (isinstance(new, SimpleValidator) and new.is_whole and value != int(value))
+    except ValidationProblem:
+        return False
+    return True
+
+
+def _is_object_superset(new: ObjectValidator, old: ObjectValidator) -> bool:
+    for name, item in old.fields.items():
+        target = new.fields.get(name)
+        if target is None:
+            if new.rest is None or not is_superset(new.rest, item):
+                return False
+        elif (item.is_optional and not target.is_optional) or not is_superset(target, item):
+            return False
+    for name, item in new.fields.items():
+        if name not in old.fields:
+            if not item.is_optional:
+                return False
+            if old.rest is not None and not is_superset(item, old.rest):
+                return False
+    return old.rest is None or (new.rest is not None and is_superset(new.rest, old.rest))
