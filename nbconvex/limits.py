@@ -65,14 +65,20 @@ class Limits:
 
     def without(self, *names: str) -> Limits:
         """The same limits with some of them switched off."""
-        return replace(self, **{name: UNLIMITED for name in names})
+        return replace(self, **dict.fromkeys(names, UNLIMITED))
 
     @classmethod
     def off(cls) -> Limits:
         """Limits that never bind on what one transaction may read or write; those on single values stay."""
         return cls().without(
-            "query_time_s", "read_bytes", "documents_read", "database_queries", "written_bytes", "documents_written",
-            "functions_scheduled", "scheduled_arguments_bytes",
+            "query_time_s",
+            "read_bytes",
+            "documents_read",
+            "database_queries",
+            "written_bytes",
+            "documents_written",
+            "functions_scheduled",
+            "scheduled_arguments_bytes",
         )
 
     @classmethod

@@ -1,15 +1,13 @@
 """The commit path: from a finished transaction to a durable, published commit.
 
-Owns:  `Database`: beginning, accepting, flushing, publishing; opening from the log; schema pushes.
+Owns:  `Database`: beginning, accepting; opening from the log; schema pushes.
 Must not know: user functions, the wire, Jupyter.
 Invariants:
 - Durable before visible: readers see the *published* snapshot, which the persistence has acknowledged.
 - Mutations chain on the *accepted* snapshot, which may be ahead of it; what they saw is released to nobody before it is
   durable, for a commit can only become durable after all that it was based on.
-- Fail-stop: if an append fails, memory and disk may differ, and every further call is refused until it is opened again.
-Threads: `accept` runs in the caller's thread under `_state_lock`, held for microseconds. Whoever holds `_flush_lock`
-writes everything that waits, for all; asynchronous callers are flushed by the committer thread. No user code runs under
-a lock. Source: ADR 3.
+Threads: accepting runs in the caller's thread under `_state_lock`, held for microseconds; the way from there is
+`commit_queue`. No user code runs under a lock. Source: ADR 3.
 """
 
 from __future__ import annotations
@@ -19,11 +17,11 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from queue import SimpleQueue
 
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.reads import CommitRecord
@@ -33,31 +31,13 @@ from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
-from nbconvex.values.codec import encode_document
 from nbconvex.values.ids import IdMaker, encode_id
 from nbconvex.values.schema import SchemaDefinition
-
-#: Told when a commit is durable: its timestamp, or why it failed.
-Resolve = Callable[[int | BaseException], None]
 
 #: A schema push that meets commits this often is repeated once more with commits held back.
 _PUSH_TRIES = 3
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
-
-
-class _Pending:
-    """A commit that was accepted and waits to become durable; without a commit, a reader that waits for its snapshot."""
-
-    __slots__ = ("commit", "error", "is_done", "resolve", "snapshot", "ts")
-
-    def __init__(self, ts: int, commit: Commit | None, snapshot: Snapshot, resolve: Resolve | None) -> None:
-        self.ts = ts
-        self.commit = commit
-        self.snapshot = snapshot
-        self.resolve = resolve
-        self.is_done = False
-        self.error: BaseException | None = None
 
 
 class Database:
@@ -70,7 +50,7 @@ class Database:
         *,
         clock: Clock,
         limits: Limits,
-        random: random.Random,  # noqa: A002
+        random: random.Random,
         memory_bytes_max: int = UNLIMITED,
     ) -> None:
         self.limits = limits
@@ -80,16 +60,11 @@ class Database:
         self._persistence = persistence
         self._random = random
         self._make_id = IdMaker(random, clock).make
-        self._published = self._accepted = snapshot
+        self._accepted = snapshot
+        self._queue = CommitQueue(persistence, snapshot)
         self._last_creation_ms = _newest_creation_ms(snapshot)
         self._state_lock = threading.Lock()
-        self._flush_lock = threading.Lock()
-        self._waiting: list[_Pending] = []
-        self._listeners: list[Callable[[Snapshot], None]] = []
-        self._failure: StorageError | None = None
         self._is_closed = False
-        self._wakes: SimpleQueue[bool] = SimpleQueue()
-        self._committer: threading.Thread | None = None
 
     @classmethod
     def open(
@@ -98,7 +73,7 @@ class Database:
         *,
         clock: Clock,
         limits: Limits | None = None,
-        random: random.Random,  # noqa: A002
+        random: random.Random,
         memory_bytes_max: int = UNLIMITED,
     ) -> Database:
         """A database over everything that is durable in `persistence`.
@@ -115,12 +90,12 @@ class Database:
     @property
     def snapshot(self) -> Snapshot:
         """The newest durable snapshot."""
-        return self._published
+        return self._queue.published
 
     @property
     def head(self) -> int:
         """The timestamp of the newest durable commit."""
-        return self._published.ts
+        return self._queue.published.ts
 
     @property
     def name(self) -> str:
@@ -130,7 +105,7 @@ class Database:
     @property
     def memory_bytes(self) -> int:
         """An estimate of the resident bytes of all documents and indexes."""
-        return self._published.memory_bytes
+        return self._queue.published.memory_bytes
 
     @property
     def is_closed(self) -> bool:
@@ -142,9 +117,11 @@ class Database:
 
         Raises:  StorageFailedError if an append failed before, or if the database is closed.
         """
-        if self._failure is not None or self._is_closed:
+        if self._queue.failure is not None or self._is_closed:
             raise self._refusal()
-        return self._transaction(self._accepted if writable else self._published, writable=writable, reader=reader)
+        return self._transaction(
+            self._accepted if writable else self._queue.published, writable=writable, reader=reader
+        )
 
     def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
         """A transaction that only reads, over `snapshot`."""
@@ -157,9 +134,15 @@ class Database:
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
         return Transaction(
-            snapshot, limits=self.limits, now_ms=now_ms, creation_time_ms=creation_ms, seed=self._random.getrandbits(64),
-            make_id=self._make_id, writable=writable, reader=reader,
-        )  # fmt: skip
+            snapshot,
+            limits=self.limits,
+            now_ms=now_ms,
+            creation_time_ms=creation_ms,
+            seed=self._random.getrandbits(64),
+            make_id=self._make_id,
+            writable=writable,
+            reader=reader,
+        )
 
     # -- committing --------------------------------------------------------------------------------------------------
 
@@ -171,9 +154,7 @@ class Database:
         """
         with InterruptsHeld("the mutation had been committed"):
             pending = self._accept(transaction, None)
-            self._wait(pending)
-        if pending.error is not None:
-            raise pending.error
+            self._queue.wait(pending)
         return pending.ts
 
     def commit_async(self, transaction: Transaction, resolve: Resolve) -> None:
@@ -181,52 +162,44 @@ class Database:
 
         Raises:  ConflictError, at once; StorageFailedError.
         """
-        if not transaction.writes and transaction.snapshot.ts <= self._published.ts:
+        if not transaction.writes and transaction.snapshot.ts <= self._queue.published.ts:
             resolve(transaction.snapshot.ts)
             return
         self._accept(transaction, resolve)
-        self._wake_committer()
+        self._queue.wake()
 
     def wait_durable(self, ts: int) -> None:
         """Return when everything up to `ts` is durable.
 
         Raises:  StorageFailedError.
         """
-        if ts <= self._published.ts:
+        if ts <= self._queue.published.ts:
             return
-        pending = _Pending(ts, None, self._accepted, None)
-        with self._state_lock:
-            self._waiting.append(pending)
+        pending = Pending(ts, None, self._accepted, None)
         with InterruptsHeld("what was waited for is durable"):
-            self._wait(pending)
-        if pending.error is not None:
-            raise pending.error
+            self._queue.enter(pending)
+            self._queue.wait(pending)
 
     def listen(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call `callback` after each publish, from the publishing thread; it must return at once.
 
         Returns what ends it.
         """
-        self._listeners = [*self._listeners, callback]
+        return self._queue.listen(callback)
 
-        def stop() -> None:
-            self._listeners = [each for each in self._listeners if each is not callback]
-
-        return stop
-
-    def _accept(self, transaction: Transaction, resolve: Resolve | None) -> _Pending:
+    def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending:
         writes = [write for write in transaction.writes.values() if not (write.before is None and write.after is None)]
         with self._state_lock:
-            if self._failure is not None or self._is_closed:
+            if self._queue.failure is not None or self._is_closed:
                 raise self._refusal()
             accepted = self._accepted
             if not writes:
                 # What it read may be accepted but not yet durable: its answer waits for that.
-                pending = _Pending(transaction.snapshot.ts, None, transaction.snapshot, resolve)
-                if transaction.snapshot.ts <= self._published.ts:
+                pending = Pending(transaction.snapshot.ts, None, transaction.snapshot, resolve)
+                if transaction.snapshot.ts <= self._queue.published.ts:
                     pending.is_done = True
                 else:
-                    self._waiting.append(pending)
+                    self._queue.enter(pending)
                 return pending
             if transaction.snapshot is not accepted:
                 self._require_no_conflict(transaction)
@@ -256,7 +229,7 @@ class Database:
     def _enter(
         self, accepted: Snapshot, writes: Sequence[Write], writer: str, resolve: Resolve | None,
         become: Callable[[Snapshot], Snapshot] | None = None,
-    ) -> _Pending:  # fmt: skip
+    ) -> Pending:  # fmt: skip
         """Give the writes a timestamp and a place in the line; `_state_lock` is held."""
         ts = max(accepted.ts + 1, self.clock.now_ns())
         following = accepted.with_writes(writes, ts)
@@ -267,8 +240,8 @@ class Database:
         revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
         self.write_log.append(_record(ts, accepted, writes, writer))
         self._accepted = following
-        pending = _Pending(ts, Commit(ts, revisions), following, resolve)
-        self._waiting.append(pending)
+        pending = Pending(ts, Commit(ts, revisions), following, resolve)
+        self._queue.enter(pending)
         return pending
 
     def _require_shrinking(self, accepted: Snapshot, following: Snapshot) -> None:
@@ -279,62 +252,12 @@ class Database:
                 cure="Delete documents, or open the store with a larger memory_limit.",
             )  # fmt: skip
 
-    def _wait(self, pending: _Pending) -> None:
-        while not pending.is_done:
-            with self._flush_lock:
-                if not pending.is_done:
-                    self._flush()
-
-    def _flush(self) -> None:
-        """Make everything that waits durable, publish it, tell everybody; `_flush_lock` is held."""
-        with self._state_lock:
-            batch, self._waiting = self._waiting, []
-        commits = [pending.commit for pending in batch if pending.commit is not None]
-        error: BaseException | None = self._failure
-        if commits and error is None:
-            try:
-                self._persistence.append(commits, self._published.ts)
-            except BaseException as failed:  # noqa: BLE001 - whatever it was, the outcome is unknown
-                error = self._fail(failed)
-        if error is None and commits:
-            # A waiting reader's snapshot may be older than the newest commit of the batch.
-            self._published = max((each.snapshot for each in batch), key=_ts_of)
-        for pending in batch:
-            pending.error = error
-            pending.is_done = True
-            if pending.resolve is not None:
-                pending.resolve(pending.ts if error is None else error)
-        if error is None and commits:
-            for listener in self._listeners:
-                listener(self._published)
-
-    def _fail(self, cause: BaseException) -> StorageError:
-        failure = StorageFailedError(
-            f"{self.name}: a commit could not be made durable ({cause}); it is unknown whether it was. "
-            "Nothing more is accepted: open the store again (%reload_ext nbconvex), which reads what is on disk."
-        )
-        failure.__cause__ = cause
-        self._failure = failure
-        return failure
-
     def _refusal(self) -> StorageError:
-        if self._failure is not None:
-            return self._failure
-        return StorageFailedError(f"{self.name} is closed. Open it again with nbconvex.open(...) or %reload_ext nbconvex.")
-
-    def _wake_committer(self) -> None:
-        if self._committer is None:
-            with self._flush_lock:
-                if self._committer is None:
-                    self._committer = threading.Thread(target=self._run_committer, name="nbconvex-committer", daemon=True)
-                    self._committer.start()
-        if self._wakes.empty():
-            self._wakes.put(True)
-
-    def _run_committer(self) -> None:
-        while self._wakes.get():
-            with self._flush_lock:
-                self._flush()
+        if self._queue.failure is not None:
+            return self._queue.failure
+        return StorageFailedError(
+            f"{self.name} is closed. Open it again with nbconvex.open(...) or %reload_ext nbconvex."
+        )
 
     # -- schema ------------------------------------------------------------------------------------------------------
 
@@ -353,7 +276,7 @@ class Database:
             is_last = attempt == _PUSH_TRIES - 1
             with InterruptsHeld("the schema had been put in force"):
                 with self._state_lock:
-                    if self._failure is not None or self._is_closed:
+                    if self._queue.failure is not None or self._is_closed:
                         raise self._refusal()
                     if self._accepted.schema is not begun_with:
                         raise SchemaInvalidError("this schema was overwritten by another push; run the cell again.")
@@ -363,9 +286,7 @@ class Database:
                         report, build = self._prepared(self._accepted, active)
                     writes = self._schema_writes(active, report)
                     pending = self._enter(self._accepted, writes, "%%schema", None, build)
-                self._wait(pending)
-            if pending.error is not None:
-                raise pending.error
+                self._queue.wait(pending)
             return report
         raise AssertionError("the last attempt of a push returns or raises")
 
@@ -410,7 +331,7 @@ class Database:
     def _commit_deletions(self, numbers_of: Callable[[Snapshot], list[int]]) -> int:
         with InterruptsHeld("the deletion had been committed"):
             with self._state_lock:
-                if self._failure is not None or self._is_closed:
+                if self._queue.failure is not None or self._is_closed:
                     raise self._refusal()
                 numbers = numbers_of(self._accepted)
                 writes, count = schema_push.deletions(self._accepted, numbers)
@@ -418,11 +339,13 @@ class Database:
                     return 0
                 drops_schema = SCHEMAS_TABLE in numbers
                 pending = self._enter(
-                    self._accepted, writes, "reset", None, (lambda each: replace(each, schema=None)) if drops_schema else None
+                    self._accepted,
+                    writes,
+                    "reset",
+                    None,
+                    (lambda each: replace(each, schema=None)) if drops_schema else None,
                 )
-            self._wait(pending)
-        if pending.error is not None:
-            raise pending.error
+            self._queue.wait(pending)
         return count
 
     def get_global(self, key: str) -> bytes | None:
@@ -431,7 +354,7 @@ class Database:
 
     def put_global(self, key: str, value: bytes) -> None:
         """Keep a small value durably beside the log."""
-        with self._flush_lock:
+        with self._queue.flush_lock:
             self._persistence.put_global(key, value)
 
     def size_bytes(self) -> int:
@@ -440,28 +363,26 @@ class Database:
 
     def checkpoint(self) -> None:
         """Bring the database file up to the log."""
-        with self._flush_lock:
-            self._flush()
+        with InterruptsHeld("the checkpoint was made"), self._queue.flush_lock:
+            self._queue.flush()
             self._persistence.checkpoint()
 
     def close(self) -> None:
         """Make durable what waits, release the file. Afterwards every call is refused."""
-        with self._flush_lock:
+        with InterruptsHeld("the store was closed"):
+            self._close()
+
+    def _close(self) -> None:
+        with self._queue.flush_lock:
             if self._is_closed:
                 return
-            self._flush()
+            self._queue.flush()
             with self._state_lock:
                 self._is_closed = True
             # Accepted between the two: they must not wait for ever.
-            self._flush()
-        if self._committer is not None:
-            self._wakes.put(False)
-            self._committer.join()
+            self._queue.flush()
+        self._queue.stop()
         self._persistence.close()
-
-
-def _ts_of(snapshot: Snapshot) -> int:
-    return snapshot.ts
 
 
 def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:

@@ -37,7 +37,7 @@ class Expression:
 
     def __bool__(self) -> NoReturn:
         raise CallerError(
-            f"the filter expression {self.source} has no value yet, so `and`, `or`, `not` and `if` cannot be used on it.",
+            f"the filter expression {self.source} has no value yet, so `and`, `or`, `not`, `if` do not work on it.",
             hint=".filter(lambda q: q.and_(q.eq(...), q.lt(...)))",
         )
 

@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
 _MAIN_THREAD = threading.main_thread()
+
+# `signal.signal` turns numbers into enum members on the way in and out, which costs more than the call below it; a
+# commit makes it twice.
+_set_handler: Callable[[int, Any], Any] = getattr(getattr(signal, "_signal", signal), "signal", signal.signal)
+_get_handler: Callable[[int], Any] = getattr(getattr(signal, "_signal", signal), "getsignal", signal.getsignal)
+_SIGINT = int(signal.SIGINT)
 
 
 class InterruptsHeld:
@@ -29,9 +36,9 @@ class InterruptsHeld:
     def __enter__(self) -> None:
         if threading.current_thread() is not _MAIN_THREAD:
             return
-        handler = signal.getsignal(signal.SIGINT)
+        handler = _get_handler(_SIGINT)
         if callable(handler):
-            signal.signal(signal.SIGINT, self._receive)
+            _set_handler(_SIGINT, self._receive)
             self._handler = handler
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -43,7 +50,7 @@ class InterruptsHeld:
         handler = self._handler
         if handler is None:
             return
-        signal.signal(signal.SIGINT, handler)
+        _set_handler(_SIGINT, handler)
         if self._received is None:
             return
         try:

@@ -2,8 +2,8 @@
 
 Owns:  `paginate` and the checks of its options.
 Must not know: who keeps a page's end for the next run (the live queries do, through `Transaction.page_end`).
-Invariants: adjacent pages have no gap and no overlap, for a page is an interval of keys; at least one document is always
-read, so repeated calls come to an end. Source: semantics 5.
+Invariants: adjacent pages have no gap and no overlap, for a page is an interval of keys; at least one document is
+always read, so repeated calls come to an end. Source: semantics 5.
 Threads: belongs to its transaction.
 """
 
@@ -106,7 +106,9 @@ def _request(given: Mapping[str, Any], fingerprint: bytes, kept_end: str | None,
     if num_items < 1:
         raise CallerError("paginate: a page must request at least 1 document, got num_items=0.")
     if num_items > limits.page_items:
-        raise CallerError(f"paginate: too many items requested: {num_items:,.0f}; a page has {limits.page_items:,} at most.")
+        raise CallerError(
+            f"paginate: too many items requested: {num_items:,.0f}; a page has {limits.page_items:,} at most."
+        )
     maxima = []
     for name, default in (("maximum_rows_read", limits.documents_read), ("maximum_bytes_read", limits.read_bytes)):
         maximum = given.get(name)
@@ -169,7 +171,7 @@ def _result(page: _Page, request: _Request, fingerprint: bytes, limits: Limits) 
         "continueCursor": str(position),
     }
     middle = len(page.keys) // 2
-    split = str(Cursor(fingerprint, page.keys[middle - 1])) if len(page.keys) > 2 else None  # noqa: PLR2004
+    split = str(Cursor(fingerprint, page.keys[middle - 1])) if len(page.keys) > 2 else None
     is_large = (
         page.rows > _SPLIT_SHARE * request.rows_max
         or page.size_bytes > _SPLIT_SHARE * request.bytes_max

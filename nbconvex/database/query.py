@@ -35,26 +35,48 @@ class Query:
     Raises:  every method may raise CallerError for misuse, and LimitExceededError when documents are read.
     """
 
-    __slots__ = ("_conditions", "_filters", "_high", "_index", "_is_used", "_low", "_order", "_sources", "_table",
-                 "_table_name", "_transaction")  # fmt: skip
+    __slots__ = (
+        "_filters",
+        "_index",
+        "_interval",
+        "_is_used",
+        "_order",
+        "_sources",
+        "_table",
+        "_table_name",
+        "_transaction",
+    )
 
-    def __init__(self, transaction: Transaction, table: Table | None, table_name: str) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        table: Table | None,
+        table_name: str,
+        *,
+        index: str | None = None,
+        interval: tuple[bytes, bytes | None] = (b"", None),
+        order: str | None = None,
+        filters: tuple[Predicate, ...] = (),
+        sources: tuple[str, ...] = (),
+    ) -> None:
         self._transaction = transaction
         self._table = table
         self._table_name = table_name
-        self._index: str | None = None
-        self._conditions: tuple[tuple[str, str, Any], ...] = ()
-        self._low: bytes = b""
-        self._high: bytes | None = None
-        self._order: str | None = None
-        self._filters: tuple[Predicate, ...] = ()
-        self._sources: tuple[str, ...] = ()
+        self._index = index
+        self._interval = interval
+        self._order = order
+        self._filters = filters
+        self._sources = sources
         self._is_used = False
 
     # -- the chain ---------------------------------------------------------------------------------------------------
 
     def with_index(
-        self, name: str, range: Callable[[RangeBuilder], RangeBuilder] | None = None, /, **equal: Any  # noqa: A002
+        self,
+        name: str,
+        range: Callable[[RangeBuilder], RangeBuilder] | None = None,
+        /,
+        **equal: Any,
     ) -> Query:
         """The documents of an index's range, in the order of the index.
 
@@ -62,10 +84,9 @@ class Query:
         x).gte("time", t))` for ranges. A field whose name has a dot: `**{"address.city": x}`.
         Raises:  IndexInvalidError.
         """
-        query = self._next("with_index")
-        if query._index is not None:
+        if self._index is not None:
             raise CallerError("this query already has its index or full_table_scan(): a query reads one index.")
-        if query._order is not None or query._filters:
+        if self._order is not None or self._filters:
             raise CallerError(".with_index must come before .order and .filter.")
         builder = RangeBuilder(tuple(("eq", field, value) for field, value in equal.items()))
         if range is not None:
@@ -76,43 +97,36 @@ class Query:
                     hint=f'.with_index({name!r}, lambda q: q.eq("field", value))',
                 )
             builder = ranged
-        query._index, query._conditions = name, builder.conditions
-        query._resolve()
-        return query
+        return self._next("with_index", index=name, interval=self._interval_of(name, builder))
 
     def full_table_scan(self) -> Query:
         """All documents of the table, in the order of their creation; says so explicitly."""
-        query = self._next("full_table_scan")
-        if query._index is not None:
+        if self._index is not None:
             raise CallerError("this query already has its index: a query reads one index.")
-        query._index = BY_CREATION_TIME
-        return query
+        return self._next("full_table_scan", index=BY_CREATION_TIME)
 
     def order(self, order: str) -> Query:
         """`"asc"` or `"desc"`, at most once."""
-        query = self._next("order")
-        if query._order is not None:
+        if self._order is not None:
             raise CallerError("this query already has its order: .order can be used once.")
         if order not in {"asc", "desc"}:
             raise CallerError(f'.order takes "asc" or "desc", got {order!r}.')
-        query._order = order
-        return query
+        return self._next("order", order=order)
 
     def filter(self, condition: Callable[[Any], Any]) -> Query:
         """Only documents that hold: `.filter(lambda q: q.eq(q.field("a"), 1))`, or any Python function of a document
         (`.filter(lambda d: d["a"] == 1)`). Filtered documents count as read.
         """
-        query = self._next("filter")
-        maximum = query._transaction.limits.filter_operators
-        if len(query._filters) >= maximum:
+        maximum = self._transaction.limits.filter_operators
+        if len(self._filters) >= maximum:
             raise LimitExceededError(
-                "filter_operators", f"a query can have at most {maximum} filters chained", maximum=maximum,
+                "filter_operators",
+                f"a query can have at most {maximum} filters chained",
+                maximum=maximum,
                 cure="Join conditions with q.and_(...).",
-            )  # fmt: skip
+            )
         predicate, source = predicate_of(condition)
-        query._filters += (predicate,)
-        query._sources += (source,)
-        return query
+        return self._next("filter", filters=(*self._filters, predicate), sources=(*self._sources, source))
 
     # -- consumption -------------------------------------------------------------------------------------------------
 
@@ -126,7 +140,7 @@ class Query:
         entries = self._open()
         if entries is None:
             return found
-        for _, payloads in entries.chunks(self._low, self._high, reverse=self._order == "desc"):
+        for _, payloads in entries.chunks(*self._interval, reverse=self._order == "desc"):
             metrics.charge_read(len(payloads), sum(map(len, payloads)))
             found.extend(map(decode_document, payloads))
         return found
@@ -158,7 +172,7 @@ class Query:
         found = []
         for document in self._documents():
             found.append(document)
-            if len(found) == 2:  # noqa: PLR2004 - two are already not unique
+            if len(found) == 2:
                 ids = ", ".join(each["_id"] for each in found)
                 raise CallerError(
                     f'unique() query on table "{self._table_name}" returned more than one result: [{ids}, ...]. '
@@ -172,7 +186,7 @@ class Query:
         if self._filters:
             return sum(1 for _ in self._documents())
         entries = self._open()
-        return 0 if entries is None else entries.count(self._low, self._high)
+        return 0 if entries is None else entries.count(*self._interval)
 
     def paginate(self, options: dict[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
         """One page: `{page, isDone, continueCursor, splitCursor?, pageStatus?}`.
@@ -181,7 +195,7 @@ class Query:
         `maximum_rows_read=`, `maximum_bytes_read=`; `allow_several=True` permits more than one page a function.
         Raises:  CursorInvalidError; CallerError for bad options and for a second page in one function.
         """
-        from nbconvex.database.pagination import paginate  # noqa: PLC0415 - a page is read through a query
+        from nbconvex.database.pagination import paginate
 
         self._use("paginate")
         return paginate(self, options, named)
@@ -209,7 +223,7 @@ class Query:
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
         raise CallerError(
-            f'a query has no .{name}. It has {", ".join(known)}.', hint=f".{close[0]}(...)" if close else None
+            f"a query has no .{name}. It has {', '.join(known)}.", hint=f".{close[0]}(...)" if close else None
         )
 
     def __repr__(self) -> str:
@@ -217,16 +231,13 @@ class Query:
 
     # -- behind the chain --------------------------------------------------------------------------------------------
 
-    def _next(self, step: str) -> Query:
-        """A copy to extend; this one is used up."""
+    def _next(self, step: str, **changed: Any) -> Query:
+        """A query that goes on from this one, which is used up."""
         self._use(step)
-        query = Query.__new__(Query)
-        query._transaction, query._table, query._table_name = self._transaction, self._table, self._table_name
-        query._index, query._conditions, query._order = self._index, self._conditions, self._order
-        query._low, query._high = self._low, self._high
-        query._filters, query._sources = self._filters, self._sources
-        query._is_used = False
-        return query
+        kept: dict[str, Any] = {"index": self._index, "interval": self._interval, "order": self._order, "filters": self._filters,
+                "sources": self._sources}  # fmt: skip
+        kept.update(changed)
+        return Query(self._transaction, self._table, self._table_name, **kept)
 
     def _use(self, step: str) -> None:
         if self._is_used:
@@ -236,19 +247,20 @@ class Query:
             )
         self._is_used = True
 
-    def _resolve(self) -> None:
-        """Find the index and turn its conditions into an interval."""
-        table, name = self._table, self._index
-        if table is None or name is None:
-            return
+    def _interval_of(self, name: str, builder: RangeBuilder) -> tuple[bytes, bytes | None]:
+        """The keys of the index `name` that the range covers; everything where the table does not exist."""
+        table = self._table
+        if table is None:
+            return b"", None
         if name == BY_ID:
             fields: tuple[str, ...] = ("_id",)
         elif name == BY_CREATION_TIME:
             fields = ("_creationTime",)
         else:
             fields = (*self._named_index(table, name).fields, "_creationTime", "_id")
-        if self._conditions:
-            self._low, self._high = interval_of(f"{table.name}.{name}", fields, self._conditions, table.number)
+        if not builder.conditions:
+            return b"", None
+        return interval_of(f"{table.name}.{name}", fields, builder.conditions, table.number)
 
     def _named_index(self, table: Table, name: str) -> TableIndex:
         index = table.indexes.get(name)
@@ -275,7 +287,7 @@ class Query:
         if table is None:
             return None
         name = self._index or BY_CREATION_TIME
-        transaction.reads.add_interval(table.number, name, self._low, self._high)
+        transaction.reads.add_interval(table.number, name, *self._interval)
         return self._entries(table, name)
 
     @staticmethod
@@ -285,7 +297,7 @@ class Query:
     def _documents(self) -> Iterator[Document]:
         """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
         self._transaction.metrics.charge_query()
-        return (document for _, document in self.scan(self._low, self._high) if document is not None)
+        return (document for _, document in self.scan(*self._interval) if document is not None)
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
@@ -312,13 +324,13 @@ class Query:
     @property
     def interval(self) -> tuple[bytes, bytes | None]:
         """The interval of keys that this query covers."""
-        return self._low, self._high
+        return self._interval
 
     @property
     def description(self) -> tuple[object, ...]:
         """Everything that decides which documents come in which order."""
         number = None if self._table is None else self._table.number
-        return (number, self._index, self._low, self._high, self._order or "asc", self._sources)
+        return (number, self._index, *self._interval, self._order or "asc", self._sources)
 
     @property
     def is_descending(self) -> bool:
@@ -331,7 +343,6 @@ class Query:
         return self._transaction
 
 
-def _require_count(name: str, count: int) -> None:
+def _require_count(name: str, count: Any) -> None:
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise CallerError(f"{name} takes a non-negative integer, got {count!r}.")
-

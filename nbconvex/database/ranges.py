@@ -21,7 +21,7 @@ _BUILT_IN = {"_creationTime", "_id"}
 
 
 class RangeBuilder:
-    """What the `q` of `.with_index(name, lambda q: ...)` can do. Single use: each call consumes the builder before it."""
+    """What the `q` of `.with_index(name, lambda q: ...)` can do. Each call consumes the builder before it."""
 
     __slots__ = ("_is_used", "conditions")
 
@@ -134,16 +134,19 @@ def _sorted_conditions(
             equal[field] = value
             continue
         is_lower = operation in _LOWER
-        if len(bounds) == 2:  # noqa: PLR2004 - one lower and one upper bound
+        if len(bounds) == 2:
             raise IndexInvalidError(f'index "{index}": both bounds are already defined, got {operation}("{field}").')
         for other, other_field, _ in bounds:
             if other_field != field:
                 raise IndexInvalidError(
-                    f'index "{index}": bounds must be on one field, got {other}("{other_field}") and {operation}("{field}").'
+                    f'index "{index}": bounds must be on one field, got {other}("{other_field}") and '
+                    f'{operation}("{field}").'
                 )
             if (other in _LOWER) == is_lower:
                 side = "lower" if is_lower else "upper"
-                raise IndexInvalidError(f'index "{index}": the {side} bound of "{field}" is already defined by {other}.')
+                raise IndexInvalidError(
+                    f'index "{index}": the {side} bound of "{field}" is already defined by {other}.'
+                )
         bounds.append((operation, field, value))
     asked = [field for _, field, _ in conditions]
     expected = list(fields[: len(equal)])

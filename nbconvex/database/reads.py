@@ -13,7 +13,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from os.path import commonprefix
 
 #: An index of a table: the table's number and the index's name.
 IndexId = tuple[int, str]
@@ -189,4 +188,5 @@ def _prefix(low: bytes, high: bytes | None) -> bytes:
         return b""
     if high[-1] and low.startswith(inclusive := high[:-1] + bytes((high[-1] - 1,))):
         return inclusive
-    return commonprefix((low, high))  # type: ignore[type-var, return-value]
+    length = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return low[:length]

@@ -1,4 +1,4 @@
-"""Putting a schema in force: is the data fit for it, and what does the database look like afterwards?
+"""Putting a schema in force: whether the data fits, and what the database looks like afterwards.
 
 Owns:  `check_documents`, `with_schema`, `SchemaReport`; how a schema is kept in `_schemas`.
 Must not know: the commit path, other transactions.
@@ -9,14 +9,16 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Table, Write
 from nbconvex.errors import SchemaInvalidError, SchemaViolatedError
 from nbconvex.values.codec import decode_document
-from nbconvex.values.schema import SchemaDefinition, SchemaDiff, diff, is_superset
+from nbconvex.values.schema import SchemaDefinition
+from nbconvex.values.schema_diff import SchemaDiff, diff, is_superset
 from nbconvex.values.validator_report import MismatchKind, ValidationProblem
 
 #: Documents of one table that are looked at after the first mismatch, to group and count the kinds of mismatch.
@@ -133,9 +135,22 @@ def require_droppable(snapshot: Snapshot, name: str) -> Table:
     if name in schema.definition.tables:
         raise SchemaInvalidError(f'the table "{name}" is in the schema; take it out of the %%schema cell first.')
     for other, definition in schema.definition.tables.items():
-        if name in definition.validator.referenced_tables():
-            raise SchemaInvalidError(f'the table "{name}" cannot be deleted: table "{other}" refers to it by v.id("{name}").')
+        if name in _referenced_tables(definition.validator.to_json()):
+            raise SchemaInvalidError(
+                f'the table "{name}" cannot be deleted: table "{other}" refers to it by v.id("{name}").'
+            )
     return table
+
+
+def _referenced_tables(tree: Any) -> Iterator[str]:
+    """The tables that a validator's JSON form refers to by v.id."""
+    if isinstance(tree, Mapping):
+        if tree.get("type") == "id":
+            yield tree["tableName"]
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for branch in tree:
+            yield from _referenced_tables(branch)
 
 
 def deletions(snapshot: Snapshot, numbers: list[int]) -> tuple[list[Write], int]:

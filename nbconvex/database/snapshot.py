@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.index import Change, Index
 from nbconvex.values.codec import decode_document
-from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.values.sort_key import encode_key, make_key_encoder
 
 TABLES_TABLE = 1
@@ -74,6 +74,10 @@ class TableIndex:
         """The key of a document: its indexed fields, its creation time, its id."""
         return self.prefix_of(document) + encode_key(document["_creationTime"]) + document_id
 
+    def with_entries(self, entries: Index) -> TableIndex:
+        """The same index with other entries."""
+        return TableIndex(self.name, self.fields, self.prefix_of, entries, self.is_staged)
+
 
 def _creation_time_index() -> TableIndex:
     return TableIndex(BY_CREATION_TIME, (), make_key_encoder(()))
@@ -107,11 +111,11 @@ class Table:
         documents: list[Change] = [(write.document_id, write.after) for write in writes]
         if len(documents) > 1:
             documents.sort(key=_change_key)
-        indexes = {
-            name: replace(index, entries=index.entries.with_changes(_index_changes(writes, position)))
-            for position, (name, index) in enumerate(self.indexes.items())
-        }
-        grown = sum(_write_bytes(write) for write in writes)
+        indexes = {}
+        for position, index in enumerate(self.indexes.values()):
+            changes = _index_changes(writes, position)
+            indexes[index.name] = index.with_entries(index.entries.with_changes(changes)) if changes else index
+        grown = sum([_write_bytes(write) for write in writes])
         return Table(self.number, self.name, self.documents.with_changes(documents), indexes, self.memory_bytes + grown)
 
     def with_indexes(self, wanted: Mapping[str, tuple[tuple[str, ...], bool]]) -> Table:
@@ -140,12 +144,16 @@ class Table:
             found.sort(key=_change_key)
             built = Index.from_sorted([key for key, _ in found], [payload for _, payload in found])
             found.clear()
-            filled[index.name] = replace(index, entries=built)
+            filled[index.name] = index.with_entries(built)
         return replace(self, indexes=filled, memory_bytes=_memory_bytes(self.documents, filled.values()))
 
     @classmethod
     def loaded(
-        cls, number: int, name: str, rows: Iterable[tuple[bytes, bytes]], wanted: Mapping[str, tuple[tuple[str, ...], bool]]
+        cls,
+        number: int,
+        name: str,
+        rows: Iterable[tuple[bytes, bytes]],
+        wanted: Mapping[str, tuple[tuple[str, ...], bool]],
     ) -> Table:
         """A table of stored documents (id and payload, in any order) with its built-in index and those `wanted`."""
         documents = sorted(rows, key=_change_key)
@@ -175,7 +183,9 @@ def _index_changes(writes: Sequence[Write], position: int) -> list[Change]:
 def _write_bytes(write: Write) -> int:
     grown = 0
     if write.after is not None and write.keys_after is not None:
-        grown += len(write.after) + sum(map(len, write.keys_after)) + _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_after))
+        grown += (
+            len(write.after) + sum(map(len, write.keys_after)) + _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_after))
+        )
     if write.before is not None and write.keys_before is not None:
         grown -= len(write.before) + sum(map(len, write.keys_before))
         grown -= _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_before))

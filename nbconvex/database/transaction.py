@@ -17,6 +17,7 @@ import random
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.metrics import TransactionMetrics
@@ -43,7 +44,14 @@ from nbconvex.errors import (
     ValueInvalidError,
 )
 from nbconvex.limits import Limits
-from nbconvex.values.codec import decode_document, encode_document, equal_values, is_identifier, normalize_document, size_of
+from nbconvex.values.codec import (
+    decode_document,
+    encode_document,
+    equal_values,
+    is_identifier,
+    normalize_document,
+    size_of,
+)
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.scalars import UNSET
 from nbconvex.values.validator_report import ValidationProblem
@@ -54,29 +62,42 @@ _SYSTEM_FIELDS_BYTES = 61
 _WriteKey = tuple[int, bytes]
 
 
+@dataclass(frozen=True, slots=True)
 class Savepoint:
     """A place in a transaction to return to."""
 
-    __slots__ = ("creation_time_ms", "pending", "tables", "writes", "written")
-
-    def __init__(self, transaction: Transaction) -> None:
-        self.writes = dict(transaction.writes)
-        self.tables = dict(transaction._own_tables)
-        self.pending = {number: set(ids) for number, ids in transaction._pending.items()}
-        self.written = transaction.metrics.written()
-        self.creation_time_ms = transaction._next_creation_ms
+    writes: dict[_WriteKey, Write]
+    own_tables: dict[int, Table]
+    pending: dict[int, set[bytes]]
+    written: tuple[int, ...]
+    next_creation_ms: float
 
 
 class Transaction:
     """One unit of work over one snapshot.
 
-    Units:  `now_ms` is the frozen clock, `creation_time_ms` the creation time of the first insert; both in milliseconds.
+    Units:  `now_ms`, the frozen clock, and `creation_time_ms`, that of the first insert, in milliseconds.
     Shapes:  `writes` by (table number, internal id). `reader` names the function for messages.
     """
 
     __slots__ = (
-        "_make_id", "_next_creation_ms", "_own_tables", "_pending", "creation_time_ms", "has_paginated", "limits",
-        "_random", "metrics", "now_ms", "page_end", "reader", "reads", "seed", "snapshot", "writable", "writes",
+        "_make_id",
+        "_next_creation_ms",
+        "_own_tables",
+        "_pending",
+        "_random",
+        "creation_time_ms",
+        "has_paginated",
+        "limits",
+        "metrics",
+        "now_ms",
+        "page_end",
+        "reader",
+        "reads",
+        "seed",
+        "snapshot",
+        "writable",
+        "writes",
     )  # fmt: skip
 
     def __init__(
@@ -112,7 +133,7 @@ class Transaction:
     def random(self) -> random.Random:
         """A generator seeded with `seed`: the same run draws the same numbers."""
         if self._random is None:
-            self._random = random.Random(self.seed)  # noqa: S311 - not for secrets, and says so to users
+            self._random = random.Random(self.seed)
         return self._random
 
     @property
@@ -202,23 +223,30 @@ class Transaction:
                     f"Invalid argument `id` for `db.{operation}`: expected to be an Id<{table}>, got Id<{name}> "
                     f"({document_id})."
                 )
-        elif number < FIRST_USER_TABLE and number in SYSTEM_TABLES and SYSTEM_TABLES[number] not in VISIBLE_SYSTEM_TABLES:
+        elif (
+            number < FIRST_USER_TABLE and number in SYSTEM_TABLES and SYSTEM_TABLES[number] not in VISIBLE_SYSTEM_TABLES
+        ):
             raise NotAllowedError(f"the table {SYSTEM_TABLES[number]} is the database's own and cannot be read.")
         return number, internal
 
     @staticmethod
-    def _require_accessor(table: str, *, system: bool) -> None:
+    def _require_accessor(table: Any, *, system: bool) -> None:
         if not isinstance(table, str):
-            raise CallerError(f"a table is named by a string, got {type(table).__name__}.", hint='ctx.db.query("messages")')
+            raise CallerError(
+                f"a table is named by a string, got {type(table).__name__}.", hint='ctx.db.query("messages")'
+            )
         if system and table not in VISIBLE_SYSTEM_TABLES:
             if table.startswith("_"):
-                raise NotAllowedError(f"no system table {table!r}; there are {', '.join(sorted(VISIBLE_SYSTEM_TABLES))}.")
+                raise NotAllowedError(
+                    f"no system table {table!r}; there are {', '.join(sorted(VISIBLE_SYSTEM_TABLES))}."
+                )
             raise NotAllowedError(
                 f'db.system reads system tables only; "{table}" is a user table.', hint=f'ctx.db.query("{table}")'
             )
         if not system and table.startswith("_"):
             raise NotAllowedError(
-                f'the system table "{table}" can be read through db.system only.', hint=f'ctx.db.system.query("{table}")'
+                f'the system table "{table}" can be read through db.system only.',
+                hint=f'ctx.db.system.query("{table}")',
             )
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -295,7 +323,7 @@ class Transaction:
         """Whether a commit would change anything."""
         return bool(self.writes)
 
-    def _writable_table(self, name: str) -> Table:
+    def _writable_table(self, name: Any) -> Table:
         if not self.writable:
             raise NotAllowedError("this transaction only reads; writing needs a mutation.")
         number = self.snapshot.numbers.get(name) if isinstance(name, str) else None
@@ -349,7 +377,9 @@ class Transaction:
                 f'the table "{name}" is not in the schema and was created. Did you mean "{close[0]}"?', stacklevel=2
             )
 
-    def _existing(self, document_id: str, table: str | None, operation: str, verb: str) -> tuple[Table, bytes, Document]:
+    def _existing(
+        self, document_id: str, table: str | None, operation: str, verb: str
+    ) -> tuple[Table, bytes, Document]:
         if not self.writable:
             raise NotAllowedError("this transaction only reads; writing needs a mutation.")
         number, internal = self._decode(document_id, table, operation)
@@ -422,14 +452,17 @@ class Transaction:
 
     def savepoint(self) -> Savepoint:
         """The state to return to if a nested mutation fails."""
-        return Savepoint(self)
+        pending = {number: set(ids) for number, ids in self._pending.items()}
+        return Savepoint(
+            dict(self.writes), dict(self._own_tables), pending, self.metrics.written(), self._next_creation_ms
+        )
 
     def rollback(self, savepoint: Savepoint) -> None:
         """Undo everything written since `savepoint`. What was read stays read, for it decided what happened."""
         self.writes = savepoint.writes
-        self._own_tables = savepoint.tables
+        self._own_tables = savepoint.own_tables
         self._pending = savepoint.pending
-        self._next_creation_ms = savepoint.creation_time_ms
+        self._next_creation_ms = savepoint.next_creation_ms
         self.metrics.restore_written(savepoint.written)
 
     def limited(self, limits: Mapping[str, int] | None) -> AbstractContextManager[None]:

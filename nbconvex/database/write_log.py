@@ -37,7 +37,7 @@ class WriteLog:
                 del self._stamps[:COMMITS_MAX], self._records[:COMMITS_MAX]
 
     def since(self, ts: int, until: int | None = None) -> Sequence[CommitRecord] | None:
-        """The commits after `ts` up to `until` (included), oldest first; None if the log no longer goes back to `ts`."""
+        """The commits after `ts` up to and with `until`, oldest first; None if the log no longer goes back to `ts`."""
         with self._lock:
             if ts < self._tail_ts:
                 return None

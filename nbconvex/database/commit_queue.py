@@ -1,0 +1,135 @@
+"""From accepted to durable to published: everything that waits goes to the persistence in one append.
+
+Owns:  `CommitQueue`, `Pending`; the published snapshot; the fail-stop.
+Must not know: transactions, conflicts, what a commit contains.
+Invariants:
+- Entries become durable in the order in which they were entered; `append` gets all that wait at once.
+- A snapshot is published after its commit is durable, before anybody is told.
+- After a failed append nothing more is accepted: what is on disk is unknown until it is read again.
+Threads: any thread may enter and wait. Whoever gets `flush_lock` writes for all who wait; asynchronous entries are
+written by the committer thread, started with the first of them. Source: ADR 3.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from nbconvex.database.snapshot import Snapshot
+from nbconvex.errors import StorageError, StorageFailedError
+from nbconvex.storage.persistence import Commit, Persistence
+
+#: Told when a commit is durable: its timestamp, or why it failed.
+Resolve = Callable[[int | BaseException], None]
+
+
+class Pending:
+    """A commit that waits to become durable; without a commit, a reader that waits for what it saw."""
+
+    __slots__ = ("commit", "error", "is_done", "resolve", "snapshot", "ts")
+
+    def __init__(self, ts: int, commit: Commit | None, snapshot: Snapshot, resolve: Resolve | None) -> None:
+        self.ts = ts
+        self.commit = commit
+        self.snapshot = snapshot
+        self.resolve = resolve
+        self.is_done = False
+        self.error: BaseException | None = None
+
+
+class CommitQueue:
+    """The line in front of one persistence."""
+
+    def __init__(self, persistence: Persistence, snapshot: Snapshot) -> None:
+        self.published = snapshot
+        self.failure: StorageError | None = None
+        self.flush_lock = threading.Lock()
+        self._persistence = persistence
+        self._lock = threading.Lock()
+        self._waiting: list[Pending] = []
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._wakes: SimpleQueue[bool] = SimpleQueue()
+        self._committer: threading.Thread | None = None
+
+    def enter(self, pending: Pending) -> None:
+        """Stand in line."""
+        with self._lock:
+            self._waiting.append(pending)
+
+    def wait(self, pending: Pending) -> None:
+        """Return when `pending` is durable, writing for everybody if nobody else does.
+
+        Raises:  StorageFailedError.
+        """
+        while not pending.is_done:
+            with self.flush_lock:
+                if not pending.is_done:
+                    self.flush()
+        if pending.error is not None:
+            raise pending.error
+
+    def wake(self) -> None:
+        """Have the committer thread write what waits."""
+        if self._committer is None:
+            with self._lock:
+                if self._committer is None:
+                    self._committer = threading.Thread(target=self._run, name="nbconvex-committer", daemon=True)
+                    self._committer.start()
+        if self._wakes.empty():
+            self._wakes.put(True)
+
+    def _run(self) -> None:
+        while self._wakes.get():
+            with self.flush_lock:
+                self.flush()
+
+    def listen(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` after each publish, from the publishing thread. Returns what ends it."""
+        with self._lock:
+            self._listeners = [*self._listeners, callback]
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = [each for each in self._listeners if each is not callback]
+
+        return stop
+
+    def flush(self) -> None:
+        """Make everything that waits durable, publish it, tell everybody; `flush_lock` is held."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        commits = [pending.commit for pending in batch if pending.commit is not None]
+        error: StorageError | None = self.failure
+        if commits and error is None:
+            try:
+                self._persistence.append(commits, self.published.ts)
+            except BaseException as failed:
+                error = self._fail(failed)
+            else:
+                # Entries are in the order of their commits; a reader's snapshot may be older than the last of them.
+                self.published = next(each.snapshot for each in reversed(batch) if each.commit is not None)
+        for pending in batch:
+            pending.error = error
+            pending.is_done = True
+            if pending.resolve is not None:
+                pending.resolve(pending.ts if error is None else error)
+        if commits and error is None:
+            published = self.published
+            for listener in self._listeners:
+                listener(published)
+
+    def _fail(self, cause: BaseException) -> StorageError:
+        failure = StorageFailedError(
+            f"{self._persistence.name}: a commit could not be made durable ({cause}); it is unknown whether it was. "
+            "Nothing more is accepted: open the store again (%reload_ext nbconvex), which reads what is on disk."
+        )
+        failure.__cause__ = cause
+        self.failure = failure
+        return failure
+
+    def stop(self) -> None:
+        """End the committer thread."""
+        if self._committer is not None:
+            self._wakes.put(False)
+            self._committer.join()
