@@ -1,0 +1,90 @@
+"""SQLite in WAL mode through the standard library, synced on every commit (FULL) or not (NORMAL)."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmarks.peers.contract import Peer
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, channel TEXT, author TEXT, body TEXT, likes INTEGER,
+                                     pinned INTEGER, created REAL);
+CREATE INDEX IF NOT EXISTS by_channel ON messages (channel, created);
+CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, n INTEGER);
+"""
+_INSERT = (
+    "INSERT INTO messages (channel, author, body, likes, pinned, created)"
+    " VALUES (:channel, :author, :body, :likes, :pinned, :created)"
+)
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+class SqliteFull(Peer):
+    """One connection behind a lock: quicker here than one connection a thread, whose busy handler sleeps."""
+
+    name = "SQLite FULL"
+    styles = ("threads", "async")
+    synchronous: ClassVar[str] = "FULL"
+
+    def version(self) -> str:
+        return sqlite3.sqlite_version
+
+    def open(self, folder: Path) -> None:
+        self._db = sqlite3.connect(folder / "bench.sqlite", isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA synchronous={self.synchronous}")
+        self._db.executescript(_TABLES)
+        self._db.row_factory = _as_dict
+        self._lock = threading.Lock()
+
+    def insert(self, document: dict[str, Any]) -> int | None:
+        with self._lock:
+            return self._db.execute(_INSERT, {**document, "created": time.time()}).lastrowid
+
+    def load(self, documents: Iterable[dict[str, Any]]) -> list[int]:
+        before = self._highest()
+        self._db.execute("BEGIN")
+        self._db.executemany(_INSERT, ({**document, "created": time.time()} for document in documents))
+        self._db.execute("COMMIT")
+        return list(range(before + 1, self._highest() + 1))
+
+    def _highest(self) -> int:
+        return int(self._db.execute("SELECT coalesce(max(id), 0) AS n FROM messages").fetchone()["n"])
+
+    def get(self, key: int) -> Any:
+        return self._db.execute("SELECT * FROM messages WHERE id = ?", (key,)).fetchone()
+
+    def newest(self, channel: str) -> list[Any]:
+        return self._db.execute(
+            "SELECT * FROM messages WHERE channel = ? ORDER BY created DESC LIMIT 10", (channel,)
+        ).fetchall()
+
+    def count(self) -> int:
+        return int(self._db.execute("SELECT count(*) AS n FROM messages").fetchone()["n"])
+
+    def make_counter(self) -> int | None:
+        return self._db.execute("INSERT INTO counters (n) VALUES (0)").lastrowid
+
+    def add_one(self, key: int) -> None:
+        with self._lock:
+            self._db.execute("UPDATE counters SET n = n + 1 WHERE id = ?", (key,))
+
+    def counter_value(self, key: int) -> int:
+        return int(self._db.execute("SELECT n FROM counters WHERE id = ?", (key,)).fetchone()["n"])
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class SqliteNormal(SqliteFull):
+    name = "SQLite NORMAL"
+    durable = False
+    synchronous = "NORMAL"
