@@ -234,8 +234,13 @@ class Query:
     def _next(self, step: str, **changed: Any) -> Query:
         """A query that goes on from this one, which is used up."""
         self._use(step)
-        kept: dict[str, Any] = {"index": self._index, "interval": self._interval, "order": self._order, "filters": self._filters,
-                "sources": self._sources}  # fmt: skip
+        kept: dict[str, Any] = {
+            "index": self._index,
+            "interval": self._interval,
+            "order": self._order,
+            "filters": self._filters,
+            "sources": self._sources,
+        }
         kept.update(changed)
         return Query(self._transaction, self._table, self._table_name, **kept)
 
