@@ -88,7 +88,8 @@ def resolve_annotation(annotation: Any, reading: Reading) -> Any:
             "Run the cell that defines it, or import it, before this one."
         ) from error
     except (SyntaxError, TypeError, AttributeError) as error:
-        raise SchemaInvalidError(f"{reading.where}: the annotation {_shown(annotation)} cannot be read: {error}") from error
+        shown = _shown(annotation)
+        raise SchemaInvalidError(f"{reading.where}: the annotation {shown} cannot be read: {error}") from error
 
 
 def validator_from_annotation(tp: Any, *, localns: Mapping[str, Any] | None = None, where: str = "") -> Validator:

@@ -103,47 +103,76 @@ def to_json(value: Any) -> Any:
     return to_json(normalize(value))
 
 
+class _DamagedError(Exception):
+    """What is wrong with a part of a tree; collects the steps to it while the stack unwinds."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.steps: list[object] = []
+
+
 def from_json(tree: Any, *, path: str = "", allow_undefined: bool = False) -> Any:
     """The value of a tree that came as JSON. A number without a fraction may be an int, and is the same number.
 
     Raises:  ValueInvalidError for unknown `$` keys and damaged wrappers, naming the place.
     """
+    try:
+        return _read_tree(tree, allow_undefined)
+    except _DamagedError as damage:
+        raise ValueInvalidError(str(damage), path=path + format_path(reversed(damage.steps))) from None
+
+
+def _read_tree(tree: Any, allow_undefined: bool) -> Any:  # noqa: FBT001 - called for every part of a value
     kind = type(tree)
     if kind is str or kind is float or kind is bool or tree is None:
         return tree
-    if kind is int:
-        return tree if -NUMBER_MAX <= tree <= NUMBER_MAX else _float_of(tree, path)
+    if kind is dict:
+        return _read_object(tree, allow_undefined)
     if kind is list:
-        return [from_json(item, path=f"{path}[{place}]") for place, item in enumerate(tree)]
-    if kind is not dict:
-        raise ValueInvalidError(f"{kind.__name__} does not come from JSON", path=path)
-    if len(tree) == 1:
-        [(name, item)] = tree.items()
-        if name[:1] == "$":
-            return _from_wrapper(name, item, path, allow_undefined)
+        items: list[Any] = []
+        try:
+            for item in tree:
+                items.append(_read_tree(item, False))  # noqa: PERF401 - its length is the place of a fault
+        except _DamagedError as damage:
+            damage.steps.append(len(items))
+            raise
+        return items
+    if kind is int:
+        if -NUMBER_MAX <= tree <= NUMBER_MAX:
+            return tree
+        try:
+            return float(tree)
+        except OverflowError:
+            raise _DamagedError("a number is beyond float64") from None
+    raise _DamagedError(f"{kind.__name__} does not come from JSON")
+
+
+def _read_object(tree: dict[str, Any], allow_undefined: bool) -> Any:  # noqa: FBT001 - see above
     value = {}
-    for name, item in tree.items():
-        place = path + format_path([name])
-        if name[:1] == "$":
-            raise ValueInvalidError(f'field name {name!r} starts with "$", which is reserved', path=place)
-        value[name] = from_json(item, path=place, allow_undefined=allow_undefined)
+    name = ""
+    try:
+        for name, item in tree.items():
+            if name[:1] == "$":
+                if len(tree) == 1 and (name in _WRAPPERS or (allow_undefined and name == "$undefined")):
+                    return _read_wrapper(name, item)
+                raise _DamagedError(f'field name "{name}" starts with "$", which is reserved')
+            kind = type(item)
+            if kind is str or kind is float:
+                value[name] = item
+            else:
+                value[name] = _read_tree(item, allow_undefined)
+    except _DamagedError as damage:
+        damage.steps.append(name)
+        raise
     return value
 
 
-def _float_of(number: int, path: str) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        raise ValueInvalidError("a number is beyond float64", path=path) from None
+_WRAPPERS = frozenset({"$integer", "$float", "$bytes"})
 
 
-def _from_wrapper(name: str, item: Any, path: str, allow_undefined: bool) -> Any:
-    if name == "$undefined" and item is None and allow_undefined:
+def _read_wrapper(name: str, item: Any) -> Any:
+    if name == "$undefined":
         return UNSET
-    if name not in {"$integer", "$float", "$bytes"}:
-        raise ValueInvalidError(
-            f'field name {name!r} starts with "$", which is reserved', path=path + format_path([name])
-        )
     try:
         data = base64.b64decode(item, validate=True)
         if name == "$bytes":
@@ -152,9 +181,9 @@ def _from_wrapper(name: str, item: Any, path: str, allow_undefined: bool) -> Any
             return Int64(_little_int64.unpack(data)[0])
         number: float = _little_float.unpack(data)[0]
     except (binascii.Error, struct.error, TypeError, ValueError):
-        raise ValueInvalidError(f"{name} holds no base64 of the right length", path=path) from None
+        raise _DamagedError(f"{name} does not hold base64 of the right length") from None
     if math.isfinite(number) and (number != 0 or math.copysign(1, number) > 0):
-        raise ValueInvalidError(f"$float holds the ordinary number {number}, which JSON can write itself", path=path)
+        raise _DamagedError(f"$float holds the ordinary number {number}, which JSON writes as itself")
     return number
 
 
@@ -173,8 +202,7 @@ def json_loads(text: str | bytes) -> Any:
     Raises:  ValueInvalidError for what is not JSON or not a value.
     """
     try:
-        tree = _read_json(text)
-        return from_json(tree)
+        return from_json(_read_json(text))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueInvalidError(f"this is not JSON: {error}") from error
     except RecursionError:

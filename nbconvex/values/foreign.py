@@ -100,7 +100,7 @@ def describe_foreign(value: Any) -> tuple[str, str]:
     name = f"{_package(kind)}.{kind.__name__}" if _package(kind) not in {"builtins", "__main__"} else kind.__name__
     problem = f"{name} is not a supported type of value"
     if kind.__name__ in {"DataFrame", "LazyFrame"}:
-        rows = 'x.to_dict("records")' if _package(kind) == "pandas" else "x.to_dicts()"
+        rows = 'df.to_dict("records")' if _package(kind) == "pandas" else "df.to_dicts()"
         return f"{problem}; insert its rows as documents", f'for row in {rows}: ctx.db.insert("table", row)'
     for base in kind.__mro__:
         for spelling in (f"{base.__module__}.{base.__name__}", f"{_package(base)}.{base.__name__}"):
@@ -127,10 +127,8 @@ def _general_advice(value: Any) -> str:
         return "x(...): its result, not itself"
     if hasattr(value, "__iter__"):
         return "list(x), or dict(x)"
-    return "a dict of its fields: {\"field\": x.field}"
+    return '{"field": x.field}'
 
 
 def _package(kind: type) -> str:
     return kind.__module__.partition(".")[0]
-
-

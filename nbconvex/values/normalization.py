@@ -11,6 +11,7 @@ Source: semantics 1.9 (sizes, limits), 3.2, 3.9.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,30 +24,42 @@ from nbconvex.values.scalars import NUMBER_MAX, UNSET, Int64
 SYSTEM_FIELDS_BYTES: Final = 38 + 23
 
 _DEFAULT_LIMITS = Limits()
-_IDENTIFIER = re.compile(r"_*[A-Za-z][A-Za-z0-9_]*|_+[0-9][A-Za-z0-9_]*", re.ASCII)
+_TOO_DEEP = "a value is nested too deep, or contains itself"
 _SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
 
 
-class _Refusal(Exception):
-    """Why a part of a value was refused; collects the steps to it while the stack unwinds."""
+class _RefusalError(Exception):
+    """Why a part of a value was refused; collects the steps to it while the stack unwinds.
 
-    def __init__(self, problem: str, *, hint: str | None = None, limit: tuple[str, int, int] | None = None) -> None:
+    Fields:  `limit` is the name of a limit that was passed, its maximum and the actual number.
+    """
+
+    def __init__(
+        self, problem: str, *, hint: str | None = None, limit: tuple[str, int, int | None] | None = None
+    ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.hint = hint
         self.limit = limit
-        self.steps: list[str | int] = []
+        self.steps: list[object] = []
 
-    def error(self, root: str) -> NbconvexError:
+    def set_nesting(self, name: str, maximum: int) -> None:
+        """Say which limit was passed, if this is about depth: only where the descent began is that known."""
+        if self.problem is _TOO_DEEP:
+            self.limit = (name, maximum, None)
+            self.hint = "Keep inner objects as documents of their own, and their ids here."
+
+    def outside(self, root: str) -> NbconvexError:
+        """The error that callers see."""
         path = root + format_path(reversed(self.steps))
         if self.limit is None:
             return ValueInvalidError(self.problem, path=path, hint=self.hint)
         name, maximum, actual = self.limit
-        where = f" at {path}" if path else ""
+        where = f" (at {path})" if path else ""
         return LimitExceededError(name, self.problem + where, maximum=maximum, actual=actual, cure=self.hint or "")
 
 
-def format_path(steps: Any) -> str:
+def format_path(steps: Iterable[object]) -> str:
     """Steps as text: names as `.name`, positions as `[0]`, names that are no identifiers as `["a b"]`."""
     parts = []
     for step in steps:
@@ -77,8 +90,9 @@ def normalize_sized(
         if type(value) is dict:
             return _object(value, nesting_max, limits)
         return _other(value, nesting_max, limits)
-    except _Refusal as refusal:
-        raise refusal.error(path) from None
+    except _RefusalError as refusal:
+        refusal.set_nesting("argument_nesting", nesting_max)
+        raise refusal.outside(path) from None
 
 
 def normalize_document(
@@ -94,20 +108,26 @@ def normalize_document(
     limits = limits or _DEFAULT_LIMITS
     try:
         if type(value) is not dict:
-            value = plain_equivalent(value)
-            if type(value) is not dict:
-                raise _Refusal(f"a document must be an object (a dict), got {_shown(value)}", hint='{"field": value}')
+            value = _document_object(value)
+        _check_document_names(tuple(value), limits.identifier_length)
         plain, size = _object(value, limits.document_nesting, limits)
-        for name in plain:
-            if not _is_document_field(name) or len(name) > limits.identifier_length:
-                raise _field_refusal(name, limits)
-    except _Refusal as refusal:
-        raise refusal.error(path) from None
+    except _RefusalError as refusal:
+        refusal.set_nesting("document_nesting", limits.document_nesting)
+        raise refusal.outside(path) from None
     if patch and len(plain) != len(value):
-        for name, item in value.items():
-            if item is UNSET:
-                plain[str(name)] = UNSET
+        # In the order of the caller, so that what a patch adds stands where it was written.
+        plain = {name: plain.get(name, UNSET) for name in value}
     return plain, size
+
+
+def _document_object(value: Any) -> dict[Any, Any]:
+    plain = plain_equivalent(value)
+    if type(plain) is dict:
+        return plain
+    problem, hint = f"a document must be an object (a dict), got {_shown(value)}", '{"field": value}'
+    if type(plain) not in {str, int, float, bool, bytes, list, type(None)}:
+        problem, hint = describe_foreign(value)
+    raise _RefusalError(problem, hint=hint)
 
 
 def size_of(value: Any) -> int:
@@ -140,56 +160,54 @@ def document_size(document: dict[str, Any]) -> int:
 
 def _object(value: dict[Any, Any], depth: int, limits: Limits) -> tuple[dict[str, Any], int]:
     if depth <= 0:
-        raise _nesting_refusal(limits)
+        raise _RefusalError(_TOO_DEEP)
     if len(value) > limits.object_fields:
-        raise _Refusal(
+        raise _RefusalError(
             f"an object has {len(value):,} fields",
             limit=("object_fields", limits.object_fields, len(value)),
             hint="Keep many entries as documents of a table of their own.",
         )
-    name_max = limits.field_name_bytes
-    plain: dict[str, Any] = {}
-    size = 2
-    name = None
+    size, longest_name = _names_size(tuple(value))
+    if longest_name > limits.field_name_bytes:
+        raise _long_name(next(name for name in value if len(name) == longest_name), limits)
+    plain = value.copy()
+    has_plain_names = True
+    name = ""
     try:
         for name, item in value.items():
+            if type(name) is not str:
+                has_plain_names = False
             kind = type(item)
             if kind is str:
                 size += 2 + (len(item) if item.isascii() else _utf8_length(item))
-                checked = item
             elif kind is float:
                 size += 9
-                checked = item
             elif kind is int:
                 if not -NUMBER_MAX <= item <= NUMBER_MAX:
-                    raise _number_refusal(item)
+                    raise _large_number(item)
                 size += 9
-                checked = item
             elif kind is bool or item is None:
                 size += 1
-                checked = item
             elif item is UNSET:
-                continue
+                del plain[name]
+                size -= len(name) + 1
             else:
-                checked, item_size = _other(item, depth - 1, limits)
+                plain[name], item_size = _other(item, depth - 1, limits)
                 size += item_size
-            name_size = _name_size(name)
-            if name_size > name_max:
-                raise _name_length_refusal(name_size, limits)
-            size += name_size + 1
-            plain[name if type(name) is str else str.__str__(name)] = checked
-    except _Refusal as refusal:
-        refusal.steps.append(name if isinstance(name, str) else repr(name))
+    except _RefusalError as refusal:
+        refusal.steps.append(name)
         raise
+    if not has_plain_names:
+        plain = {str.__str__(key): item for key, item in plain.items()}
     return plain, size
 
 
 def _array(value: list[Any] | tuple[Any, ...], depth: int, limits: Limits) -> tuple[list[Any], int]:
     if depth <= 0:
-        raise _nesting_refusal(limits)
+        raise _RefusalError(_TOO_DEEP)
     count = len(value)
     if count > limits.array_length:
-        raise _Refusal(
+        raise _RefusalError(
             f"an array has {count:,} elements",
             limit=("array_length", limits.array_length, count),
             hint="Keep the elements as documents of a table of their own, or as bytes.",
@@ -211,7 +229,7 @@ def _array(value: list[Any] | tuple[Any, ...], depth: int, limits: Limits) -> tu
                 checked, item_size = _other(item, depth - 1, limits)
                 size += item_size
                 plain.append(checked)
-    except _Refusal as refusal:
+    except _RefusalError as refusal:
         refusal.steps.append(len(plain))
         raise
     return plain, size
@@ -228,7 +246,7 @@ def _other(value: Any, depth: int, limits: Limits) -> tuple[Any, int]:
         return value, 2 + _utf8_length(value)
     if kind is int:
         if not -NUMBER_MAX <= value <= NUMBER_MAX:
-            raise _number_refusal(value)
+            raise _large_number(value)
         return value, 9
     if kind is float or kind is Int64:
         return value, 9
@@ -241,7 +259,7 @@ def _other(value: Any, depth: int, limits: Limits) -> tuple[Any, int]:
     if plain is not value:
         return _other(plain, depth, limits)
     problem, hint = describe_foreign(value)
-    raise _Refusal(problem, hint=hint)
+    raise _RefusalError(problem, hint=hint)
 
 
 def _utf8_length(text: str) -> int:
@@ -249,30 +267,72 @@ def _utf8_length(text: str) -> int:
         return len(text.encode())
     except UnicodeEncodeError as error:
         surrogate = ord(text[error.start])
-        raise _Refusal(
+        raise _RefusalError(
             f"a string holds a lone surrogate (U+{surrogate:04X} at position {error.start}), which is not a character",
             hint='text.encode("utf-8", "replace").decode()',
         ) from None
 
 
-@lru_cache(maxsize=8_192)
-def _name_size(name: Any) -> int:
-    """The size of a field's name in bytes. Remembered, because the same few names come again and again."""
+# The names of an object's fields are looked at once for all objects of that shape.
+@lru_cache(maxsize=4_096)
+def _names_size(names: tuple[Any, ...]) -> tuple[int, int]:
+    """For the names of an object's fields: the object's size without its values, and the length of the longest."""
+    longest = 0
+    size = 2
+    for name in names:
+        _check_name(name)
+        size += len(name) + 1
+        longest = max(longest, len(name))
+    return size, longest
+
+
+def _check_name(name: Any) -> None:
     if not isinstance(name, str):
-        raise _Refusal(f"the fields of an object have strings as names, got {_shown(name)}", hint=f'{{"{name}": ...}}')
-    if name.startswith("$"):
-        raise _Refusal(f'field name {name!r} starts with "$", which is reserved', hint=repr(name.lstrip("$") or "name"))
-    if not (name.isascii() and name.isprintable()):
-        raise _Refusal(
-            f"field name {name!r} is not made of printable ASCII characters; keep such text in a value",
-            hint=f'[{{"key": {name!r}, "value": ...}}]',
+        raise _RefusalError(
+            f"the fields of an object have strings as names, got {_shown(name)}", hint=f'{{"{name}": ...}}'
         )
-    return len(name)
+    if name.startswith("$"):
+        raise _RefusalError(
+            f'field name {_quoted(name)} starts with "$", which is reserved', hint=_quoted(name.lstrip("$") or "name")
+        )
+    if not (name.isascii() and name.isprintable()):
+        raise _RefusalError(
+            f"field name {name!r:.80} is not made of printable ASCII characters; keep such text in a value",
+            hint='[{"key": ..., "value": ...}]',
+        )
 
 
-@lru_cache(maxsize=8_192)
-def _is_document_field(name: str) -> bool:
-    return name in _SYSTEM_FIELDS or (not name.startswith("_") and is_identifier(name))
+@lru_cache(maxsize=4_096)
+def _check_document_names(names: tuple[Any, ...], length_max: int) -> None:
+    for name in names:
+        _check_name(name)
+        if name in _SYSTEM_FIELDS:
+            continue
+        if name.startswith("_"):
+            raise _RefusalError(
+                f"field {_quoted(name)} starts with an underscore, only allowed for system fields",
+                hint=_quoted(name.strip("_") or "name"),
+            )
+        if not is_identifier(name):
+            raise _RefusalError(
+                f"{_quoted(name)} cannot be a field of a document: letters, digits and underscores, a letter first",
+                hint=_quoted(_identifier_like(name)),
+            )
+        if len(name) > length_max:
+            raise _RefusalError(
+                f"the field name {_quoted(name)} has {len(name):,} characters",
+                limit=("identifier_length", length_max, len(name)),
+                hint="Keep long text in a value.",
+            )
+
+
+def _identifier_like(name: str) -> str:
+    letters = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    return letters if letters and not letters[0].isdigit() else f"field_{letters}".rstrip("_")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name if len(name) <= 60 else name[:57] + "..."}"'
 
 
 def is_identifier(name: str) -> bool:
@@ -282,42 +342,18 @@ def is_identifier(name: str) -> bool:
     return name.isascii() and name.isidentifier() and name.strip("_") != ""
 
 
-def _field_refusal(name: str, limits: Limits) -> _Refusal:
-    if name.startswith("_"):
-        return _Refusal(
-            f'field "{name}" starts with an underscore, only allowed for system fields',
-            hint=f'"{name.strip("_") or "name"}"',
-        )
-    if len(name) > limits.identifier_length:
-        return _name_length_refusal(len(name), limits, of_document=True)
-    suggestion = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-    suggestion = f"field_{suggestion}" if suggestion[:1].isdigit() or not suggestion else suggestion
-    return _Refusal(
-        f'"{name}" cannot be a field of a document: letters, digits and underscores, beginning with a letter',
-        hint=f'"{suggestion}"',
-    )
-
-
-def _name_length_refusal(actual: int, limits: Limits, *, of_document: bool = False) -> _Refusal:
-    limit = "identifier_length" if of_document else "field_name_bytes"
-    return _Refusal(
-        f"a field name has {actual:,} characters",
-        limit=(limit, getattr(limits, limit), actual),
+def _long_name(name: str, limits: Limits) -> _RefusalError:
+    return _RefusalError(
+        f"the field name {_quoted(name)} has {len(name):,} characters",
+        limit=("field_name_bytes", limits.field_name_bytes, len(name)),
         hint="Keep long text in a value.",
     )
 
 
-def _nesting_refusal(limits: Limits) -> _Refusal:
-    return _Refusal(
-        "a value is nested too deep, or contains itself",
-        hint="Keep inner objects as documents of their own, and their ids here.",
-    )
-
-
-def _number_refusal(number: int) -> _Refusal:
+def _large_number(number: int) -> _RefusalError:
     shown = f"{number:,}" if abs(number) < 2**80 else "an int"
     inside = -(2**63) <= number < 2**63
-    return _Refusal(
+    return _RefusalError(
         f"{shown} is beyond ±2**53, where numbers (float64) no longer hold every whole one",
         hint=f"Int64({number})" if inside else "str(number), or float(number) to round it",
     )

@@ -9,7 +9,7 @@ Threads: everything here may be shared.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, NoReturn, Self
+from typing import Annotated, Any, ClassVar, Final, NoReturn, Self
 
 from nbconvex.errors import ValueInvalidError
 
@@ -28,12 +28,12 @@ class Unset:
     """
 
     __slots__ = ()
-    _instance: Unset | None = None
+    _instance: ClassVar[Unset | None] = None
 
-    def __new__(cls) -> Unset:
+    def __new__(cls) -> Self:
         if cls._instance is None:
             cls._instance = super().__new__(cls)
-        return cls._instance
+        return cls._instance  # type: ignore[return-value]  # there are no subclasses
 
     def __repr__(self) -> str:
         return "UNSET"

@@ -96,7 +96,7 @@ def table(fields: Mapping[str, Validator] | Validator | type) -> TableDefinition
     """
     if isinstance(fields, Validator):
         return TableDefinition(table_validator(fields))
-    if is_typed_class(fields):
+    if isinstance(fields, type) and is_typed_class(fields):
         return TableDefinition(table_validator(v.object(fields_from_class(fields))))
     if isinstance(fields, Mapping):
         return TableDefinition(table_validator(v.object(object_fields(fields, place="table"))))

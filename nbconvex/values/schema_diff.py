@@ -32,7 +32,7 @@ class SchemaDiff:
 
     Fields:  `changed_tables` have another validator; an index with other fields is both removed and added; tables in
              `tables_to_scan` may hold documents that the new schema refuses; `enabled_indexes` were staged, and
-             `staged_indexes` are now.
+             `staged_indexes` are now; `has_other_settings` when validation or strict names were switched.
     """
 
     added_tables: tuple[str, ...] = ()
@@ -43,11 +43,12 @@ class SchemaDiff:
     enabled_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
     staged_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
     tables_to_scan: tuple[str, ...] = ()
+    has_other_settings: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes that anybody could notice."""
-        return self == SchemaDiff(tables_to_scan=self.tables_to_scan) and not self.tables_to_scan
+        return self == SchemaDiff()
 
     def __str__(self) -> str:
         lines = [f"+ table {name}" for name in self.added_tables]
@@ -60,6 +61,8 @@ class SchemaDiff:
             ("staged", self.staged_indexes),
         ):
             lines += [f"{sign} index {table}.{index.name} ({', '.join(index.fields)})" for table, index in indexes]
+        if self.has_other_settings:
+            lines.append("~ settings")
         return "\n".join(lines) or "no change"
 
 
@@ -75,9 +78,7 @@ def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDi
     new_indexes = set(_indexes(new))
     by_place = {(table, index.name, index.fields): index for table, index in old_indexes}
     toggled = {
-        (table, index)
-        for table, index in new_indexes - old_indexes
-        if (table, index.name, index.fields) in by_place
+        (table, index) for table, index in new_indexes - old_indexes if (table, index.name, index.fields) in by_place
     }
     kept = {(table, index.name, index.fields) for table, index in toggled}
     return SchemaDiff(
@@ -93,6 +94,8 @@ def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDi
         enabled_indexes=tuple(item for item in _indexes(new) if item in toggled and not item[1].staged),
         staged_indexes=tuple(item for item in _indexes(new) if item in toggled and item[1].staged),
         tables_to_scan=_tables_to_scan(old, new),
+        has_other_settings=(old.schema_validation, old.strict_table_names)
+        != (new.schema_validation, new.strict_table_names),
     )
 
 
@@ -139,25 +142,20 @@ def is_superset(new: Validator, old: Validator) -> bool:
         case RecordValidator(), RecordValidator():
             return is_superset(new.key, old.key) and is_superset(new.value, old.value)
         case ObjectValidator(), RecordValidator():
-            fields = [item for item in (*new.fields.values(), new.rest)]
-            return new.rest is not None and all(
-                item is not None and (item is new.rest or item.is_optional) and is_superset(item, old.value)
-                for item in fields
-            )
+            if new.rest is None or not is_superset(new.rest, old.value):
+                return False
+            return all(item.is_optional and is_superset(item, old.value) for item in new.fields.values())
         case _:
             return False
 
 
 def _matches(new: Validator, old: LiteralValidator) -> bool:
     try:
-        # A number literal may be stored as an int or as a float; both must pass.
-        value = old.value
-        compile_check(new)(value, None)
-        if type(value) is int or type(value) is float:
-            return new.kind == "float64" and not (isinstance(new, SimpleValidator) and new.is_whole and value != int(value))
+        compile_check(new)(old.value, None)
     except ValidationProblem:
         return False
-    return True
+    # A check may take an int for an Int64, but a stored number never is one.
+    return type(old.value) not in {int, float} or new.kind == "float64"
 
 
 def _is_object_superset(new: ObjectValidator, old: ObjectValidator) -> bool:

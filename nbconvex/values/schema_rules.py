@@ -110,7 +110,9 @@ def _check_inner_fields(validator: Validator) -> None:
             pass
 
 
-def check_index(name: object, fields: object, validator: Validator, others: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def check_index(
+    name: object, fields: object, validator: Validator, others: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
     """The fields of an index, checked against the table's validator and its other indexes.
 
     Raises:  SchemaInvalidError.

@@ -211,5 +211,3 @@ def plain_instances(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain_instances(item) for item in value]
     return value
-
-

@@ -38,10 +38,11 @@ def encode_key(value: Any) -> bytes:
     """
     kind = type(value)
     if kind is str:
-        if "\0" in value:
-            return b"\x10" + value.encode().replace(b"\0", b"\0\xff") + b"\0"
         try:
-            return b"\x10" + value.encode() + b"\0"
+            text: bytes = value.encode()
+            if "\0" in value:
+                text = text.replace(b"\0", b"\0\xff")
+            return b"\x10" + text + b"\0"
         except UnicodeEncodeError:
             raise ValueInvalidError("a string holds a lone surrogate, which is not a character") from None
     if kind is float or kind is int:

@@ -9,7 +9,7 @@ Source: semantics 1.6, 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from nbconvex.errors import ValueInvalidError
@@ -90,9 +90,7 @@ def exact_types(validator: Validator) -> frozenset[type]:
     if isinstance(validator, SimpleValidator):
         return frozenset({int}) if validator.is_whole else _EXACT_TYPES[validator.name]
     if isinstance(validator, UnionValidator):
-        types = _NO_TYPES.union(*(exact_types(member) for member in validator.members))
-        # An int goes to the first member that takes it, unless it is a number as well.
-        return types
+        return _NO_TYPES.union(*(exact_types(member) for member in validator.members))
     return _NO_TYPES
 
 
@@ -297,9 +295,7 @@ def _compile_union(validator: UnionValidator) -> Check:
     types = _NO_TYPES.union(*map(exact_types, members))
     strict = any(map(_takes_numbers, members))
     # Members that are wholly answered by the type of the value are not tried again.
-    checks = tuple(
-        _compile(member, strict=strict) for member in members if not _is_by_type(member, strict=strict)
-    )
+    checks = tuple(_compile(member, strict=strict) for member in members if not _is_by_type(member, strict=strict))
 
     def check(value: Any, table_names: TableNames | None) -> Any:
         if type(value) in types:

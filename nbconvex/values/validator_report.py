@@ -85,8 +85,8 @@ def _sentence(mismatch: Mismatch) -> str:
                 owner = f'the system table "{found}"'
             else:
                 owner = f'table "{found}"'
-            wanted = getattr(mismatch.validator, "table_name", "")
-            return f'ID {show_value(mismatch.value)} belongs to {owner}, not to "{wanted}" as {mismatch.validator} asks.'
+            asked = f'not to "{getattr(mismatch.validator, "table_name", "")}" as {mismatch.validator} asks.'
+            return f"ID {show_value(mismatch.value)} belongs to {owner}, {asked}"
         case MismatchKind.RECORD_KEY:
             return 'A key of a record may not be empty or start with "_".'
         case _:

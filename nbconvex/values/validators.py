@@ -234,7 +234,7 @@ class ObjectValidator(Validator):
         tree: dict[str, Any] = {
             "type": "object",
             "value": {
-                name: {"fieldType": item._inner_json(), "optional": item.is_optional}
+                name: {"fieldType": item.required().to_json(), "optional": item.is_optional}
                 for name, item in self.fields.items()
             },
         }
@@ -345,7 +345,8 @@ def _inner_validator(item: object, place: str) -> Validator:
     validator = as_validator(item, place)
     if validator.is_optional:
         raise SchemaInvalidError(
-            f"{place} cannot be optional: only a field of an object may be absent", hint=f"v.nullable({validator.required()})"
+            f"{place} cannot be optional: only a field of an object may be absent",
+            hint=f"v.nullable({validator.required()})",
         )
     return validator
 
@@ -387,7 +388,7 @@ class ValidatorNamespace:
         known = [known for known in dir(type(self)) if not known.startswith("_")]
         raise AttributeError(f"v.{name} does not exist; {cure or 'there are ' + ', '.join(known)}")
 
-    def id(self, table_name: str) -> IdValidator:
+    def id(self, table_name: Any) -> IdValidator:
         """Ids of a table."""
         if not isinstance(table_name, str) or not is_identifier(table_name):
             raise SchemaInvalidError(f"v.id takes the name of a table, got {table_name!r}", hint='v.id("users")')
@@ -433,7 +434,7 @@ class ValidatorNamespace:
         """Every value. As a field it must be present."""
         return SimpleValidator("any")
 
-    def literal(self, value: str | float | bool | Int64) -> LiteralValidator:  # noqa: FBT001 - the value itself
+    def literal(self, value: Any) -> LiteralValidator:
         """Exactly this value."""
         if type(value) not in {str, int, float, bool, Int64}:
             raise SchemaInvalidError(f"v.literal takes a string, number, Int64 or boolean, got {value!r:.60}")
@@ -443,7 +444,7 @@ class ValidatorNamespace:
             raise SchemaInvalidError(f"v.literal({value}) is beyond ±2**53", hint=f"v.literal(Int64({value}))")
         return LiteralValidator(value)
 
-    def literals(self, *values: str | float | bool | Int64) -> UnionValidator:
+    def literals(self, *values: Any) -> UnionValidator:
         """One of these values."""
         return UnionValidator(tuple(self.literal(value) for value in values))
 
