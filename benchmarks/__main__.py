@@ -82,9 +82,11 @@ def main(arguments: list[str]) -> int:
     print(f"JSON: {write_json(BUILD / 'bench', results, facts, probe.rounds).relative_to(ROOT)}")
     if asked.write_docs:
         write_docs(ROOT / "docs" / "performance.md", results, facts, probe.rounds)
-    missed = [f"{result.workload} {verdict.text}" for result in results for verdict in result.verdicts
-              if verdict.reached is False]  # fmt: skip
-    print("Round 1: " + ("every judged target reached." if not missed else "MISSED " + "; ".join(missed)))
+    judged = [(result, verdict) for result in results for verdict in result.verdicts if verdict.reached is not None]
+    missed = [f"{result.workload} {verdict.text}" for result, verdict in judged if not verdict.reached]
+    print(f"Round 1: {len(judged) - len(missed)} of {len(judged)} judged targets reached.")
+    for text in missed:
+        print(f"  missed: {text}")
     return 1 if missed else 0
 
 
