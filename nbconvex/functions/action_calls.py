@@ -1,0 +1,88 @@
+"""What an action calls: queries, mutations and other actions, each on its own.
+
+Owns:  `PendingCall`, which an `async def` action awaits; that calls start in the order in which they are written.
+Must not know: how the called function is run.
+Mechanism: a plain `def` action gets values. An `async def` action gets a future, because it may want to wait for several
+at once; but the call has begun before it gets it: a query has run, a mutation has been accepted in its place in the
+order of commits and only its durability is still awaited. A thread that such an action started has no loop to await on,
+so it gets values.
+Threads: futures are made and resolved in the action's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from nbconvex.functions import teaching
+from nbconvex.functions.run import Run
+
+if TYPE_CHECKING:
+    from nbconvex.functions.definition import FunctionDefinition
+
+
+class PendingCall(asyncio.Future[Any]):
+    """A call that an `async def` action has started. Using it like its value is answered with the missing `await`."""
+
+    def __init__(self, run: Run, text: str) -> None:
+        super().__init__(loop=run.loop)
+        self.text = text
+        self.path = run.path
+        self.is_awaited = False
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        self.is_awaited = True
+        return super().__await__()
+
+    def add_done_callback(self, *given: Any, **named: Any) -> None:
+        # asyncio.gather and asyncio.wait look at a future this way.
+        self.is_awaited = True
+        super().add_done_callback(*given, **named)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise teaching.unawaited(self.path, self.text)
+
+    __len__ = __getitem__ = __contains__ = __add__ = __sub__ = __lt__ = __gt__ = _refuse
+
+    def __iter__(self) -> NoReturn:  # type: ignore[override]
+        self._refuse()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self._refuse()
+
+
+def call_from_action(run: Run, definition: FunctionDefinition, args: Any, limits: Mapping[str, int] | None) -> Any:
+    """The result of a function that an action calls, or the future that will have it."""
+    __tracebackhide__ = True
+    child = run.separate(definition)
+    child.limits = limits
+    if run.loop is None or _loop_here() is not run.loop:
+        return run.runner.execute(child, args, source="action")
+    pending = PendingCall(run, f"ctx.run_{definition.kind}({definition.name}, ...)")
+    assert run.pending is not None, run.path
+    run.pending.append(pending)
+    run.runner.start(child, args, pending)
+    return pending
+
+
+def _loop_here() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+async def settle(run: Run) -> None:
+    """Wait for what an action started and did not await, and tell its author."""
+    forgotten = [pending for pending in run.pending or () if not pending.is_awaited]
+    for pending in forgotten:
+        unfinished = not pending.done()
+        if unfinished and ".run_action(" in pending.text:
+            asyncio.Future.cancel(pending)
+        await asyncio.wait([pending])
+        error = None if pending.cancelled() else pending.exception()
+        ending = "was stopped" if pending.cancelled() else f"failed: {error}" if error else "has finished"
+        run.sink.warn(f"{run.path} did not await {pending.text}, which {ending}. Write: await {pending.text}")

@@ -1,0 +1,279 @@
+"""What user code holds: `ctx`.
+
+Owns:  the contexts of the three kinds, `ctx.auth` and `ctx.meta`; which member belongs to which kind.
+Must not know: who called; how a nested call is made, which is the runner's.
+Invariant: a member that a kind does not have is answered with a sentence that teaches, never with a bare attribute
+error. Source: semantics 1.2.
+Threads: belongs to its run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from nbconvex.functions import teaching
+from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
+from nbconvex.functions.logs import request_id
+from nbconvex.functions.registry import HANDLE_PREFIX
+
+if TYPE_CHECKING:
+    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.run import Run
+
+Limits = Mapping[str, int]
+
+_COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query")
+_TRANSACTIONAL = (*_COMMON, "db")
+_EFFECTS = (*_COMMON, "run_mutation", "run_action")
+#: Members that later issues bring, and what brings them.
+_NOT_BUILT = {"scheduler": "scheduler", "storage": "file storage", "vector_search": "vector search"}
+
+
+class Context:
+    """What the contexts of all kinds have."""
+
+    __slots__ = ("_run",)
+    _names: tuple[str, ...] = _COMMON
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @property
+    def auth(self) -> Auth:
+        """Who is calling."""
+        return Auth(self._run)
+
+    @property
+    def meta(self) -> Meta:
+        """What is running, and what it has used."""
+        return Meta(self._run)
+
+    @property
+    def random(self) -> random.Random:
+        """A generator of random numbers. In queries and mutations it is seeded anew for every run."""
+        run = self._run
+        run.root.random_read = True
+        # An action may be as random as it likes.
+        return run.runner.random if run.tx is None else run.tx.random
+
+    def now(self) -> float:
+        """The time in milliseconds since 1970 UTC. In queries and mutations it stands still while they run."""
+        run = self._run
+        run.root.clock_read = True
+        return run.runner.clock.now_ns() / 1e6 if run.tx is None else run.tx.creation_time_ms
+
+    def create_function_handle(self, target: Any, /) -> str:
+        """A text that stands for a function, can be stored, and is accepted wherever a reference is.
+
+        Raises:  FunctionNotFoundError.
+        """
+        return HANDLE_PREFIX + self._run.runner.registry.find(target).path
+
+    def run_query(
+        self, target: Any, args: Mapping[str, Any] | None = None, /, *, transaction_limits: Limits | None = None, **named: Any
+    ) -> Any:
+        """Run a query in this transaction, or from an action on a snapshot of its own.
+
+        `transaction_limits` lowers limits inside (`{"documents_read": 5}`).
+        """
+        __tracebackhide__ = True
+        return self._run.runner.call(self._run, "query", target, _joined(args, named), transaction_limits)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in _NOT_BUILT:
+            raise teaching.not_built(self._run.path, name, _NOT_BUILT[name])
+        raise teaching.unknown_name("ctx", name, (*self._names, *_NOT_BUILT))
+
+    def __repr__(self) -> str:
+        return f"<ctx of {self._run.definition.kind} {self._run.path}>"
+
+
+class QueryCtx(Context):
+    """`ctx` of a query."""
+
+    __slots__ = ("db",)
+    _names = _TRANSACTIONAL
+
+    def __init__(self, run: Run) -> None:
+        assert run.tx is not None, run.path
+        self._run = run
+        self.db = DatabaseReader(run.tx, run.path)
+
+    def run_query(
+        self,
+        target: Any,
+        args: Mapping[str, Any] | None = None,
+        /,
+        *,
+        transaction_limits: Limits | None = None,
+        use_stale_snapshot: bool = False,
+        **named: Any,
+    ) -> Any:
+        __tracebackhide__ = True
+        if use_stale_snapshot:
+            raise teaching.NotAllowedError(
+                f"{self._run.path}: use_stale_snapshot is supported in mutations only; a query has no pending writes."
+            )
+        return self._run.runner.call(self._run, "query", target, _joined(args, named), transaction_limits)
+
+    def run_mutation(self, target: Any, *_: Any, **__: Any) -> NoReturn:
+        """Not in a query."""
+        raise teaching.query_runs(self._run.path, "run_mutation", _shown(target))
+
+    def run_action(self, target: Any, *_: Any, **__: Any) -> NoReturn:
+        """Not in a query."""
+        raise teaching.query_runs(self._run.path, "run_action", _shown(target))
+
+
+class MutationCtx(Context):
+    """`ctx` of a mutation."""
+
+    __slots__ = ("db",)
+    _names = (*_TRANSACTIONAL, "run_mutation")
+
+    def __init__(self, run: Run) -> None:
+        assert run.tx is not None, run.path
+        self._run = run
+        self.db = DatabaseWriter(run.tx, run.path)
+
+    def run_query(
+        self,
+        target: Any,
+        args: Mapping[str, Any] | None = None,
+        /,
+        *,
+        transaction_limits: Limits | None = None,
+        use_stale_snapshot: bool = False,
+        **named: Any,
+    ) -> Any:
+        """Run a query in this transaction, seeing its pending writes.
+
+        With `use_stale_snapshot` it sees only what was committed before, and cannot cause a conflict.
+        """
+        __tracebackhide__ = True
+        run = self._run
+        return run.runner.call(
+            run, "query", target, _joined(args, named), transaction_limits, use_stale_snapshot=use_stale_snapshot
+        )
+
+    def run_mutation(
+        self, target: Any, args: Mapping[str, Any] | None = None, /, *, transaction_limits: Limits | None = None, **named: Any
+    ) -> Any:
+        """Run a mutation as a part of this one: if it raises, only its own writes are undone."""
+        __tracebackhide__ = True
+        return self._run.runner.call(self._run, "mutation", target, _joined(args, named), transaction_limits)
+
+    def run_action(self, target: Any, *_: Any, **__: Any) -> NoReturn:
+        """Not in a mutation: schedule it."""
+        raise teaching.mutation_runs_action(self._run.path, self._run.runner.registry.path_of(target))
+
+
+class ActionCtx(Context):
+    """`ctx` of an action. In an `async def` action, `run_*` start at once and are awaited; else they give the value."""
+
+    __slots__ = ()
+    _names = _EFFECTS
+
+    def run_mutation(
+        self, target: Any, args: Mapping[str, Any] | None = None, /, *, transaction_limits: Limits | None = None, **named: Any
+    ) -> Any:
+        """Run a mutation as a transaction of its own."""
+        __tracebackhide__ = True
+        return self._run.runner.call(self._run, "mutation", target, _joined(args, named), transaction_limits)
+
+    def run_action(self, target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """Run another action."""
+        __tracebackhide__ = True
+        return self._run.runner.call(self._run, "action", target, _joined(args, named), None)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "db":
+            raise teaching.action_db(self._run.path)
+        super().__getattr__(name)
+
+
+class Auth:
+    """`ctx.auth`."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def get_user_identity(self) -> Identity | None:
+        """Who is calling; None for nobody."""
+        run = self._run
+        run.root.identity_read = True
+        return run.identity
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise teaching.unknown_name("ctx.auth", name, ("get_user_identity",))
+
+
+class Meta:
+    """`ctx.meta`."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def get_function_metadata(self) -> dict[str, str]:
+        """Name, component path, type and visibility of the function that is running."""
+        definition = self._run.definition
+        return {
+            "name": definition.name,
+            "component_path": "",
+            "type": definition.kind,
+            "visibility": definition.visibility,
+        }
+
+    def get_deployment_metadata(self) -> dict[str, str | None]:
+        """Name, region and class of this backend."""
+        return dict(self._run.runner.deployment)
+
+    def get_transaction_metrics(self) -> dict[str, dict[str, int]]:
+        """What this transaction has used and what remains, by limit (`documentsRead`, `bytesWritten`, ...).
+
+        Raises:  NotAllowedError in an action.
+        """
+        run = self._run
+        if run.tx is None:
+            raise teaching.only_in(run.path, "meta.get_transaction_metrics()", "queries and mutations, which have a transaction")
+        return run.tx.metrics.report()
+
+    def get_request_metadata(self) -> dict[str, str | None]:
+        """The request that led here.
+
+        Raises:  NotAllowedError in a query, whose result must not depend on who asked.
+        """
+        run = self._run
+        if run.definition.kind == "query":
+            raise teaching.only_in(run.path, "meta.get_request_metadata()", "mutations and actions, not in a query")
+        return {"request_id": request_id(run.request), "ip": None, "user_agent": None}
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = ("get_function_metadata", "get_deployment_metadata", "get_transaction_metrics", "get_request_metadata")
+        raise teaching.unknown_name("ctx.meta", name, known)
+
+
+def _joined(args: Mapping[str, Any] | None, named: dict[str, Any]) -> Any:
+    """Arguments given as a dict, by name, or both."""
+    if args is None:
+        return named
+    if not named:
+        return args
+    return {**args, **named}
+
+
+def _shown(target: Any) -> str:
+    text = getattr(target, "_text", target)
+    return text if isinstance(text, str) else getattr(target, "__name__", repr(target))

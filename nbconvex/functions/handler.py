@@ -1,0 +1,198 @@
+"""Calling a handler: what goes in, the call itself, what comes out.
+
+Owns:  the checks of arguments and results; driving an `async def` query or mutation to its end.
+Must not know: transactions' beginning and end; which function calls which.
+Invariants: a handler sees checked arguments only; a result leaves checked, as plain new data. Source: semantics 1.6.
+Threads: all of a call happens in one thread.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from nbconvex.database.query import Query
+from nbconvex.errors import ArgumentsInvalidError, LimitExceededError, ReturnInvalidError, ValueInvalidError
+from nbconvex.functions import teaching
+from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
+from nbconvex.functions.run import CURRENT, Run
+from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.values.codec import normalize_sized
+from nbconvex.values.validators import ValidationProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from nbconvex.database.transaction import Transaction
+    from nbconvex.functions.definition import FunctionDefinition, TableNames
+
+CONTEXTS = {"query": QueryCtx, "mutation": MutationCtx}
+
+
+class TablesOf(Mapping[int, str]):
+    """The names of tables by number, as a transaction sees them: those it created itself included."""
+
+    __slots__ = ("_tx",)
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def get(self, number: int, default: Any = None, /) -> Any:
+        return self._tx.table_name(number) or default
+
+    def __getitem__(self, number: int) -> str:
+        name = self._tx.table_name(number)
+        if name is None:
+            raise KeyError(number)
+        return name
+
+    def __iter__(self) -> Any:
+        return iter(self._tx.snapshot.tables)
+
+    def __len__(self) -> int:
+        return len(self._tx.snapshot.tables)
+
+
+def result_limits(limits: Limits) -> Limits:
+    """The limits of one value as they hold for results: how long a list is was decided by what was read."""
+    return replace(limits, array_length=UNLIMITED, object_fields=UNLIMITED)
+
+
+def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dict[str, Any]:
+    """Arguments as plain new data, within the limits.
+
+    Raises:  ArgumentsInvalidError, LimitExceededError.
+    """
+    if type(args) is dict:
+        if not args:
+            return args
+    elif isinstance(args, Mapping):
+        args = dict(args)
+    else:
+        raise ArgumentsInvalidError(
+            definition.name, f"an object (a dict) is expected as the function's argument, got {type(args).__name__} "
+            f"{args!r}",
+        )  # fmt: skip
+    try:
+        plain, size = normalize_sized(args, limits=limits, nesting_max=limits.argument_nesting)
+    except ValueInvalidError as error:
+        raise ArgumentsInvalidError(definition.name, str(error), path=error.path) from None
+    if size > limits.arguments_bytes:
+        raise LimitExceededError(
+            "arguments_bytes", f"the arguments of {definition.name} have {size:,} bytes",
+            maximum=limits.arguments_bytes, actual=size, cure="Store the data and pass its id.",
+        )  # fmt: skip
+    checked: dict[str, Any] = plain
+    return checked
+
+
+def checked_args(definition: FunctionDefinition, plain: dict[str, Any], tables: TableNames) -> dict[str, Any]:
+    """Arguments as the handler gets them.
+
+    Raises:  ArgumentsInvalidError.
+    """
+    try:
+        return definition.checked_args(plain, tables)
+    except ValidationProblem as problem:
+        raise ArgumentsInvalidError(definition.name, problem.report, path=problem.path) from None
+
+
+def call_handler(run: Run, args: dict[str, Any]) -> Any:
+    """The raw result of a query's or mutation's handler, run to its end in this thread.
+
+    Raises:  whatever the handler raises; NotAllowedError where it waits for something.
+    """
+    definition = run.definition
+    ctx = CONTEXTS[definition.kind](run)
+    token = CURRENT.set(run)
+    try:
+        result = definition.handler(ctx, **args)
+        return _driven(run, result) if definition.is_async else result
+    except TypeError as error:
+        taught = teaching.awaited_value(run.path, error)
+        if taught is None:
+            raise
+        raise taught.with_traceback(error.__traceback__) from None
+    finally:
+        CURRENT.reset(token)
+        ctx.db._end()  # noqa: SLF001 - the end is not the user's to call
+
+
+def _driven(run: Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that never truly waits. Works inside a running loop."""
+    try:
+        waited_for = coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    except RuntimeError as error:
+        # What asyncio says where there is no loop to wait on.
+        if "no running event loop" not in str(error):
+            raise
+        raise teaching.suspended(run.path, run.definition.kind, None).with_traceback(error.__traceback__) from None
+    coroutine.close()
+    if hasattr(waited_for, "cancel"):
+        waited_for.cancel()
+    raise teaching.suspended(run.path, run.definition.kind, waited_for)
+
+
+def call_action(run: Run, args: dict[str, Any]) -> Any:
+    """The raw result of a plain `def` action."""
+    token = CURRENT.set(run)
+    try:
+        return run.definition.handler(ActionCtx(run), **args)
+    except TypeError as error:
+        taught = teaching.awaited_value(run.path, error)
+        if taught is None:
+            raise
+        raise taught.with_traceback(error.__traceback__) from None
+    finally:
+        CURRENT.reset(token)
+
+
+def checked_result(run: Run, result: Any, limits: Limits, tables: TableNames) -> Any:
+    """A result as plain new data that matches the returns validator.
+
+    Raises:  ReturnInvalidError, LimitExceededError, and NotAllowedError for a query or coroutine that was forgotten.
+    """
+    definition = run.definition
+    if result is None and definition.check_returns is None:
+        return None
+    if definition.convert_result is not None:
+        result = definition.convert_result(result)
+    try:
+        value, size = normalize_sized(result, limits=limits, nesting_max=limits.argument_nesting)
+    except ValueInvalidError as error:
+        _refuse_unfinished(run, result)
+        raise ReturnInvalidError(definition.name, str(error), path=error.path) from None
+    if size > limits.result_bytes:
+        raise LimitExceededError(
+            "result_bytes", f"the result of {definition.name} has {size:,} bytes", maximum=limits.result_bytes,
+            actual=size, cure="Return fewer documents: .take(n) or .paginate(...).",
+        )  # fmt: skip
+    if definition.check_returns is None:
+        return value
+    try:
+        return definition.check_returns(value, tables)
+    except ValidationProblem as problem:
+        raise ReturnInvalidError(definition.name, problem.report, path=problem.path) from None
+
+
+def _refuse_unfinished(run: Run, result: Any) -> None:
+    """Teach about a query that was not consumed and a coroutine that was not awaited, as the result or inside it."""
+    items = [result]
+    if isinstance(result, Mapping):
+        items += result.values()
+    elif isinstance(result, list | tuple):
+        items += result
+    for item in items:
+        if isinstance(item, Query):
+            raise teaching.unconsumed_query(run.path)
+        if isinstance(item, CoroutineType):
+            name = item.__qualname__
+            item.close()
+            raise teaching.unawaited(run.path, f"{name}(...)")
+        if inspect.isawaitable(item):
+            raise teaching.unawaited(run.path, getattr(item, "text", type(item).__name__))

@@ -1,0 +1,390 @@
+"""Live queries: run, hold what they read, run again when that changes, tell each subscriber once.
+
+Owns:  `LiveQueries`: which queries are watched, by whom, what they last gave; the live thread.
+Must not know: widgets, sockets, how a query is run.
+Invariants:
+- Every live query is valid up to `_ts`: what it read was not touched by any commit up to there, or it is in `_dirty`.
+- A subscriber hears of everything that changed for it at one timestamp in one call, and of nothing that did not change.
+- One execution serves everybody who asks for the same path and arguments (and, if the query reads it, identity).
+- A page that is watched keeps its first end, so that neighbouring pages have no gap and no overlap.
+Threads: the first result is computed and handed over in the subscriber's own thread; every later one in the live
+thread, where callbacks must return soon. `_lock` guards the bookkeeping; no user code runs under it.
+Source: architecture.md 3.4; performance.md 2.3.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from nbconvex.database.reads import SubscriptionIndex
+from nbconvex.errors import NbconvexError
+from nbconvex.functions import teaching
+from nbconvex.functions.handler import plain_args
+from nbconvex.functions.identity import Identity
+from nbconvex.functions.live_query import LiveAdvance, LiveQuery, LiveUpdate, Subscriber, Subscription
+from nbconvex.functions.registry import RegistryChange
+from nbconvex.functions.tracebacks import trim
+from nbconvex.values.codec import encode_value
+
+if TYPE_CHECKING:
+    from nbconvex.database.reads import CommitRecord, ReadSet
+    from nbconvex.database.snapshot import Snapshot
+    from nbconvex.functions.run import Run
+    from nbconvex.functions.runner import Runner
+
+#: One query to watch: a path or reference, or a pair of that and its arguments.
+Wanted = tuple[Any, Mapping[str, Any] | None]
+
+
+class LiveQueries:
+    """The live queries of one backend."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._database = runner.database
+        self._registry = runner.registry
+        self._lock = threading.Lock()
+        self._first_results = threading.Condition(self._lock)
+        self._index = SubscriptionIndex()
+        self._by_call: dict[tuple[str, bytes], list[LiveQuery]] = {}
+        self._by_path: dict[str, set[LiveQuery]] = {}
+        self._dirty: set[LiveQuery] = set()
+        self._count = 0
+        self._ts = 0
+        self._wakes: SimpleQueue[threading.Event | bool | None] = SimpleQueue()
+        self._is_woken = False
+        self._thread: threading.Thread | None = None
+        self._is_stopped = False
+        self._stop_listening = (self._database.listen(self._published), self._registry.listen(self._redefined))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def following(self, paths: Iterable[str]) -> int:
+        """How many live queries run any of these functions."""
+        with self._lock:
+            return len(set().union(*(self._by_path.get(path, ()) for path in paths)))
+
+    # -- subscribing -------------------------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        wanted: Sequence[Wanted],
+        callback: Callable[[Any], None] | None,
+        identity: Identity | None,
+        *,
+        is_single: bool,
+    ) -> Subscription:
+        """Watch queries on behalf of one subscriber; the first results are there, and were told, on return.
+
+        Raises:  CallerError where something wanted is no function's name or its arguments are no values. What the
+                 queries themselves raise is told like a result.
+        """
+        subscriber = Subscriber(callback, identity, is_single=is_single)
+        for target, args in wanted:
+            path = self._registry.path_of(target)
+            definition = self._registry.get(path)
+            plain = {} if not args else dict(args)
+            if plain and definition is not None:
+                plain = plain_args(definition, plain, self._runner.limits)
+            subscriber.queries.append(self._joined(subscriber, path, plain))
+        for live in subscriber.queries:
+            self._ensure_first(live)
+        self._tell_first(subscriber)
+        self._start()
+        return Subscription(subscriber, self._close)
+
+    def _joined(self, subscriber: Subscriber, path: str, args: dict[str, Any]) -> LiveQuery:
+        """The live query for a call, shared with whoever has the same."""
+        call = (path, encode_value(args) if args else b"")
+        who = subscriber.identity.key if subscriber.identity is not None else None
+        with self._lock:
+            alike = self._by_call.setdefault(call, [])
+            for live in alike:
+                if live.who == who or (live.update is not None and not live.is_by_identity):
+                    live.subscribers[subscriber] = None
+                    return live
+            live = LiveQuery(call, path, args, subscriber.identity)
+            live.subscribers[subscriber] = None
+            alike.append(live)
+            self._by_path.setdefault(path, set()).add(live)
+            if not self._count:
+                self._ts = self._database.head
+            self._count += 1
+        return live
+
+    def _ensure_first(self, live: LiveQuery) -> None:
+        """Return when `live` has its first result: run it here, or wait for whoever does."""
+        with self._lock:
+            if live.is_running_first:
+                self._first_results.wait_for(lambda: live.update is not None, timeout=60)
+            if live.update is not None:
+                return
+            live.is_running_first = True
+        snapshot = self._database.snapshot
+        finished = self._run(live, snapshot)
+        with self._lock:
+            self._install(live, finished, snapshot)
+            live.is_running_first = False
+            self._first_results.notify_all()
+        if self._database.head > self._ts or self._dirty:
+            self._wake()
+
+    def _tell_first(self, subscriber: Subscriber) -> None:
+        """Tell the first results, and again if they changed meanwhile; from then on the live thread tells."""
+        told: list[LiveUpdate | None] = []
+        while True:
+            updates = [live.update for live in subscriber.queries]
+            changed = {
+                place: update
+                for place, update in enumerate(updates)
+                if update is not None and (not told or told[place] is not update)
+            }
+            if changed:
+                self._tell(subscriber, max(update.ts for update in changed.values()), changed)
+            told = updates
+            with self._lock:
+                if all(live.update is update for live, update in zip(subscriber.queries, updates, strict=True)):
+                    subscriber.is_ready = True
+                    return
+
+    def _close(self, subscriber: Subscriber) -> None:
+        with self._lock:
+            subscriber.is_closed = True
+            for live in subscriber.queries:
+                live.subscribers.pop(subscriber, None)
+                if not live.subscribers:
+                    self._forget(live)
+
+    def _forget(self, live: LiveQuery) -> None:
+        if live.is_forgotten:
+            return
+        live.is_forgotten = True
+        self._count -= 1
+        self._index.remove(live)
+        self._dirty.discard(live)
+        self._set_paths(live, frozenset())
+        alike = self._by_call[live.call]
+        alike.remove(live)
+        if not alike:
+            del self._by_call[live.call]
+
+    def _set_paths(self, live: LiveQuery, paths: frozenset[str]) -> None:
+        """File `live` under the functions it ran."""
+        for path in live.paths - paths:
+            watching = self._by_path[path]
+            watching.discard(live)
+            if not watching:
+                del self._by_path[path]
+        for path in paths - live.paths:
+            self._by_path.setdefault(path, set()).add(live)
+        live.paths = paths
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _run(self, live: LiveQuery, snapshot: Snapshot) -> tuple[LiveUpdate, bytes, Run | None]:
+        """The result at `snapshot` (or the error, which is a result too), its digest, and the run it came from."""
+        run = None
+        try:
+            definition = self._registry.find(live.path)
+            if definition.kind != "query":
+                raise teaching.wrong_kind(definition.name, "query", definition.kind)
+            run = self._runner.new_run(definition, live.identity, is_echoed=False)
+            run.tx = self._database.begin_at(snapshot, reader=live.path)
+            run.tx.page_end = live.page_end
+            value = self._runner.execute(run, live.args, source="live")
+            # Before the transaction is looked at again: the value must be an own copy, which `execute` made.
+            return LiveUpdate(snapshot.ts, value, None, run.sink.lines), encode_value(value), run
+        except Exception as error:  # noqa: BLE001 - an error is told like a result
+            trim(error)
+            lines = run.sink.lines if run is not None else ()
+            digest = b"\xc1" + f"{type(error).__qualname__}: {error}".encode(errors="replace")
+            return LiveUpdate(snapshot.ts, None, error, lines), digest, run
+
+    def _install(self, live: LiveQuery, finished: tuple[LiveUpdate, bytes, Run | None], snapshot: Snapshot) -> bool:
+        """Take over a finished run; whether its result differs from the last. `_lock` is held."""
+        update, digest, run = finished
+        if live.is_forgotten:
+            return False
+        if run is None or run.tx is None:
+            self._index.remove(live)
+            self._set_paths(live, frozenset({live.path}))
+        else:
+            self._index.add(live, run.tx.reads)
+            self._set_paths(live, frozenset((live.path, *(each.path for each in run.definitions or ()))))
+            if update.error is None:
+                live.page_end = run.tx.page_end
+            if run.identity_read and not live.is_by_identity:
+                live.is_by_identity = True
+                self._split(live)
+            self._catch_up(live, run, run.tx.reads, snapshot)
+        is_changed = digest != live.digest
+        live.digest = digest
+        if is_changed or live.update is None:
+            live.update = update
+        return is_changed
+
+    def _catch_up(self, live: LiveQuery, run: Run, reads: ReadSet, snapshot: Snapshot) -> None:
+        """Note that `live` has to run again, if a commit or a definition overtook this run."""
+        if snapshot.ts < self._ts:
+            missed = self._database.write_log.since(snapshot.ts, self._ts)
+            if missed is None or any(reads.overlaps(record) for record in missed):
+                self._dirty.add(live)
+        definitions = (run.definition, *(run.definitions or ()))
+        if any(self._registry.get(each.path) is not each for each in definitions):
+            self._dirty.add(live)
+
+    def _split(self, live: LiveQuery) -> None:
+        """A query turns out to depend on who asks: those with another identity get a live query of their own."""
+        for subscriber in [each for each in live.subscribers if each.who != live.who]:
+            del live.subscribers[subscriber]
+            alike = self._by_call[live.call]
+            own = next((each for each in alike if each is not live and each.who == subscriber.who), None)
+            if own is None:
+                own = LiveQuery(live.call, live.path, live.args, subscriber.identity)
+                own.is_by_identity = True
+                alike.append(own)
+                self._set_paths(own, frozenset({live.path}))
+                self._count += 1
+                self._dirty.add(own)
+            own.subscribers[subscriber] = None
+            subscriber.queries[:] = [own if each is live else each for each in subscriber.queries]
+
+    # -- advancing ---------------------------------------------------------------------------------------------------
+
+    def _published(self, _: Snapshot) -> None:
+        if self._count:
+            self._wake()
+
+    def _redefined(self, change: RegistryChange) -> None:
+        with self._lock:
+            for path in change.paths:
+                for live in self._by_path.get(path, ()):
+                    # Another query may come of it, to which the old end of a page means nothing.
+                    live.page_end = None
+                    self._dirty.add(live)
+            is_concerned = bool(self._dirty)
+        if is_concerned:
+            self._wake()
+
+    def rerun_all(self) -> None:
+        """Run every live query again: something changed that no read set shows."""
+        with self._lock:
+            self._dirty.update(live for alike in self._by_call.values() for live in alike)
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            self._wakes.put(None)
+
+    def settle(self, timeout_s: float = 10.0) -> bool:
+        """Whether the live thread has dealt with everything published before this call."""
+        if self._thread is None:
+            return True
+        done = threading.Event()
+        self._wakes.put(done)
+        return done.wait(timeout_s)
+
+    def _start(self) -> None:
+        if self._thread is None and not self._is_stopped:
+            with self._lock:
+                if self._thread is None:
+                    # An empty context: what runs here belongs to no cell.
+                    context = contextvars.Context()
+                    self._thread = threading.Thread(
+                        target=context.run, args=(self._serve,), name="nbconvex-live", daemon=True
+                    )
+                    self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            wake = self._wakes.get()
+            if wake is False:
+                return
+            # Lowered before looking: what is published from here on wakes this thread again.
+            self._is_woken = False
+            try:
+                while self._advance():
+                    pass
+            except NbconvexError as error:
+                # The database was closed or has failed; its own callers are told.
+                self._runner.log_problem("live queries", error)
+            if isinstance(wake, threading.Event):
+                wake.set()
+
+    def _advance(self) -> bool:
+        """Bring every live query to the newest snapshot; whether anything has to be done again."""
+        snapshot = self._database.snapshot
+        with self._lock:
+            dirty = self._take_dirty(snapshot)
+        if not dirty:
+            return False
+        finished = [(live, self._run(live, snapshot)) for live in dirty]
+        with self._lock:
+            changed = [live for live, result in finished if self._install(live, result, snapshot)]
+            telling = _subscribers_of(changed)
+            again = bool(self._dirty)
+        for subscriber, updates in telling:
+            self._tell(subscriber, snapshot.ts, updates)
+        return again
+
+    def _take_dirty(self, snapshot: Snapshot) -> set[LiveQuery]:
+        dirty, self._dirty = self._dirty, set()
+        if snapshot.ts > self._ts:
+            records: Sequence[CommitRecord] | None = self._database.write_log.since(self._ts, snapshot.ts)
+            if records is None:
+                dirty.update(live for alike in self._by_call.values() for live in alike)
+            else:
+                for record in records:
+                    dirty |= self._index.matching(record)  # type: ignore[arg-type]
+            self._ts = snapshot.ts
+        return dirty
+
+    def _tell(self, subscriber: Subscriber, ts: int, updates: dict[int, LiveUpdate]) -> None:
+        if subscriber.is_closed or subscriber.callback is None:
+            return
+        try:
+            if subscriber.is_single:
+                subscriber.callback(updates[0])
+            else:
+                subscriber.callback(LiveAdvance(ts, updates))
+        except Exception as error:  # noqa: BLE001 - one subscriber's fault must not silence the others
+            self._runner.log_problem("a subscriber's callback", error)
+
+    def stop(self) -> None:
+        """End the live thread and forget everything. Calling it twice is fine."""
+        for stop_listening in self._stop_listening:
+            stop_listening()
+        self._is_stopped = True
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._wakes.put(False)
+            if thread is not threading.current_thread():
+                thread.join(5)
+
+
+def _subscribers_of(changed: list[LiveQuery]) -> list[tuple[Subscriber, dict[int, LiveUpdate]]]:
+    """Whom to tell what; `_lock` is held."""
+    telling: dict[Subscriber, dict[int, LiveUpdate]] = {}
+    for live in changed:
+        update = live.update
+        assert update is not None, live.path
+        if len(changed) == 1:
+            # The usual case, and the one with a thousand subscribers.
+            alone = {0: update}
+            for subscriber in live.subscribers:
+                if subscriber.is_ready and subscriber.is_single:
+                    telling[subscriber] = alone
+        for subscriber in live.subscribers:
+            if subscriber.is_ready and subscriber not in telling:
+                telling[subscriber] = {}
+            if subscriber.is_ready and not (len(changed) == 1 and subscriber.is_single):
+                for place, each in enumerate(subscriber.queries):
+                    if each is live:
+                        telling[subscriber][place] = update
+    return list(telling.items())

@@ -1,0 +1,109 @@
+"""One run of one function: what it holds while it lasts, and which run is under way here.
+
+Owns:  `Run`, and the context variable that says which run the code at hand belongs to.
+Must not know: how a run is carried out.
+Invariant: a run has one root. What decides about caching and logging (identity, clock, randomness, log lines, the
+definitions that took part) is kept at the root, however deeply the reading function was nested.
+Threads: a run belongs to one thread, or to one task and its children; the context variable follows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from nbconvex.database.transaction import Transaction
+    from nbconvex.functions.definition import FunctionDefinition
+    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.logs import LineSink
+    from nbconvex.functions.runner import Runner
+
+Kind = Literal["query", "mutation", "action"]
+
+
+class Run:
+    """One execution of one function.
+
+    Shapes:  `tx` is None in an action; `ts` is the snapshot read, or the commit made; `loop` is the event loop of an
+    `async def` action and None everywhere else; `limits` are the nested limits that the caller asked for.
+    """
+
+    __slots__ = (
+        "clock_read",
+        "definition",
+        "definitions",
+        "depth",
+        "error",
+        "identity",
+        "identity_read",
+        "is_cached",
+        "is_deterministic",
+        "limits",
+        "loop",
+        "path",
+        "pending",
+        "random_read",
+        "request",
+        "root",
+        "runner",
+        "sink",
+        "started_s",
+        "stopped_s",
+        "ts",
+        "tx",
+    )
+
+    def __init__(self, runner: Runner, definition: FunctionDefinition, identity: Identity | None, sink: LineSink) -> None:
+        self.runner = runner
+        self.definition = definition
+        self.path: str = definition.path
+        self.identity = identity
+        self.sink = sink
+        self.root: Run = self
+        self.tx: Transaction | None = None
+        self.is_deterministic: bool = definition.kind != "action"
+        self.depth = 0
+        self.is_cached = False
+        self.ts = 0
+        self.request = 0
+        self.identity_read = False
+        self.clock_read = False
+        self.random_read = False
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.pending: list[Any] | None = None
+        self.definitions: list[FunctionDefinition] | None = None
+        self.error: BaseException | None = None
+        self.limits: Mapping[str, int] | None = None
+        self.started_s = 0.0
+        self.stopped_s = 0.0
+
+    def nested(self, definition: FunctionDefinition) -> Run:
+        """A run of `definition` inside this one: same root, same identity, same transaction, one level deeper."""
+        child = Run(self.runner, definition, self.identity, self.sink)
+        child.root = self.root
+        child.tx = self.tx
+        child.depth = self.depth + 1
+        child.request = self.request
+        root = self.root
+        if root.definitions is None:
+            root.definitions = []
+        root.definitions.append(definition)
+        return child
+
+    def separate(self, definition: FunctionDefinition) -> Run:
+        """A run of `definition` for this action: a transaction of its own, the same request, identity and log."""
+        child = Run(self.runner, definition, self.identity, self.sink)
+        child.depth = self.depth + 1
+        child.request = self.request
+        return child
+
+
+#: The run that the code at hand belongs to; None in plain code.
+CURRENT: ContextVar[Run | None] = ContextVar("nbconvex_run", default=None)
+
+#: Whether a cell or module is being defined here, so that the database must not be used.
+DEFINING: ContextVar[bool] = ContextVar("nbconvex_defining", default=False)

@@ -1,0 +1,422 @@
+"""One run: look up, check, begin, call, check, commit, repeat on conflict, record.
+
+Owns:  what happens around a handler, for all kinds, called synchronously or on an event loop.
+Must not know: subscriptions; who called.
+Invariants: a mutation commits everything or nothing; its outcome, good or bad, is given out only when all that it saw is
+durable; what a repeated attempt printed is dropped. A conflict is found at commit, where no user code can catch it.
+Threads: the caller's; an `async def` action called from plain code runs in the engine's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import random
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from nbconvex.errors import ConflictError, LimitExceededError
+from nbconvex.functions import action_calls, logs, nested, teaching
+from nbconvex.functions.cache import QueryCache
+from nbconvex.functions.context import ActionCtx
+from nbconvex.functions.engine import Engine
+from nbconvex.functions.handler import (
+    TablesOf,
+    call_action,
+    call_handler,
+    checked_args,
+    checked_result,
+    plain_args,
+    result_limits,
+)
+from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
+from nbconvex.functions.mailbox import Mailbox
+from nbconvex.functions.run import CURRENT, Kind, Run
+
+if TYPE_CHECKING:
+    from nbconvex.clock import Clock
+    from nbconvex.database.database import Database
+    from nbconvex.functions.definition import FunctionDefinition
+    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.registry import Registry
+    from nbconvex.limits import Limits
+
+#: The pause before the second repetition of a mutation; the first comes at once, since whoever was in the way is done.
+RETRY_PAUSE_S = 0.002
+_MISSING: Any = object()
+# Bound here because `functions.determinism` looks at calls of `time.sleep` by name, and so do users who replace it.
+_sleep = time.sleep
+
+
+class Runner:
+    """Runs the functions of one registry over one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        clock: Clock,
+        limits: Limits,
+        deployment: Mapping[str, str | None],
+        has_cache: bool = True,
+    ) -> None:
+        self.database = database
+        self.registry = registry
+        self.clock = clock
+        self.limits = limits
+        self.result_limits = result_limits(limits)
+        self.deployment = deployment
+        self.random = random.Random()  # noqa: S311 - actions that want secrets have `secrets`
+        self.log = CallLog()
+        self.cache = QueryCache(database, registry, clock)
+        self.has_cache = has_cache
+        self.engine = Engine()
+        self._requests = itertools.count(random.getrandbits(48))
+        self._mailbox: Mailbox | None = None
+        self._repeats = threading.Lock()
+
+    def new_run(self, definition: FunctionDefinition, identity: Identity | None, *, is_echoed: bool) -> Run:
+        """A root run, not begun. With `is_echoed` its prints also go to the caller's own output."""
+        limits = self.limits
+        return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))
+
+    def call(
+        self, run: Run, kind: Kind, target: Any, args: Any, limits: Mapping[str, int] | None, *, use_stale_snapshot: bool = False
+    ) -> Any:
+        """What `ctx.run_*` does; see `nested.call`."""
+        __tracebackhide__ = True
+        return nested.call(run, kind, target, args, limits, use_stale_snapshot=use_stale_snapshot)
+
+    # -- synchronous -------------------------------------------------------------------------------------------------
+
+    def execute(self, run: Run, args: Any, *, source: str = "call") -> Any:
+        """The value of a run, in this thread.
+
+        Raises:  whatever the function raises; CallerError; ConflictError after the last repetition; StorageError.
+        """
+        __tracebackhide__ = True
+        self._start(run)
+        try:
+            kind = run.definition.kind
+            if kind == "query":
+                return self._query(run, args)
+            if kind == "mutation":
+                return self._mutation(run, args)
+            return self._action(run, args)
+        except BaseException as error:
+            run.error = error
+            raise
+        finally:
+            self._finish(run, source)
+
+    def _start(self, run: Run) -> None:
+        if not run.request:
+            run.request = next(self._requests)
+        run.started_s = self.clock.monotonic_s()
+        if type(logs.sys.stdout) is not StreamProxy:
+            logs.install()
+
+    def _query(self, run: Run, args: Any) -> Any:
+        definition = run.definition
+        plain = plain_args(definition, args, self.limits)
+        key = None
+        if run.tx is None:
+            if self.has_cache and run.limits is None:
+                key = self.cache.key(run.path, plain, run.identity)
+                value, run.ts = self.cache.find(key, _MISSING)
+                if value is not _MISSING:
+                    run.is_cached = True
+                    return value
+            run.tx = self.database.begin(writable=False, reader=run.path)
+        tx = run.tx
+        run.ts = tx.snapshot.ts
+        tables = TablesOf(tx)
+        with tx.limited(run.limits) if run.limits else nullcontext():
+            value = checked_result(
+                run, call_handler(run, checked_args(definition, plain, tables)), self.result_limits, tables
+            )
+        if key is not None:
+            self.cache.keep(key, run, value)
+        return value
+
+    def _attempt(self, run: Run, args: Any) -> Any:
+        """Run a mutation's handler in a new transaction, which is left to be committed."""
+        tx = run.tx = self.database.begin(writable=True, reader=run.path)
+        tables = TablesOf(tx)
+        try:
+            ready = checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
+            with tx.limited(run.limits) if run.limits else nullcontext():
+                return checked_result(run, call_handler(run, ready), self.result_limits, tables)
+        except Exception:
+            # What it saw may be why it failed: that has to be durable before anybody hears of it.
+            self.database.wait_durable(tx.snapshot.ts)
+            raise
+
+    def _mutation(self, run: Run, args: Any) -> Any:
+        sink = run.sink
+        mark = sink.mark()
+        was_held, sink.is_held = sink.is_held, True
+        tries = 0
+        try:
+            while True:
+                try:
+                    # From the second repetition on, one at a time: those who meet each other stop doing so.
+                    with self._repeats if tries > 1 else nullcontext():
+                        value = self._attempt(run, args)
+                        assert run.tx is not None, run.path
+                        run.ts = self.database.commit(run.tx)
+                except ConflictError as conflict:
+                    tries += 1
+                    self._require_another_try(conflict, tries)
+                    sink.rewind(mark)
+                    run.definitions = None
+                    if tries > 1:
+                        _sleep(self._pause_s(tries))
+                    continue
+                return value
+        finally:
+            sink.is_held = was_held
+            if not was_held:
+                sink.release()
+
+    def _require_another_try(self, conflict: ConflictError, tries: int) -> None:
+        if tries > self.limits.conflict_retries:
+            conflict.tries = tries
+            raise conflict
+
+    def _pause_s(self, tries: int) -> float:
+        return RETRY_PAUSE_S * 2.0 ** (tries - 2) * (0.5 + self.random.random())
+
+    def _action(self, run: Run, args: Any) -> Any:
+        if run.definition.is_async:
+            return self.engine.run(self._action_async(run, args))
+        ready = self._ready_for_action(run, args)
+        return self._action_result(run, call_action(run, ready))
+
+    def _ready_for_action(self, run: Run, args: Any) -> dict[str, Any]:
+        tables = TablesOf(self.database.begin(writable=False))
+        return checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
+
+    def _action_result(self, run: Run, result: Any) -> Any:
+        run.ts = self.database.head
+        tables = TablesOf(self.database.begin(writable=False))
+        return checked_result(run, result, self.result_limits, tables)
+
+    # -- on an event loop --------------------------------------------------------------------------------------------
+
+    async def execute_async(self, run: Run, args: Any, *, source: str = "call") -> Any:
+        """The value of a run, without blocking the loop: a mutation's handler runs at once, its durability is awaited.
+
+        Raises:  as `execute`.
+        """
+        __tracebackhide__ = True
+        self._start(run)
+        try:
+            kind = run.definition.kind
+            if kind == "query":
+                return self._query(run, args)
+            if kind == "mutation":
+                return await self._mutation_async(run, args)
+            if run.definition.is_async:
+                return await self._action_async(run, args)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(None, contextvars.copy_context().run, self._action, run, args)
+        except BaseException as error:
+            run.error = error
+            raise
+        finally:
+            self._finish(run, source)
+
+    async def _mutation_async(self, run: Run, args: Any, tries: int = 0) -> Any:
+        sink = run.sink
+        while True:
+            mark = sink.mark()
+            was_held, sink.is_held = sink.is_held, True
+            try:
+                value = self._attempt(run, args)
+                durable = self._accept(run)
+            except ConflictError as conflict:
+                sink.rewind(mark)
+                tries += 1
+                self._require_another_try(conflict, tries)
+                durable = None
+            finally:
+                sink.is_held = was_held
+                if not was_held:
+                    sink.release()
+            if durable is None:
+                if tries > 1:
+                    await asyncio.sleep(self._pause_s(tries))
+                continue
+            run.ts = await durable
+            return value
+
+    def _accept(self, run: Run) -> asyncio.Future[int]:
+        """Enter the run's transaction into the order of commits; the future has its timestamp once it is durable.
+
+        Raises:  ConflictError.
+        """
+        loop = asyncio.get_running_loop()
+        mailbox = self._mailbox
+        if mailbox is None or mailbox.loop is not loop:
+            mailbox = self._mailbox = Mailbox(loop)
+        future: asyncio.Future[int] = loop.create_future()
+        assert run.tx is not None, run.path
+        self.database.commit_async(run.tx, partial(mailbox.post, future))
+        return future
+
+    async def _action_async(self, run: Run, args: Any) -> Any:
+        ready = self._ready_for_action(run, args)
+        run.loop = asyncio.get_running_loop()
+        run.pending = []
+        token = CURRENT.set(run)
+        try:
+            async with asyncio.timeout(self.limits.action_time_s) as patience:
+                result = await run.definition.handler(ActionCtx(run), **ready)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise LimitExceededError(
+                "action_time_s", f"the action {run.definition.name} ran too long", maximum=self.limits.action_time_s,
+                cure="Split it into several actions.",
+            ) from None  # fmt: skip
+        except TypeError as error:
+            taught = teaching.awaited_value(run.path, error)
+            if taught is None:
+                raise
+            raise taught.with_traceback(error.__traceback__) from None
+        finally:
+            CURRENT.reset(token)
+            if run.pending:
+                await action_calls.settle(run)
+        return self._action_result(run, result)
+
+    def start(self, run: Run, args: Any, pending: asyncio.Future[Any]) -> None:
+        """Begin a call that an `async def` action makes, now; `pending` gets its value."""
+        loop = run.sink and asyncio.get_running_loop()
+        if run.definition.kind == "query":
+            try:
+                pending.set_result(self.execute(run, args, source="action"))
+            except Exception as error:  # noqa: BLE001 - whoever awaits gets it
+                pending.set_exception(error)
+            return
+        if run.definition.kind == "mutation":
+            self._start_mutation(run, args, pending)
+            return
+        _chain(loop.create_task(self.execute_async(run, args, source="action")), pending)
+
+    def _start_mutation(self, run: Run, args: Any, pending: asyncio.Future[Any]) -> None:
+        """The first attempt is made here and now, so that mutations started together are accepted in that order."""
+        self._start(run)
+        mark = run.sink.mark()
+        try:
+            value = self._attempt(run, args)
+            durable = self._accept(run)
+        except ConflictError:
+            run.sink.rewind(mark)
+            _chain(asyncio.get_running_loop().create_task(self._repeat_mutation(run, args)), pending)
+            return
+        except Exception as error:  # noqa: BLE001 - whoever awaits gets it
+            run.error = error
+            self._finish(run, "action")
+            pending.set_exception(error)
+            return
+
+        def finish(future: asyncio.Future[int]) -> None:
+            run.error = future.exception()
+            if run.error is None:
+                run.ts = future.result()
+            self._finish(run, "action")
+            if pending.done():
+                return
+            if run.error is None:
+                pending.set_result(value)
+            else:
+                pending.set_exception(run.error)
+
+        durable.add_done_callback(finish)
+
+    async def _repeat_mutation(self, run: Run, args: Any) -> Any:
+        try:
+            return await self._mutation_async(run, args, tries=1)
+        except BaseException as error:
+            run.error = error
+            raise
+        finally:
+            self._finish(run, "action")
+
+    # -- afterwards --------------------------------------------------------------------------------------------------
+
+    def _finish(self, run: Run, source: str) -> None:
+        """Record a run that has ended."""
+        clock = self.clock
+        run.stopped_s = clock.monotonic_s()
+        duration_s = run.stopped_s - run.started_s
+        if run.tx is not None and not run.is_cached:
+            self._warn_near_limits(run, duration_s)
+        error = run.error
+        if error is not None and isinstance(error, Exception):
+            _mark(error, run)
+        self.log.add(
+            CallRecord(
+                run.request, run.definition.name, run.definition.kind, clock.now_ns() / 1e6 - duration_s * 1e3,
+                duration_s * 1e3, run.sink.lines, error, source, run.is_cached,
+            )
+        )  # fmt: skip
+
+    def _warn_near_limits(self, run: Run, duration_s: float) -> None:
+        assert run.tx is not None, run.path
+        used = run.tx.metrics
+        if (
+            used.documents_read * 5 > used.documents_read_max * 4
+            or used.read_bytes * 5 > used.read_bytes_max * 4
+            or used.database_queries * 5 > used.database_queries_max * 4
+            or used.documents_written * 5 > used.documents_written_max * 4
+            or used.written_bytes * 5 > used.written_bytes_max * 4
+        ):
+            for sentence in used.near_limits():
+                run.sink.warn(f"{run.definition.name}: {sentence}.")
+        if duration_s > self.limits.query_time_s:
+            run.sink.warn(
+                f"{run.definition.name} took {duration_s:.2f} s (limit query_time_s: {self.limits.query_time_s}). "
+                "Read less through an index, or do the work in an action."
+            )
+
+
+def _chain(task: asyncio.Task[Any], pending: asyncio.Future[Any]) -> None:
+    """Let `pending` have the outcome of `task`, and let cancelling `pending` cancel it."""
+
+    def done(finished: asyncio.Task[Any]) -> None:
+        if pending.done():
+            if not finished.cancelled():
+                finished.exception()
+        elif finished.cancelled():
+            asyncio.Future.cancel(pending)
+        elif finished.exception() is not None:
+            pending.set_exception(finished.exception())  # type: ignore[arg-type]
+        else:
+            pending.set_result(finished.result())
+
+    def given_up(future: asyncio.Future[Any]) -> None:
+        if future.cancelled():
+            task.cancel()
+
+    task.add_done_callback(done)
+    asyncio.Future.add_done_callback(pending, given_up)
+
+
+def _mark(error: Exception, run: Run) -> None:
+    """Put the request id on an error, once, so that it leads to the log."""
+    if getattr(error, "request_id", None) is None:
+        text = request_id(run.request)
+        try:
+            error.request_id = text  # type: ignore[attr-defined]
+        except AttributeError:
+            return
+        error.add_note(f"[Request ID: {text}] {run.definition.name}")
