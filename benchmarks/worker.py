@@ -54,11 +54,13 @@ class Worker:
         assert len(self.peer.newest(channel_name(1))) == 10
         return {"seconds": time.perf_counter() - started, "version": self.peer.version()}
 
-    def do_load(self, documents: int, channels: int = CHANNELS) -> float:
-        """Seconds that storing `documents` documents took."""
+    def do_load(self, documents: int, channels: int = CHANNELS, forget: bool = False) -> float:  # noqa: FBT001, FBT002
+        """Seconds that storing `documents` documents took. With `forget` their keys are not kept for reads."""
         self._channels = channels
         started = time.perf_counter()
-        self._keys += self.peer.load(make_documents(documents, self._next, channels))
+        made = self.peer.load(make_documents(documents, self._next, channels))
+        if not forget:
+            self._keys += made
         self._next += documents
         self._acknowledged += documents
         return time.perf_counter() - started

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-# ruff: noqa: ARG001, PLR0917 - handlers take what their callers send
 import time
 from typing import Any
 

@@ -28,9 +28,10 @@ def _growth(name: str, folder: Path) -> tuple[Child, float, float]:
     child = Child(name, folder)
     try:
         child.open()
-        child.ask("load", documents=100)
+        child.ask("load", documents=100, forget=True)
         empty = child.ask("memory")
-        child.ask("load", documents=DOCUMENTS)
+        for _ in range(10):
+            child.ask("load", documents=DOCUMENTS // 10, forget=True)
         grown = child.ask("memory") - empty
     finally:
         child.close()
@@ -81,7 +82,7 @@ def _build(names: Sequence[str], documents: int, work: Path, result: Result) -> 
             child = Child(name, work / name)
             child.open()
             for _ in range(10):
-                child.ask("load", documents=documents // 10)
+                child.ask("load", documents=documents // 10, forget=True)
             built.append(name)
         except (PeerMissingError, PeerFailedError) as problem:
             _note_problem(result, name, problem)

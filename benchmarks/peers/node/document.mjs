@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const TEXT = "The quick brown fox jumps over the lazy dog while the five boxing wizards watch. ";
+const TEXT = "a message of some words";
 const find = createRequire(`${process.env.BENCH_NODE_FOLDER}/package.json`);
 
 export const channelName = (number) => `channel-${String(number).padStart(6, "0")}`;
