@@ -78,8 +78,8 @@ SENTENCES: list[tuple[NbconvexError, str]] = [
     (
         ConflictError("counters"),
         (
-            'Documents read from or written to table "counters" were changed by another transaction while this transaction '
-            "ran. Read less, through a narrower index range, or call it again."
+            'Documents read from or written to table "counters" were changed by another transaction while this '
+            "transaction ran. Read less, through a narrower index range, or call it again."
         ),
     ),
     (HeadMovedError(7), "the log's head has moved to 7"),
