@@ -73,9 +73,13 @@ def artefacts() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium of the system's own for the whole run."""
+    """A headless Chromium of the system's own.
+
+    For one test file only: while Playwright is open its event loop counts as running in this thread, so that
+    `asyncio.run` fails in every test that follows.
+    """
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
     from playwright.sync_api import sync_playwright
