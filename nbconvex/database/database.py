@@ -25,13 +25,13 @@ from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import BY_ID, SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Write
+from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Write
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
-from nbconvex.values.ids import IdMaker, encode_id
+from nbconvex.values.ids import INTERNAL_ID_BYTES, IdMaker, encode_id
 from nbconvex.values.schema import SchemaDefinition
 
 #: A schema push that meets commits this often is repeated once more with commits held back.
@@ -217,14 +217,18 @@ class Database:
         for record in records:
             overlapped = transaction.reads.overlaps(record)
             if overlapped is not None:
-                number = overlapped[0]
-                sample = record.samples.get(number)
+                (number, _), key = overlapped
                 raise ConflictError(
-                    accepted.table_name(number) or str(number),
-                    document_id=encode_id(number, sample) if sample is not None else None,
+                    snapshot.table_name(number) or accepted.table_name(number) or str(number),
+                    document_id=encode_id(number, key[-INTERNAL_ID_BYTES:]) if key else None,
                     writer=record.writer,
                     reader=transaction.reader,
                 )
+        for number in {number for number, _ in transaction.writes}:
+            # Inserting reads nothing, so only this tells that the table has gone.
+            name = snapshot.table_name(number)
+            if name is not None and accepted.table_name(number) != name:
+                raise ConflictError(name, writer="the deletion of the table", reader=transaction.reader)
 
     def _enter(
         self, accepted: Snapshot, writes: Sequence[Write], writer: str, resolve: Resolve | None,
@@ -386,24 +390,21 @@ class Database:
 
 
 def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
-    keys: dict[tuple[int, str], list[bytes]] = {}
-    tables: dict[int, str] = {}
-    samples: dict[int, bytes] = {}
+    touched: list[tuple[int, str] | bytes] = []
     for write in writes:
-        number = write.table
-        samples[number] = write.document_id
-        keys.setdefault((number, BY_ID), []).append(write.document_id)
-        table = accepted.tables.get(number)
+        table = accepted.tables.get(write.table)
         if table is None:
             continue  # born in this commit: nobody can have read it
-        tables[number] = table.name
-        for position, name in enumerate(table.indexes):
-            touched = keys.setdefault((number, name), [])
-            if write.keys_before is not None:
-                touched.append(write.keys_before[position])
-            if write.keys_after is not None and write.keys_after != write.keys_before:
-                touched.append(write.keys_after[position])
-    return CommitRecord(ts, keys, tables, samples, writer)
+        index_ids = table.index_ids
+        touched += (index_ids[0], write.document_id)
+        before, after = write.keys_before, write.keys_after
+        if before is not None:
+            for position, key in enumerate(before, 1):
+                touched += (index_ids[position], key)
+        if after is not None and after != before:
+            for position, key in enumerate(after, 1):
+                touched += (index_ids[position], key)
+    return CommitRecord(ts, tuple(touched), writer)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from nbconvex.errors import CallerError
+from nbconvex.values.codec import normalize
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.sort_key import encode_key
 
@@ -187,7 +188,8 @@ def _walk(document: Any, steps: list[str]) -> Any:
 def _expression(value: Any) -> Expression:
     if isinstance(value, Expression):
         return value
-    return Expression(repr(value), lambda _: value)
+    literal = value if value is UNSET else normalize(value)
+    return Expression(repr(literal), lambda _: literal)
 
 
 def _truth(part: Expression, document: dict[str, Any]) -> bool:

@@ -17,9 +17,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 #: Entries of a leaf. Copying 128 pointers costs about as much as one Python call, so wider leaves save depth for free.
-LEAF_MAX = 128
+LEAF_MAX = 64
 #: Children of a branch.
-BRANCH_MAX = 64
+BRANCH_MAX = 32
+#: Neighbours that have no more entries than this together become one leaf.
+_JOIN_MAX = LEAF_MAX // 2
 #: From this many changes on, one leaf is rebuilt by sorting instead of by repeated insertion.
 _BULK_MIN = 32
 
@@ -84,8 +86,45 @@ class Index:
     def with_changes(self, changes: Sequence[Change]) -> Index:
         """The version after `changes`, whose keys are unique and ascending. Costs one path a changed leaf."""
         if len(changes) == 1:
-            return Index(_grow(_apply_one(self._root, changes[0])))
+            return self._with_one(changes[0])
         return Index(_grow(_apply(self._root, changes))) if changes else self
+
+    def _with_one(self, change: Change) -> Index:
+        """What `with_changes` gives for one change: most commits change one key, and most leaves have room."""
+        key, payload = change
+        path: list[tuple[_Branch, int]] = []
+        node = self._root
+        while isinstance(node, _Branch):
+            position = bisect_right(node.separators, key)
+            path.append((node, position))
+            node = node.children[position]
+        keys, payloads = node.keys, node.payloads
+        size = len(keys)
+        position = bisect_left(keys, key)
+        is_present = position < size and keys[position] == key
+        if payload is None:
+            if not is_present:
+                return self
+            if size <= _JOIN_MAX:
+                return Index(_grow(_apply(self._root, (change,))))
+            keys, payloads = keys.copy(), payloads.copy()
+            del keys[position], payloads[position]
+        elif is_present:
+            payloads = payloads.copy()
+            payloads[position] = payload
+        else:
+            if size >= LEAF_MAX:
+                return Index(_grow(_apply(self._root, (change,))))
+            keys, payloads = keys.copy(), payloads.copy()
+            keys.insert(position, key)
+            payloads.insert(position, payload)
+        below: _Node = _Leaf(keys, payloads)
+        grown = len(keys) - size
+        for branch, position in reversed(path):
+            children = branch.children.copy()
+            children[position] = below
+            below = _Branch(branch.separators, children, branch.size + grown)
+        return Index(below)
 
     def chunks(
         self, low: bytes = b"", high: bytes | None = None, *, reverse: bool = False
@@ -166,35 +205,8 @@ def _apply(node: _Node, changes: Sequence[Change]) -> list[_Node]:
     return _pack(_joined(rebuilt))
 
 
-def _apply_one(root: _Node, change: Change) -> list[_Node]:
-    """What `_apply` gives for one change, without recursion: most commits change one key of an index."""
-    path: list[tuple[_Branch, int]] = []
-    node, key = root, change[0]
-    while isinstance(node, _Branch):
-        position = bisect_right(node.separators, key)
-        path.append((node, position))
-        node = node.children[position]
-    before = len(node.keys)
-    nodes = _apply_to_leaf(node, (change,))
-    grown = sum(leaf.size for leaf in nodes) - before
-    while path:
-        branch, position = path.pop()
-        children = branch.children.copy()
-        if len(nodes) == 1 and (grown >= 0 or not _is_small(nodes[0])):
-            children[position] = nodes[0]
-            nodes = [_Branch(branch.separators, children, branch.size + grown)]
-        else:
-            children[position : position + 1] = nodes
-            nodes = _pack(_joined(children) if grown < 0 else children)
-    return nodes
-
-
 def _key_of(change: Change) -> bytes:
     return change[0]
-
-
-def _is_small(node: _Node) -> bool:
-    return isinstance(node, _Leaf) and len(node.keys) < LEAF_MAX // 4
 
 
 def _joined(nodes: list[_Node]) -> list[_Node]:
@@ -202,7 +214,7 @@ def _joined(nodes: list[_Node]) -> list[_Node]:
     joined: list[_Node] = []
     for node in nodes:
         left = joined[-1] if joined else None
-        if isinstance(node, _Leaf) and isinstance(left, _Leaf) and len(left.keys) + len(node.keys) <= LEAF_MAX // 2:
+        if isinstance(node, _Leaf) and isinstance(left, _Leaf) and len(left.keys) + len(node.keys) <= _JOIN_MAX:
             joined[-1] = _Leaf(left.keys + node.keys, left.payloads + node.payloads)
         else:
             joined.append(node)

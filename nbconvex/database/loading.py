@@ -33,7 +33,7 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     for _, payload in tables[TABLES_TABLE].documents.entries():
         document = decode_document(payload)
         numbers[document["name"]] = int(document["number"])
-        tables[int(document["number"])] = Table(int(document["number"]), document["name"])
+        tables[int(document["number"])] = Table.empty(int(document["number"]), document["name"])
     stored = stored_schema(replace(snapshot, tables=tables))
     schema = None if stored is None else ActiveSchema(stored)
     for number, table in tables.items():

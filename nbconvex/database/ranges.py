@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from nbconvex.errors import CallerError, IndexInvalidError, ValueInvalidError
+from nbconvex.values.codec import normalize
 from nbconvex.values.ids import decode_id
+from nbconvex.values.scalars import UNSET
 from nbconvex.values.sort_key import after_prefix, encode_key
 
 _LOWER = {"gt", "gte"}
@@ -78,7 +80,7 @@ def interval_of(
     """The interval of keys that `conditions` describe on an index of `fields` (creation time and id included).
 
     Shapes:  `fields` is all fields of the index's key, `index` is `table.index` for messages.
-    Raises:  IndexInvalidError.
+    Raises:  IndexInvalidError; ValueInvalidError for what is not a value.
     """
     equal, bounds = _sorted_conditions(index, fields, conditions)
     covered = [field for field in fields if field in equal]
@@ -106,7 +108,7 @@ def _behind(key: bytes, last_field: str) -> bytes:
 
 def _encode(field: str, value: Any, table: int) -> bytes:
     if field != "_id":
-        return encode_key(value)
+        return encode_key(value if value is UNSET else normalize(value, path=f".{field}"))
     # An index key ends in the raw id, not in its text: shorter, and of the same order within one table.
     if isinstance(value, str):
         try:

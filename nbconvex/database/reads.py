@@ -11,8 +11,8 @@ thread.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator
+from typing import Any, NamedTuple
 
 #: An index of a table: the table's number and the index's name.
 IndexId = tuple[int, str]
@@ -20,20 +20,25 @@ IndexId = tuple[int, str]
 Interval = list[bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitRecord:
+class CommitRecord(NamedTuple):
     """What one commit touched.
 
-    Shapes:  `keys` gives, for each index, the old and new keys of the documents written, in no order. `tables` names
-    the tables by number; `samples` holds one document id (16 bytes) a table; `writer` is the function's path.
+    Shapes:  `touched` holds an index and a key for each old and new key of the documents written; a key ends in the 16
+    bytes of its document's internal id. `writer` is the function's path. `dropped` holds the numbers of deleted tables,
+    which concern whoever read anything of them.
     Units:  `ts` in nanoseconds.
     """
 
     ts: int
-    keys: Mapping[IndexId, list[bytes]]
-    tables: Mapping[int, str] = field(default_factory=dict)
-    samples: Mapping[int, bytes] = field(default_factory=dict)
+    touched: tuple[IndexId | bytes, ...]
     writer: str = ""
+
+    def pairs(self) -> Iterator[tuple[IndexId, bytes]]:
+        """Each index and key that was touched."""
+        flat: Iterator[Any] = iter(self.touched)
+        return zip(flat, flat, strict=True)
+
+    dropped: frozenset[int] = frozenset()
 
 
 class ReadSet:
@@ -58,14 +63,20 @@ class ReadSet:
         """Record one key of an index."""
         self.add_interval(table, index, key, key + b"\x00")
 
-    def overlaps(self, record: CommitRecord) -> IndexId | None:
-        """The index through which `record` changed something that was read here, or None."""
+    def overlaps(self, record: CommitRecord) -> tuple[IndexId, bytes] | None:
+        """The index and the key through which `record` changed something that was read here, or None.
+
+        Shapes:  the key is empty where the whole table was deleted.
+        """
         mine = self._intervals
-        for index_id, keys in record.keys.items():
+        if record.dropped:
+            for index_id in mine:
+                if index_id[0] in record.dropped:
+                    return index_id, b""
+        for index_id, key in record.pairs():
             for low, high in mine.get(index_id, ()):
-                for key in keys:
-                    if low <= key and (high is None or key < high):  # type: ignore[operator]
-                        return index_id
+                if low <= key and (high is None or key < high):  # type: ignore[operator]
+                    return index_id, key
         return None
 
     def intervals(self) -> Iterator[tuple[IndexId, bytes, bytes | None]]:
@@ -165,16 +176,18 @@ class SubscriptionIndex:
     def matching(self, record: CommitRecord) -> set[Hashable]:
         """The tokens that read something which `record` changed."""
         concerned: set[Hashable] = set()
-        for index_id, keys in record.keys.items():
+        if record.dropped:
+            concerned.update(
+                token for token, filed in self._reads.items() if any(each[0][0] in record.dropped for each in filed)
+            )
+        for index_id, key in record.pairs():
             buckets = self._buckets.get(index_id)
             if not buckets:
                 continue
-            lengths = self._lengths[index_id]
-            for key in keys:
-                for length in lengths:
-                    bucket = buckets.get(key[:length]) if length <= len(key) else None
-                    if bucket is not None:
-                        bucket.collect(key, concerned)
+            for length in self._lengths[index_id]:
+                bucket = buckets.get(key[:length]) if length <= len(key) else None
+                if bucket is not None:
+                    bucket.collect(key, concerned)
         return concerned
 
 

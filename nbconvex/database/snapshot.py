@@ -92,6 +92,13 @@ class Table:
     documents: Index = field(default_factory=Index)
     indexes: Mapping[str, TableIndex] = field(default_factory=lambda: {BY_CREATION_TIME: _creation_time_index()})
     memory_bytes: int = 0
+    #: What read sets call this table's indexes: `by_id`, then the others in the order of `indexes`.
+    index_ids: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def empty(cls, number: int, name: str) -> Table:
+        """A table without documents, with its built-in indexes."""
+        return cls(number, name, index_ids=((number, BY_ID), (number, BY_CREATION_TIME)))
 
     def keys_of(self, document: Document, document_id: bytes) -> Keys:
         """The keys of a document in every index, in the order of `indexes`."""
@@ -116,7 +123,14 @@ class Table:
             changes = _index_changes(writes, position)
             indexes[index.name] = index.with_entries(index.entries.with_changes(changes)) if changes else index
         grown = sum([_write_bytes(write) for write in writes])
-        return Table(self.number, self.name, self.documents.with_changes(documents), indexes, self.memory_bytes + grown)
+        return Table(
+            self.number,
+            self.name,
+            self.documents.with_changes(documents),
+            indexes,
+            self.memory_bytes + grown,
+            self.index_ids,
+        )
 
     def with_indexes(self, wanted: Mapping[str, tuple[tuple[str, ...], bool]]) -> Table:
         """This table with exactly these indexes (fields and whether staged, by name); new ones are filled."""
@@ -145,7 +159,12 @@ class Table:
             built = Index.from_sorted([key for key, _ in found], [payload for _, payload in found])
             found.clear()
             filled[index.name] = index.with_entries(built)
-        return replace(self, indexes=filled, memory_bytes=_memory_bytes(self.documents, filled.values()))
+        return replace(
+            self,
+            indexes=filled,
+            memory_bytes=_memory_bytes(self.documents, filled.values()),
+            index_ids=((self.number, BY_ID), *((self.number, name) for name in filled)),
+        )
 
     @classmethod
     def loaded(
@@ -214,7 +233,7 @@ class Snapshot:
     @classmethod
     def empty(cls) -> Snapshot:
         """The snapshot of an empty log: the system tables, without documents."""
-        tables = {number: Table(number, name) for number, name in SYSTEM_TABLES.items()}
+        tables = {number: Table.empty(number, name) for number, name in SYSTEM_TABLES.items()}
         return cls(0, tables, {name: number for number, name in SYSTEM_TABLES.items()})
 
     def table(self, name: str) -> Table | None:
@@ -260,5 +279,5 @@ def _apply_table_write(write: Write, tables: dict[int, Table], numbers: dict[str
     elif write.before is None:
         document = decode_document(write.after)
         number, name = int(document["number"]), document["name"]
-        tables[number] = Table(number, name)
+        tables[number] = Table.empty(number, name)
         numbers[name] = number

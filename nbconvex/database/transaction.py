@@ -347,7 +347,7 @@ class Transaction:
         number = max(FIRST_USER_TABLE, max(self.snapshot.tables, default=0) + 1, max(self._own_tables, default=0) + 1)
         if len(self.snapshot.tables) + len(self._own_tables) >= self.limits.tables:
             raise LimitExceededError("tables", f'cannot create table "{name}"', maximum=self.limits.tables)
-        table = self._own_tables[number] = Table(number, name)
+        table = self._own_tables[number] = Table.empty(number, name)
         self.reads.add_interval(TABLES_TABLE, BY_CREATION_TIME, b"", None)
         self.put_system(TABLES_TABLE, {"name": name, "number": number})
         return table
