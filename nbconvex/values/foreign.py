@@ -43,8 +43,8 @@ _ADVICE = {
     "numpy.ndarray": "x.tolist()",
     "pandas.Series": "x.to_list()",
     "pandas.Index": "x.to_list()",
-    "pandas.NaT": "None",
-    "pandas.NA": "None",
+    "pandas.NaTType": "None",
+    "pandas.NAType": "None",
     "polars.Series": "x.to_list()",
     "pyarrow.Table": 'for row in x.to_pylist(): ctx.db.insert("table", row)',
 }
@@ -118,8 +118,6 @@ def _general_advice(value: Any) -> str:
     if callable(getattr(value, "model_dump", None)):
         return "x.model_dump()"
     if _package(kind) == "pandas":
-        if kind.__name__ in {"NAType", "NaTType"}:
-            return "None"
         return "x.to_list()"
     if _package(kind) == "numpy":
         return "x.tolist()"
