@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.index import Change, Index
@@ -45,8 +45,7 @@ Document = dict[str, Any]
 Keys = tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One document as one transaction changes it; None stands for "did not exist" or "exists no more".
 
     Shapes:  `document_id` is 16 bytes; payloads are encoded documents; keys are in the order of the table's indexes.

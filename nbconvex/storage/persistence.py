@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """One document as one commit left it.
 
     Shapes:  `table` is the table's number; `document_id` the 16 bytes of the internal id; `payload` the document as
@@ -26,8 +25,7 @@ class Revision:
     payload: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """What one transaction wrote. At most one revision a document.
 
     Units:  `ts` in integer nanoseconds since 1970 UTC, strictly increasing over the log.
