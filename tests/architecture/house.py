@@ -101,6 +101,15 @@ def is_described(name: str, owner: ast.ClassDef) -> bool:
     return name in ports or any(name in by_class.get(base, ()) for base in bases)
 
 
+def drafted_row(source: Source) -> str:
+    """A row for the architecture page, made of what the module says of itself."""
+    said = ast.get_docstring(source.tree) or ""
+    first = re.sub(r"\s+", " ", said.partition("\n\n")[0]).strip().rstrip(".")
+    found = re.search(r"Must not know:\s*(.*?)(?=\n[A-Z][a-z]*:|\n\n|\Z)", said, re.DOTALL)
+    unknown = re.sub(r"\s+", " ", found[1]).strip().rstrip(".") if found else "—"
+    return f"| `{source.module}` | {first} | {unknown[:1].upper()}{unknown[1:]} |"
+
+
 def table_rows(page: Path) -> dict[str, list[str]]:
     """Rows of a Markdown page's tables whose first cell is a name in backticks: the other cells by that name."""
     rows = {}
