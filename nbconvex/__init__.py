@@ -1,3 +1,87 @@
-"""A reactive backend inside your notebook."""
+"""A reactive backend inside your notebook: tables, queries, mutations and actions in cells, results that stay live.
+
+Everything here is imported when it is first used, so that `import nbconvex` and `%load_ext nbconvex` stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from nbconvex.backend import Backend
+    from nbconvex.errors import ConvexError, NbconvexError
+    from nbconvex.functions.current import api, internal
+    from nbconvex.functions.definition import action, args, mutation, query, returns
+    from nbconvex.limits import Limits
+    from nbconvex.notebook.live import live
+    from nbconvex.values.scalars import UNSET, Id, Int64
+    from nbconvex.values.schema import define_schema, define_table, table
+    from nbconvex.values.validators import v
+
+    open = Backend.open  # noqa: A001 - nbconvex.open is the front door
+
+__all__ = [
+    "UNSET",
+    "Backend",
+    "ConvexError",
+    "Id",
+    "Int64",
+    "Limits",
+    "NbconvexError",
+    "action",
+    "api",
+    "args",
+    "define_schema",
+    "define_table",
+    "internal",
+    "live",
+    "load_ipython_extension",
+    "mutation",
+    "open",
+    "query",
+    "returns",
+    "table",
+    "unload_ipython_extension",
+    "v",
+]
+
+_HOMES = {
+    "nbconvex.backend": ("Backend",),
+    "nbconvex.errors": ("ConvexError", "NbconvexError"),
+    "nbconvex.functions.current": ("api", "internal"),
+    "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
+    "nbconvex.limits": ("Limits",),
+    "nbconvex.notebook.live": ("live",),
+    "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
+    "nbconvex.values.schema": ("define_schema", "define_table", "table"),
+    "nbconvex.values.validators": ("v",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "open":
+        return importlib.import_module("nbconvex.backend").Backend.open
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'nbconvex' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext nbconvex` calls."""
+    importlib.import_module("nbconvex.notebook.extension").load_ipython_extension(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What `%unload_ext nbconvex` calls."""
+    importlib.import_module("nbconvex.notebook.extension").unload_ipython_extension(shell)

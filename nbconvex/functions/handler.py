@@ -21,7 +21,7 @@ from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
 from nbconvex.functions.run import CURRENT, Run
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.values.codec import normalize_sized
-from nbconvex.values.validators import ValidationProblem
+from nbconvex.values.validator_report import ValidationProblem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

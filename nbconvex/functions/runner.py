@@ -370,6 +370,11 @@ class Runner:
             )
         )  # fmt: skip
 
+    def log_problem(self, where: str, error: BaseException) -> None:
+        """Record an error that happened outside of any call."""
+        now_ms = self.clock.now_ns() / 1e6
+        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (), error, "live", False))  # noqa: FBT003
+
     def _warn_near_limits(self, run: Run, duration_s: float) -> None:
         assert run.tx is not None, run.path
         used = run.tx.metrics

@@ -1,0 +1,471 @@
+"""One backend: the parts, chosen and wired.
+
+Owns:  `Backend`: which persistence a path means, starting and stopping, the calls that plain code makes.
+Must not know: Jupyter; what the parts do.
+Invariants: the only constructor of the parts below. `close` stops everything that `open` or a later call has started.
+Threads: every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from nbconvex.clock import Clock, SystemClock
+from nbconvex.database.database import Database
+from nbconvex.errors import CallerError, FunctionNotFoundError
+from nbconvex.functions import current, determinism, logs, teaching
+from nbconvex.functions.cells import Namespace, undone_on_error
+from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
+from nbconvex.functions.deploy import (
+    CellReport,
+    define_functions_cell,
+    define_tables_cell,
+    module_definitions,
+    notes_about,
+)
+from nbconvex.functions.identity import Identity
+from nbconvex.functions.live import LiveQueries
+from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
+from nbconvex.functions.outcome import Outcome
+from nbconvex.functions.reference import FunctionReference, reference_to
+from nbconvex.functions.registry import Registry, RegistryChange, path_in_module
+from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
+from nbconvex.functions.runner import Runner
+from nbconvex.functions.tracebacks import trim
+from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.storage.memory import MemoryPersistence
+
+if TYPE_CHECKING:
+    from nbconvex.database.schema_push import SchemaReport
+    from nbconvex.storage.persistence import Persistence
+    from nbconvex.values.schema import SchemaDefinition
+
+IN_MEMORY = ":memory:"
+#: The global that remembers which functions a store has had, for the message after a restart.
+_REMEMBERED = "functions"
+#: What part of the machine's memory one backend may fill by default. Source: performance.md 2.5.
+_MEMORY_SHARE = 4
+
+Who = Identity | Mapping[str, Any] | None
+
+
+class Backend:
+    """A reactive backend over one store. Made by `Backend.open`; a context manager."""
+
+    def __init__(
+        self,
+        persistence: Persistence,
+        *,
+        clock: Clock,
+        limits: Limits,
+        production: bool = False,
+        seed: int | None = None,
+        memory_bytes_max: int = UNLIMITED,
+        has_cache: bool = True,
+    ) -> None:
+        self.clock = clock
+        self.limits = limits
+        self.production = production
+        self.database = Database.open(
+            persistence, clock=clock, limits=limits, random=random.Random(seed), memory_bytes_max=memory_bytes_max
+        )
+        remembered = self.database.get_global(_REMEMBERED)
+        self._remembered: dict[str, str] = json.loads(remembered) if remembered else {}
+        self.registry = Registry(self._remembered)
+        deployment = {"name": self.database.name, "region": None, "class": "prod" if production else "dev"}
+        self.runner = Runner(
+            self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
+        )
+        self.live = LiveQueries(self.runner)
+        self.logs = self.runner.log
+        self.api = FunctionReference(self._host)
+        self.internal = FunctionReference(self._host, internal=True)
+        self.query = decorator("query", self._declare)
+        self.mutation = decorator("mutation", self._declare)
+        self.action = decorator("action", self._declare)
+        self._is_closed = False
+        determinism.enter()
+        logs.install()
+        current.opened(self)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str] = IN_MEMORY,
+        *,
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        production: bool = False,
+        memory_bytes_max: int | None = None,
+    ) -> Backend:
+        """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
+
+        `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
+        memory; by default a quarter of the machine's.
+        Raises:  StorageError; StorageLockedError if another process has the file open.
+        """
+        clock = clock or SystemClock()
+        return cls(
+            _persistence_of(path, clock),
+            clock=clock,
+            limits=limits or Limits(),
+            production=production,
+            memory_bytes_max=_memory_budget() if memory_bytes_max is None else memory_bytes_max,
+        )
+
+    def _host(self) -> Backend:
+        return self
+
+    @property
+    def name(self) -> str:
+        """What to call the store in messages: its path, or "memory"."""
+        return self.database.name
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closed
+
+    # -- calling -----------------------------------------------------------------------------------------------------
+
+    def run(self, target: Any, args: Any = None, /, *, identity: Who = None) -> Any:
+        """The value of any function, internal ones included.
+
+        Raises:  FunctionNotFoundError, CallerError, ConflictError, StorageError; whatever the function raises.
+        """
+        __tracebackhide__ = True
+        return self._value(self.registry.find(target), args, identity)
+
+    def run_query(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+        """The value of a query. With `public` only what clients may call is found.
+
+        Raises:  as `run`; NotAllowedError if it is no query.
+        """
+        __tracebackhide__ = True
+        return self._value(self._find("query", target, public=public), args, identity)
+
+    def run_mutation(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+        """The value of a mutation, once it is durable.
+
+        Raises:  as `run`; NotAllowedError if it is no mutation.
+        """
+        __tracebackhide__ = True
+        return self._value(self._find("mutation", target, public=public), args, identity)
+
+    def run_action(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+        """The value of an action, sync or async, also while a loop runs in this thread.
+
+        Raises:  as `run`; NotAllowedError if it is no action.
+        """
+        __tracebackhide__ = True
+        return self._value(self._find("action", target, public=public), args, identity)
+
+    async def run_query_async(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+        """As `run_query`, in an event loop."""
+        run = self.runner.new_run(self._find("query", target, public=public), Identity.of(identity), is_echoed=False)
+        return await self.runner.execute_async(run, {} if args is None else args)
+
+    async def run_mutation_async(
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
+    ) -> Any:
+        """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
+        run = self.runner.new_run(self._find("mutation", target, public=public), Identity.of(identity), is_echoed=False)
+        return await self.runner.execute_async(run, {} if args is None else args)
+
+    async def run_action_async(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+        """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
+        run = self.runner.new_run(self._find("action", target, public=public), Identity.of(identity), is_echoed=False)
+        return await self.runner.execute_async(run, {} if args is None else args)
+
+    def run_outcome(
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
+    ) -> Outcome:
+        """A call with everything about it; its error is kept instead of raised."""
+        definition = self.registry.find(target, is_public_only=public) if kind is None else self._find(kind, target, public=public)
+        run = self.runner.new_run(definition, Identity.of(identity), is_echoed=False)
+        return self._outcome(run, {} if args is None else args)
+
+    def _outcome(self, run: Run, args: Any) -> Outcome:
+        value, problem = None, None
+        try:
+            value = self.runner.execute(run, args)
+        except Exception as error:  # noqa: BLE001 - it is the outcome
+            trim(error)
+            problem = error
+        return Outcome(
+            value, run.ts, run.sink.lines, logs.request_id(run.request), (run.stopped_s - run.started_s) * 1e3, problem
+        )
+
+    def _find(self, kind: Kind, target: Any, *, public: bool) -> FunctionDefinition:
+        definition = self.registry.find(target, is_public_only=public)
+        if definition.kind != kind:
+            raise teaching.wrong_kind(definition.name, kind, definition.kind)
+        return definition
+
+    def _value(self, definition: FunctionDefinition, args: Any, identity: Who) -> Any:
+        """What plain code gets."""
+        __tracebackhide__ = True
+        outer = CURRENT.get()
+        if outer is not None:
+            raise teaching.call_from_function(outer, definition.name, definition)
+        if DEFINING.get():
+            raise teaching.definition_time(definition.name)
+        who = None if identity is None else Identity.of(identity)
+        try:
+            return self.runner.execute(self.runner.new_run(definition, who, is_echoed=True), {} if args is None else args)
+        except Exception as error:
+            trim(error)
+            raise
+
+    def run_inline(
+        self, definition: FunctionDefinition, args: Any = None, /, *, identity: Who = None
+    ) -> Any:
+        """The value of a function that is in no registry: what tests call."""
+        __tracebackhide__ = True
+        return self._value(definition, args, identity)
+
+    # What references ask of a backend.
+
+    def call_reference(self, reference: FunctionReference, args: Mapping[str, Any]) -> Any:
+        """Run what a reference stands for; `api` reaches public functions only, `internal` all."""
+        __tracebackhide__ = True
+        definition = self.registry.find(reference)
+        if definition.is_internal and not reference._is_internal:  # noqa: SLF001 - its attributes are function names
+            raise FunctionNotFoundError(
+                definition.name, detail=f" It is internal: write internal.{'.'.join(reference._parts)}(...)."  # noqa: SLF001
+            )
+        return self._value(definition, args, None)
+
+    def resolve_reference(self, reference: FunctionReference) -> FunctionDefinition | None:
+        """The definition that a reference stands for, if there is one."""
+        return self.registry.get(self.registry.path_of(reference))
+
+    def children_of(self, parts: tuple[str, ...], *, internal: bool) -> list[str]:
+        """The names that may follow a reference's, for completion."""
+        prefix = "/".join(parts)
+        found = set()
+        for path, definition in self.registry.functions.items():
+            if definition.is_internal and not internal:
+                continue
+            module, _, name = path.partition(":")
+            if module == prefix and name != "default":
+                found.add(name)
+            elif not prefix or module.startswith(f"{prefix}/"):
+                found.add(module.removeprefix(prefix).lstrip("/").partition("/")[0])
+        return sorted(found - {""})
+
+    # -- watching ----------------------------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        target: Any,
+        args: Mapping[str, Any] | None = None,
+        callback: Callable[[LiveUpdate], None] | None = None,
+        *,
+        identity: Who = None,
+    ) -> Subscription:
+        """Follow a query: `callback` is told its result now, in this thread, and each that differs, in the live thread."""
+        self._require_plain_code("subscribe")
+        return self.live.subscribe([(target, args)], callback, Identity.of(identity), is_single=True)
+
+    def subscribe_many(
+        self,
+        queries: Sequence[tuple[Any, Mapping[str, Any] | None]],
+        callback: Callable[[LiveAdvance], None] | None = None,
+        *,
+        identity: Who = None,
+    ) -> Subscription:
+        """Follow several queries as one: `callback` is told once of all that changed at one timestamp."""
+        self._require_plain_code("subscribe_many")
+        return self.live.subscribe(queries, callback, Identity.of(identity), is_single=False)
+
+    def _require_plain_code(self, what: str) -> None:
+        if self._is_closed:
+            self.database.begin(writable=False)
+        outer = CURRENT.get()
+        if outer is not None:
+            raise CallerError(f"{outer.path}: {what} belongs in plain code, not into a function.")
+
+    # -- defining ----------------------------------------------------------------------------------------------------
+
+    def define_cell(
+        self,
+        kind: Kind,
+        source: str,
+        *,
+        module: str = "main",
+        internal: bool = False,
+        origin: str | None = None,
+        namespace: Namespace | None = None,
+        filename: str = "<cell>",
+    ) -> CellReport:
+        """Put a cell's functions in force in place of what `origin` had defined, or change nothing.
+
+        Shapes:  lines of `source` count as they stand, so a caller puts as many line ends before a body as there are
+        lines above it.
+        Raises:  SyntaxError; whatever the cell raises; CallerError.
+        """
+        __tracebackhide__ = True
+        try:
+            change, definitions = define_functions_cell(
+                self.registry,
+                kind,
+                source,
+                module=module,
+                is_internal=internal,
+                origin=origin,
+                namespace={} if namespace is None else namespace,
+                filename=filename,
+                reference_to=self._reference,
+            )
+        except BaseException as error:
+            trim(error)
+            raise
+        self._remember(definitions, f"a %%{kind} {module} cell", change.removed)
+        return self._report(change, definitions)
+
+    def define_schema_cell(
+        self,
+        source: str,
+        *,
+        namespace: Namespace | None = None,
+        filename: str = "<schema cell>",
+        validate: bool = True,
+        check_only: bool = False,
+    ) -> SchemaReport:
+        """Put a cell's tables in force if the documents fit, or change nothing.
+
+        Raises:  SyntaxError; whatever the cell raises; SchemaInvalidError; SchemaViolatedError.
+        """
+        __tracebackhide__ = True
+        namespace = {} if namespace is None else namespace
+        if check_only:
+            namespace = dict(namespace)
+        try:
+            with undone_on_error(namespace):
+                schema = define_tables_cell(source, namespace=namespace, filename=filename, validates=validate)
+                return self.push_schema(schema, check_only=check_only)
+        except BaseException as error:
+            trim(error)
+            raise
+
+    def push_schema(self, schema: SchemaDefinition, *, check_only: bool = False) -> SchemaReport:
+        """Put a schema in force if all documents fit, or change nothing.
+
+        Raises:  SchemaViolatedError; SchemaInvalidError.
+        """
+        report = self.database.push_schema(schema, check_only=check_only)
+        if not check_only:
+            # An index that came or went concerns queries in a way that no read set shows.
+            self.runner.cache.clear()
+            self.live.rerun_all()
+        return report
+
+    def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
+        """Put in force what a module, or any namespace, declares with @query, @mutation and @action.
+
+        Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
+        module's own name with `/` for `.`, or `main`.
+        Raises:  CallerError.
+        """
+        own = getattr(module, "__name__", None) or "main"
+        name = name or ("main" if own == "__main__" else own.replace(".", "/"))
+        origin = f"module {name}"
+        declared = list(module_definitions(module, name, origin))
+        change = self.registry.replace(origin, [definition for _, definition in declared])
+        for declaration, definition in declared:
+            declaration.reference = self._reference(definition.path, definition.is_internal)
+        definitions = tuple(definition for _, definition in declared)
+        self._remember(definitions, f"the module {own}", change.removed)
+        return self._report(change, definitions)
+
+    def _declare(self, declaration: Declaration) -> None:
+        """What `backend.query` and its like do with a handler."""
+        path = path_in_module("main", declaration.name or declaration.handler.__name__)
+        definition = declaration.define(path, f"decorator {path}")
+        change = self.registry.replace(definition.origin, (definition,))
+        declaration.reference = self._reference(path, definition.is_internal)
+        self._remember((definition,), "a decorator", change.removed)
+
+    def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
+        return reference_to(path, self._host, internal=is_internal)
+
+    def _report(self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...]) -> CellReport:
+        return CellReport(
+            change.added,
+            change.changed,
+            change.removed,
+            self.live.following(change.paths),
+            tuple(each.path for each in definitions),
+            notes_about(definitions),
+        )
+
+    def _remember(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
+        """Keep in the store which functions it has had, so that a restarted kernel can say which cell to run."""
+        before = dict(self._remembered)
+        for definition in definitions:
+            self._remembered[definition.path] = where
+        for path in removed:
+            self._remembered.pop(path, None)
+        if self._remembered != before:
+            self.database.put_global(_REMEMBERED, json.dumps(self._remembered).encode())
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop everything and release the store. Calling it twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        current.closed(self)
+        self.live.stop()
+        self.runner.engine.stop()
+        self.database.close()
+        determinism.leave()
+        logs.uninstall()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<backend of {self.name}, {len(self.registry.functions)} functions{', closed' if self._is_closed else ''}>"
+
+
+def _persistence_of(path: str | os.PathLike[str], clock: Clock) -> Persistence:
+    text = os.fspath(path)
+    if text == IN_MEMORY:
+        return MemoryPersistence()
+    scheme = text.partition("://")[0] if "://" in text else ""
+    if scheme:
+        raise CallerError(
+            f"{scheme}:// is no store that this build of nbconvex can open; it keeps data in a DuckDB file or in memory.",
+            hint='nbconvex.open("app.duckdb")   or   nbconvex.open(":memory:")',
+        )
+    # Imported when a file is opened: a backend in memory must not need DuckDB.
+    from nbconvex.storage.duckdb import DuckdbPersistence
+
+    return DuckdbPersistence.open(text, clock=clock)
+
+
+def _memory_budget() -> int:
+    """What documents and indexes may take by default: a share of the machine's memory, or of the container's."""
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return UNLIMITED
+    try:
+        container = int(Path("/sys/fs/cgroup/memory.max").read_text())
+    except (OSError, ValueError):
+        container = machine
+    return min(machine, container) // _MEMORY_SHARE
