@@ -177,7 +177,8 @@ class Worker:
         return done, asyncio.run(run_all())
 
     def do_count(self) -> dict[str, int]:
-        return {"stored": self.peer.count(), "acknowledged": self._acknowledged}
+        besides = getattr(self.peer, "inserted_besides", 0)
+        return {"stored": self.peer.count(), "acknowledged": self._acknowledged + besides}
 
     def do_memory(self) -> float:
         gc.collect()

@@ -27,6 +27,8 @@ class Nbconvex(Peer):
 
     def __init__(self) -> None:
         self._keys: list[str] = []
+        #: Inserts that the worker did not ask for one by one, and therefore does not count itself.
+        self.inserted_besides = 0
         self._salt = itertools.count()
         self._subscriptions: list[Any] = []
 
@@ -116,6 +118,7 @@ class Nbconvex(Peer):
 
     def load_for_gets(self, documents: int) -> None:
         self._keys = self.load(make_document(number) for number in range(documents))
+        self.inserted_besides += documents
 
     def whole_get(self, calls: int) -> dict[str, float]:
         get, samples = self.api.get, []
@@ -174,6 +177,7 @@ class Nbconvex(Peer):
             self._expected = document["body"]
             started = now()
             self.insert(document)
+            self.inserted_besides += 1
             if not self._seen.wait(_PATIENCE_S):
                 raise TimeoutError(f"insert {turn} never reached its live query")
             samples.append(self._seen_at - started)
@@ -209,6 +213,7 @@ class Nbconvex(Peer):
             self._expected = document["body"]
             started = now()
             self.insert(document)
+            self.inserted_besides += 1
             if not self._all_told.wait(_PATIENCE_S):
                 raise TimeoutError(f"insert {turn}: {self._missing} subscribers were never told")
             samples.append(self._seen_at - started)
