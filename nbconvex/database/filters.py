@@ -171,6 +171,8 @@ def _document_predicate(condition: Callable[[Any], Any]) -> Predicate:
         if isinstance(result, Expression):
             raise CallerError("this filter built an expression from a document.", hint=".filter(lambda q: q.eq(...))")
         if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()  # or Python would complain on top that nobody awaited it
             raise CallerError("a filter cannot wait: write it as an ordinary function, without async or await.")
         return bool(result)
 

@@ -128,12 +128,13 @@ class TransactionMetrics:
         if not limits:
             yield
             return
+        lowered = {METRICS.get(given, given): allowed for given, allowed in limits.items()}
+        unknown = next((given for given in limits if METRICS.get(given, given) not in _WIRE_NAMES), None)
+        if unknown is not None:
+            known = ", ".join(_WIRE_NAMES)
+            raise CallerError(f"transaction_limits has no limit {unknown!r}. The limits are: {known}.")
         outer: dict[str, int] = {}
-        for given, allowed in limits.items():
-            name = METRICS.get(given, given)
-            if name not in _WIRE_NAMES:
-                known = ", ".join(_WIRE_NAMES)
-                raise CallerError(f"transaction_limits has no limit {given!r}. The limits are: {known}.")
+        for name, allowed in lowered.items():
             attribute = f"{name}_max"
             outer[attribute] = getattr(self, attribute)
             setattr(self, attribute, min(outer[attribute], getattr(self, name) + int(allowed)))

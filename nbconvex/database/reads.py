@@ -32,13 +32,12 @@ class CommitRecord(NamedTuple):
     ts: int
     touched: tuple[IndexId | bytes, ...]
     writer: str = ""
+    dropped: frozenset[int] = frozenset()
 
     def pairs(self) -> Iterator[tuple[IndexId, bytes]]:
         """Each index and key that was touched."""
         flat: Iterator[Any] = iter(self.touched)
         return zip(flat, flat, strict=True)
-
-    dropped: frozenset[int] = frozenset()
 
 
 class ReadSet:
