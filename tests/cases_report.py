@@ -99,7 +99,7 @@ def collect_covered(paths: Iterable[Path]) -> dict[str, tuple[str, ...]]:
     """
     collector, said = MarkerCollector(), io.StringIO()
     settings = ["-c", str(TESTS.parent / "pyproject.toml"), "--rootdir", str(TESTS.parent)]
-    quietly = ["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    quietly = ["--collect-only", "-q", "-p", "no:cacheprovider"]
     with contextlib.redirect_stdout(said):
         status = pytest.main([*settings, *quietly, *map(str, paths)], plugins=[collector])
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
