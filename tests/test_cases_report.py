@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.cases_report import Cases, MarkerCollector, collect_covered, read_declined, read_known, render
@@ -89,3 +91,10 @@ def test_collection_runs_no_test_and_reads_its_markers(tmp_path: Path) -> None:
     covered = collect_covered([file])
     assert list(covered) == ["ids/short"]
     assert covered["ids/short"][0].endswith("::test_it")
+
+
+def test_every_marker_of_the_whole_suite_names_a_case() -> None:
+    program = [sys.executable, "-m", "tests.cases_report", "--brief"]
+    done = subprocess.run(program, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("all ")
