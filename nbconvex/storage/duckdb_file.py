@@ -64,7 +64,6 @@ CREATE TABLE nbconvex.documents (
     payload BLOB NOT NULL USING COMPRESSION zstd
 );
 """
-_HAS_STORE = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'nbconvex' AND table_name = 'store'"
 _STAGE = """
 INSERT INTO changed
 SELECT $1::INTEGER, unnest($2::BLOB[]), unnest(string_split($3, ' '))::BIGINT, unnest($4::BLOB[])
@@ -252,18 +251,22 @@ class Reader:
 
 def _applied(connection: duckdb.DuckDBPyConnection, name: str) -> Applied | None:
     """Up to where the file is complete; None if it has nothing of ours."""
-    if not connection.execute(_HAS_STORE).fetchone():
+    import duckdb
+
+    try:
+        # Just asked for: to look in DuckDB's catalogue first takes 25 ms, this takes one.
+        row = connection.execute("SELECT * FROM nbconvex.store").fetchone()
+    except duckdb.CatalogException:
         return None
-    version = connection.execute("SELECT format_version FROM nbconvex.store").fetchone()
-    if version is None:
+    if row is None:
         raise StorageCorruptError(f"{name} is damaged: nbconvex.store has no row. Restore the file from a backup.")
-    if version[0] > FORMAT_VERSION:
+    version, *applied = row
+    if version > FORMAT_VERSION:
         raise StorageVersionError(
-            f"{name} was written by a newer nbconvex (format {version[0]}, this one reads up to {FORMAT_VERSION}). "
+            f"{name} was written by a newer nbconvex (format {version}, this one reads up to {FORMAT_VERSION}). "
             "Update nbconvex, or open another file. Nothing was changed."
         )
-    row = connection.execute("SELECT store_id, applied_sequence, applied_ts FROM nbconvex.store").fetchone()
-    return Applied(*row) if row else None
+    return Applied(*applied)
 
 
 def _stage(connection: duckdb.DuckDBPyConnection, changes: Changes) -> None:

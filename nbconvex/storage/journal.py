@@ -103,8 +103,7 @@ class Journal:
             file = _open_locked(path, name, files, holder)
             try:
                 journal = cls(path, file, files, name=name)
-                text = json.dumps([holder.pid, holder.host[:200], holder.since, holder.program])
-                files.write(file, HOLDER_OFFSET, text.encode().ljust(HOLDER_BYTES))
+                journal._sign(holder)
             except BaseException:
                 files.close(file)
                 raise
@@ -251,6 +250,11 @@ class Journal:
             except OSError:  # it may stay: the next opener finds nothing in it that the database lacks
                 with suppress(OSError):
                     self._files.close(self._file)
+
+    def _sign(self, holder: Holder) -> None:
+        text = json.dumps([holder.pid, holder.host[:200], holder.since, holder.program])
+        self._files.write(self._file, HOLDER_OFFSET, text.encode().ljust(HOLDER_BYTES))
+        self._size = max(self._size, HOLDER_OFFSET + HOLDER_BYTES)
 
     def _release(self) -> bool:
         """Whether the file was open until now."""
