@@ -34,6 +34,7 @@ TESTED_ELSEWHERE = {
 # Test files in a room that are about a theme, not about one module, each with the theme.
 THEMES: dict[str, str] = {
     "tests/database/test_model.py": "the whole room against a naive model",
+    "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
 }
 
 # What betrays one machine or one network. Written so that no line of this file matches.
