@@ -128,5 +128,17 @@ def _general_advice(value: Any) -> str:
     return '{"field": x.field}'
 
 
+def shown(value: Any, *, characters_max: int = 60) -> str:
+    """The repr of any object, cut to a length; for one whose repr fails (an int of 5,000 digits does) its type."""
+    if isinstance(value, str | bytes):
+        # Without writing out megabytes first.
+        value = value[: characters_max + 1]
+    try:
+        text = repr(value)
+    except Exception:  # the repr of foreign code may raise anything, and this stands in an error's sentence
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= characters_max else f"{text[: characters_max - 3]}..."
+
+
 def _package(kind: type) -> str:
     return kind.__module__.partition(".")[0]

@@ -16,6 +16,7 @@ from typing import Final
 
 from nbconvex.clock import Clock
 from nbconvex.errors import ValueInvalidError
+from nbconvex.values.foreign import shown
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 INTERNAL_ID_BYTES: Final = 16
@@ -98,9 +99,7 @@ def decode_id(text: str) -> tuple[int, bytes]:
 
 
 def _undecodable(text: object) -> ValueInvalidError:
-    shown = repr(text)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return ValueInvalidError(f"unable to decode ID: {shown} is not the id of a document")
+    return ValueInvalidError(f"unable to decode ID: {shown(text)} is not the id of a document")
 
 
 @lru_cache(maxsize=16_384)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from nbconvex.errors import LimitExceededError, NbconvexError, ValueInvalidError
 from nbconvex.limits import Limits
-from nbconvex.values.foreign import describe_foreign, plain_equivalent
+from nbconvex.values.foreign import describe_foreign, plain_equivalent, shown
 from nbconvex.values.scalars import NUMBER_MAX, UNSET, Int64
 
 #: What `_id` and `_creationTime` add to the size of a document that has none yet.
@@ -124,7 +124,10 @@ def _document_object(value: Any) -> dict[Any, Any]:
     plain = plain_equivalent(value)
     if type(plain) is dict:
         return plain
-    problem, hint = f"a document must be an object (a dict), got {_shown(value)}", '{"field": value}'
+    problem, hint = (
+        f"a document must be an object (a dict), got {type(value).__name__} {shown(value)}",
+        '{"field": value}',
+    )
     if type(plain) not in {str, int, float, bool, bytes, list, type(None)}:
         problem, hint = describe_foreign(value)
     raise _RefusalError(problem, hint=hint)
@@ -289,7 +292,8 @@ def _names_size(names: tuple[Any, ...]) -> tuple[int, int]:
 def _check_name(name: Any) -> None:
     if not isinstance(name, str):
         raise _RefusalError(
-            f"the fields of an object have strings as names, got {_shown(name)}", hint=f'{{"{name}": ...}}'
+            f"the fields of an object have strings as names, got {type(name).__name__} {shown(name)}",
+            hint="{str(name): ...}",
         )
     if name.startswith("$"):
         raise _RefusalError(
@@ -351,14 +355,9 @@ def _long_name(name: str, limits: Limits) -> _RefusalError:
 
 
 def _large_number(number: int) -> _RefusalError:
-    shown = f"{number:,}" if abs(number) < 2**80 else "an int"
+    text = f"{number:,}" if abs(number) < 2**80 else "an int"
     inside = -(2**63) <= number < 2**63
     return _RefusalError(
-        f"{shown} is beyond ±2**53, where numbers (float64) no longer hold every whole one",
+        f"{text} is beyond ±2**53, where numbers (float64) no longer hold every whole one",
         hint=f"Int64({number})" if inside else "str(number), or float(number) to round it",
     )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -63,11 +63,10 @@ class Int64:
     def __init__(self, value: int | Int64) -> None:
         number = value.value if type(value) is Int64 else value
         if type(number) is not int:
-            raise ValueInvalidError(
-                f"Int64 takes an int, got {type(number).__name__} {number!r}", hint=f"Int64(int({number!r}))"
-            )
+            raise ValueInvalidError(f"Int64 takes an int, got {type(number).__name__}", hint="Int64(int(x))")
         if not INT64_MIN <= number <= INT64_MAX:
-            raise ValueInvalidError(f"Int64 holds -2**63 to 2**63-1, got {number}")
+            given = number if number.bit_length() < 256 else f"an int of {number.bit_length():,} bits"
+            raise ValueInvalidError(f"Int64 holds -2**63 to 2**63-1, got {given}")
         object.__setattr__(self, "value", number)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from nbconvex.errors import CallerError, ValueInvalidError
-from nbconvex.values.scalars import Int64
+from nbconvex.values.foreign import shown
 
 #: Longest value that a report shows whole.
 _SHOWN_CHARACTERS_MAX = 400
@@ -134,9 +134,6 @@ def _show_scalar(value: Any) -> str:
     if type(value) is str:
         return json.dumps(value[: 4 * _SHOWN_CHARACTERS_MAX], ensure_ascii=False)
     if type(value) is bytes:
-        shown = repr(value[:40])
-        return shown if len(value) <= 40 else f"{shown}... ({len(value):,} bytes)"
-    if value is None or type(value) in {bool, int, float, Int64}:
-        return repr(value)
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "..."
+        start = repr(value[:40])
+        return start if len(value) <= 40 else f"{start}... ({len(value):,} bytes)"
+    return shown(value, characters_max=100)

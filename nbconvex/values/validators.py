@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, Self
 
 from nbconvex.errors import SchemaInvalidError
+from nbconvex.values.foreign import shown
 from nbconvex.values.normalization import is_identifier
 from nbconvex.values.scalars import NUMBER_MAX, Int64
 
@@ -316,7 +317,7 @@ def as_validator(item: object, place: str) -> Validator:
         raise SchemaInvalidError(f"{place} must be a validator, got the type {item.__name__}", hint=spelling)  # type: ignore[attr-defined]
     if isinstance(item, Mapping):
         raise SchemaInvalidError(f"{place} must be a validator, got a dict", hint="v.object({...})")
-    raise SchemaInvalidError(f"{place} must be a validator such as v.string(), got {type(item).__name__} {item!r:.60}")
+    raise SchemaInvalidError(f"{place} must be a validator such as v.string(), got {type(item).__name__} {shown(item)}")
 
 
 def object_fields(fields: object, *, place: str = "v.object") -> dict[str, Validator]:
@@ -437,11 +438,11 @@ class ValidatorNamespace:
     def literal(self, value: Any) -> LiteralValidator:
         """Exactly this value."""
         if type(value) not in {str, int, float, bool, Int64}:
-            raise SchemaInvalidError(f"v.literal takes a string, number, Int64 or boolean, got {value!r:.60}")
+            raise SchemaInvalidError(f"v.literal takes a string, number, Int64 or boolean, got {shown(value)}")
         if type(value) is float and not math.isfinite(value):
             raise SchemaInvalidError(f"v.literal cannot be {value}; compare such a number in the function")
         if type(value) is int and not -NUMBER_MAX <= value <= NUMBER_MAX:
-            raise SchemaInvalidError(f"v.literal({value}) is beyond ±2**53", hint=f"v.literal(Int64({value}))")
+            raise SchemaInvalidError(f"v.literal({shown(value)}) is beyond ±2**53", hint="v.literal(Int64(x))")
         return LiteralValidator(value)
 
     def literals(self, *values: Any) -> UnionValidator:

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from nbconvex.errors import ValueInvalidError
-from nbconvex.values.foreign import describe_foreign, plain_equivalent
+from nbconvex.values.foreign import describe_foreign, plain_equivalent, shown
 from nbconvex.values.normalization import normalize
 from nbconvex.values.scalars import UNSET
 
@@ -54,13 +54,13 @@ CASES = [
     pytest.param({1, 2}, "set", "sorted(x), or list(x)", marks=pytest.mark.case("values/set_refused")),
     (frozenset(), "frozenset", "sorted(x)"),
     pytest.param(
-        datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         "datetime.datetime",
         "x.timestamp() * 1000",
         marks=pytest.mark.case("values/datetime_refused_or_converted"),
     ),
-    (datetime.date(2026, 1, 1), "datetime.date", "x.isoformat()"),
-    (datetime.timedelta(1), "datetime.timedelta", "x.total_seconds() * 1000"),
+    (dt.date(2026, 1, 1), "datetime.date", "x.isoformat()"),
+    (dt.timedelta(1), "datetime.timedelta", "x.total_seconds() * 1000"),
     (decimal.Decimal(1), "decimal.Decimal", "str(x)"),
     (fractions.Fraction(1), "fractions.Fraction", "float(x)"),
     (1j, "complex", "[x.real, x.imag]"),
@@ -140,3 +140,14 @@ def test_subclasses_cannot_answer_for_themselves():
     assert (plain, type(plain)) == ("quiet", str)
     for value in (type("F", (float,), {})(1.5), type("L", (list,), {})([1]), type("B", (bytes,), {})(b"x")):
         assert type(plain_equivalent(value)) is type(value).__mro__[1]
+
+
+def test_anything_can_be_shown():
+    class Silent:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert shown(Silent()) == "<Silent>"
+    assert shown(10**5000) == "<int>"
+    assert shown("x" * 10_000_000) == "'" + "x" * 56 + "..."
+    assert shown([1]) == "[1]"

@@ -73,7 +73,7 @@ def test_whatever_is_read_is_the_one_text_of_its_id(text):
     assert encode_id(table_number, internal) == text
 
 
-@pytest.mark.case("ids/bad_alphabet", "ids/get_garbage")
+@pytest.mark.case("ids/bad_alphabet")
 @pytest.mark.parametrize(
     "text",
     [

@@ -22,7 +22,7 @@ def test_unset_is_one_falsy_thing_that_is_not_none():
 def test_int64_holds_64_bits_and_not_one_more():
     assert Int64(INT64_MAX).value == 2**63 - 1
     assert Int64(INT64_MIN).value == -(2**63)
-    for beyond in (INT64_MAX + 1, INT64_MIN - 1):
+    for beyond in (INT64_MAX + 1, INT64_MIN - 1, 10**5000):
         with pytest.raises(ValueInvalidError, match=r"Int64 holds -2\*\*63 to 2\*\*63-1"):
             Int64(beyond)
 

@@ -77,9 +77,7 @@ ORDERS = [
     pytest.param(["a", "ab", "b"], marks=pytest.mark.case("ordering/string_prefix_first"), id="prefixes"),
     pytest.param(["a", "a\0", "a\0b", "aa"], marks=pytest.mark.case("ordering/string_nul"), id="nul"),
     pytest.param([b"\1", b"\1\0", b"\2"], marks=pytest.mark.case("ordering/bytes_order"), id="bytes"),
-    pytest.param(
-        [[], [None], [1.0], [1.0, 2.0], [2.0]], marks=pytest.mark.case("ordering/array_order"), id="arrays"
-    ),
+    pytest.param([[], [None], [1.0], [1.0, 2.0], [2.0]], marks=pytest.mark.case("ordering/array_order"), id="arrays"),
     pytest.param(
         [{}, {"": 1}, {"a": 1}, {"a": 1, "b": 1}, {"a": 2}, {"b": 0}],
         marks=pytest.mark.case("ordering/object_order"),
@@ -125,9 +123,7 @@ def total_order(number):
 @given(values, values)
 def test_bytes_compare_as_values_do(left, right):
     left_key, right_key = encode_key(left), encode_key(right)
-    assert (left_key > right_key) - (left_key < right_key) == (
-        (order := compare(left, right)) > 0
-    ) - (order < 0)
+    assert (left_key > right_key) - (left_key < right_key) == ((order := compare(left, right)) > 0) - (order < 0)
     assert equal_values(left, right) == (left_key == right_key)
 
 
@@ -170,7 +166,14 @@ def test_surrogates_have_no_key():
 
 @pytest.mark.parametrize(
     ("prefix", "after"),
-    [(b"", None), (b"\xff\xff", None), (b"a", b"b"), (b"a\xff\xff", b"b"), (b"\x10a\0", b"\x10a\1"), (b"\xfe", b"\xff")],
+    [
+        (b"", None),
+        (b"\xff\xff", None),
+        (b"a", b"b"),
+        (b"a\xff\xff", b"b"),
+        (b"\x10a\0", b"\x10a\1"),
+        (b"\xfe", b"\xff"),
+    ],
 )
 def test_after_prefix_is_the_next_bytes_that_do_not_start_so(prefix, after):
     assert after_prefix(prefix) == after

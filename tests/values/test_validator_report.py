@@ -33,7 +33,7 @@ REPORTS = [
         'Validator: v.object({"a": v.string()})',
     ),
     case(
-        "args-validation/wrong_type returns-validation/primitive_wrong schema-validation/message_shape",
+        "args-validation/wrong_type returns-validation/primitive_wrong",
         {"a": v.string()}, {"a": 1},
         NO_MATCH, "Path: .a", "Value: 1", "Validator: v.string()",
     ),
@@ -43,7 +43,7 @@ REPORTS = [
         NO_MATCH, "Path: .a[1].b", "Value: 2", "Validator: v.string()",
     ),
     case(
-        "schema-validation/array_element",
+        "args-validation/wrong_type",
         {"tags": v.array(v.string())}, {"tags": ["a", 1]},
         NO_MATCH, "Path: .tags[1]", "Value: 1", "Validator: v.string()",
     ),
@@ -64,7 +64,7 @@ REPORTS = [
         "Path: .a", 'Value: "y"', 'Validator: v.literal("x")',
     ),
     case(
-        "args-validation/id_wrong_table schema-validation/id_other_table",
+        "args-validation/id_wrong_table",
         {"a": v.id("users")}, {"a": POST},
         f'ID "{POST}" belongs to table "posts", not to "users" as v.id("users") asks.',
         "Path: .a", f'Value: "{POST}"', 'Validator: v.id("users")',

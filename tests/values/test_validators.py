@@ -61,7 +61,7 @@ def test_equality_looks_through_order_of_fields_and_kinds_of_numbers():
     assert v.object({"a": v.any(), "b": v.null()}) == v.object({"b": v.null(), "a": v.any()})
     assert v.literal(1) == v.literal(1.0)
     different = [
-        v.literal(1), v.literal(True), v.literal(Int64(1)), v.literal("1"), v.number(), v.integer(), v.string(),  # noqa: FBT003
+        v.literal(1), v.literal(True), v.literal(Int64(1)), v.literal("1"), v.number(), v.integer(), v.string(),
         v.optional(v.string()), v.id("a"), v.id("b"), v.array(v.any()), v.object({}), v.object({}, rest=v.any()),
         v.object({"a": v.any()}), v.object({"a": v.optional(v.any())}), v.union(), v.record(v.string(), v.any()),
     ]  # fmt: skip
@@ -105,16 +105,36 @@ def test_optional_is_taken_and_given():
 
 NAN = float("nan")
 WRONG = [
-    pytest.param(lambda: v.object({"a": None}), 'the field "a" has no validator', marks=pytest.mark.case("schema/undefined_validator")),
-    pytest.param(lambda: v.array(None), "usually the cell that defines it has not been run", marks=pytest.mark.case("schema/undefined_validator")),
+    pytest.param(
+        lambda: v.object({"a": None}),
+        'the field "a" has no validator',
+        marks=pytest.mark.case("schema/undefined_validator"),
+    ),
+    pytest.param(
+        lambda: v.array(None),
+        "usually the cell that defines it has not been run",
+        marks=pytest.mark.case("schema/undefined_validator"),
+    ),
     pytest.param(lambda: v.literal(NAN), "cannot be nan", marks=pytest.mark.case("schema/literal_nan")),
-    pytest.param(lambda: v.record(v.literal("a"), v.any()), "For fixed keys write v.object", marks=pytest.mark.case("schema/record_keys")),
-    pytest.param(lambda: v.record(v.optional(v.string()), v.any()), "the key of v.record cannot be optional", marks=pytest.mark.case("schema/record_keys")),
-    pytest.param(lambda: v.record(v.string(), v.optional(v.any())), "the value of v.record cannot be optional", marks=pytest.mark.case("schema/record_keys")),
+    pytest.param(
+        lambda: v.record(v.literal("a"), v.any()),
+        "For fixed keys write v.object",
+        marks=pytest.mark.case("schema/record_keys"),
+    ),
+    pytest.param(
+        lambda: v.record(v.optional(v.string()), v.any()),
+        "the key of v.record cannot be optional",
+        marks=pytest.mark.case("schema/record_keys"),
+    ),
+    pytest.param(
+        lambda: v.record(v.string(), v.optional(v.any())),
+        "the value of v.record cannot be optional",
+        marks=pytest.mark.case("schema/record_keys"),
+    ),
     (lambda: v.record(v.union(v.string(), v.union(v.number())), v.any()), "a union of them, got v.float64()"),
     (lambda: v.literal(float("inf")), "cannot be inf"),
     (lambda: v.literal(None), "v.literal takes"),
-    (lambda: v.literal(2**60), "v.literal(Int64(1152921504606846976))"),
+    (lambda: v.literal(2**60), "v.literal(Int64(x))"),
     (lambda: v.array(v.optional(v.string())), "only a field of an object may be absent"),
     (lambda: v.union(v.optional(v.string())), "a member of v.union cannot be optional"),
     (lambda: v.object({"a": v.string}), "v.string()"),
@@ -129,7 +149,7 @@ WRONG = [
     (lambda: v.id("a b"), "v.id takes the name of a table"),
     (lambda: v.id(None), "v.id takes the name of a table"),
     (lambda: v.optional(None), "has no validator"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("make", "words"), WRONG)
