@@ -288,16 +288,22 @@ class Query:
         """The index to scan, charged; the whole interval recorded. None where the table does not exist."""
         transaction = self._transaction
         transaction.metrics.charge_query()
-        table = self._table
+        table = self._current()
         if table is None:
             return None
         name = self._index or BY_CREATION_TIME
         transaction.reads.add_interval(table.number, name, *self._interval)
         return self._entries(table, name)
 
-    @staticmethod
-    def _entries(table: Table, name: str) -> Index:
-        return table.documents if name == BY_ID else table.indexes[name].entries
+    def _current(self) -> Table | None:
+        """The table as it is now: what was written since this query was built counts too."""
+        transaction = self._transaction
+        return transaction.table(self._table_name) if transaction.writes else self._table
+
+    def _entries(self, table: Table, name: str) -> Index:
+        if name == BY_ID:
+            return table.documents
+        return (table.indexes.get(name) or self._named_index(table, name)).entries
 
     def _documents(self) -> Iterator[Document]:
         """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
@@ -306,7 +312,7 @@ class Query:
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
-        table = self._table
+        table = self._current()
         if table is None:
             return
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
