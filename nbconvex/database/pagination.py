@@ -112,8 +112,8 @@ def _request(given: Mapping[str, Any], fingerprint: bytes, kept_end: str | None,
     maxima = []
     for name, default in (("maximum_rows_read", limits.documents_read), ("maximum_bytes_read", limits.read_bytes)):
         maximum = given.get(name)
-        if maximum is not None and not maximum > 0:
-            raise CallerError(f"paginate: {name} must be greater than 0, got {maximum}.")
+        if maximum is not None and not (isinstance(maximum, int | float) and maximum > 0):
+            raise CallerError(f"paginate: {name} must be greater than 0, got {maximum!r}.")
         maxima.append(default if maximum is None else int(maximum))
     cursor, end = given.get("cursor"), given.get("end_cursor")
     end = kept_end if end is None else end
@@ -146,9 +146,9 @@ def _read(query: Query, request: _Request) -> _Page:
         if document is not None:
             page.documents.append(document)
             page.keys.append(key)
+        page.size_bytes += query.transaction.metrics.last_read_bytes
         if request.end is not None:
             continue
-        page.size_bytes = query.transaction.metrics.last_read_bytes + page.size_bytes
         if len(page.documents) >= request.num_items:
             return page
         if page.rows >= request.rows_max or page.size_bytes >= request.bytes_max:

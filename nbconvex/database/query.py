@@ -340,8 +340,10 @@ class Query:
     @property
     def description(self) -> tuple[object, ...]:
         """Everything that decides which documents come in which order."""
-        number = None if self._table is None else self._table.number
-        return (number, self._index, *self._interval, self._order or "asc", self._sources)
+        table, index = self._table, self._index or BY_CREATION_TIME
+        number = None if table is None else table.number
+        fields = table.indexes[index].fields if table is not None and index in table.indexes else ()
+        return (number, index, fields, *self._interval, self._order or "asc", self._sources)
 
     @property
     def is_descending(self) -> bool:
