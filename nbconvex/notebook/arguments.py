@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _NAMED = re.compile(r"([A-Za-z_]\w*)=(.*)\Z", re.DOTALL)
+#: What a quote may follow to begin a text; bytes have a letter in between.
+_BEFORE_QUOTE = re.compile(r"(?:^|[=(\[{,:\s])[bBrR]{0,2}\Z")
 _OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -43,7 +45,7 @@ def split_line(line: str) -> list[str]:
             word = ""
             continue
         # An apostrophe inside a word is one: don't.
-        if mark in "'\"" and (closing or not word or word[-1] in "=([{,:"):
+        if mark in "'\"" and _BEFORE_QUOTE.search(word):
             quote = mark
         elif mark in _OPENING:
             closing.append(_OPENING[mark])

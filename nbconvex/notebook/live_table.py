@@ -72,7 +72,7 @@ class LiveTable(anywidget.AnyWidget):
             self.send({"ask": "views"})
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle: Any = super()._repr_mimebundle_(**kwargs)
         # anywidget gives a dict or a pair, depending on its version.
         data, metadata = bundle if isinstance(bundle, tuple) else (dict(bundle or {}), {})
         saved = saved_form(self.view.refresh(), status="live in a running notebook; this is a saved picture")

@@ -115,6 +115,11 @@ class LiveView:
         """Whether the view has ended for good."""
         return bool(self._ended)
 
+    @property
+    def problem(self) -> BaseException | None:
+        """What the newest run raised, if it failed."""
+        return None if self._latest is None else self._latest[0].error
+
     def follow(self) -> None:
         """Subscribe. Errors in what was asked for (no such function, wrong arguments) are raised here."""
         if not self._is_idle():

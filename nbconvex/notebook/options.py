@@ -43,6 +43,8 @@ class NbConvex(Configurable):
     ).tag(config=True)
 
     def __init__(self, **settings: Any) -> None:
+        # The last values that made sense: while IPython loads a configuration, the traits already hold the new ones.
+        self._kept: dict[str, Any] = {}
         super().__init__(**settings)
         for name in ("database", "live", "live_rows", "fold_tracebacks"):
             text = os.environ.get(f"NBCONVEX_{name.upper()}")
@@ -56,7 +58,7 @@ class NbConvex(Configurable):
     @validate("live")
     def _validate_live(self, proposal: dict[str, Any]) -> Any:
         if proposal["value"] in LIVE_MODES:
-            return proposal["value"]
+            return self._accepted("live", proposal["value"])
         return self._refused("live", proposal["value"], "one of " + ", ".join(map(repr, LIVE_MODES)))
 
     @validate("live_rows")
@@ -66,16 +68,22 @@ class NbConvex(Configurable):
         except (TypeError, ValueError):
             rows = 0
         if 1 <= rows <= 100_000:
-            return rows
+            return self._accepted("live_rows", rows)
         return self._refused("live_rows", proposal["value"], "a number from 1 to 100000")
 
     @validate("fold_tracebacks")
     def _validate_fold_tracebacks(self, proposal: dict[str, Any]) -> Any:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         answer = words.get(str(proposal["value"]).lower())
-        return self._refused("fold_tracebacks", proposal["value"], "True or False") if answer is None else answer
+        if answer is not None:
+            return self._accepted("fold_tracebacks", answer)
+        return self._refused("fold_tracebacks", proposal["value"], "True or False")
+
+    def _accepted(self, name: str, value: Any) -> Any:
+        self._kept[name] = value
+        return value
 
     def _refused(self, name: str, value: Any, expected: str) -> Any:
-        kept = self._trait_values.get(name, self.traits()[name].default_value)
+        kept = self._kept.get(name, self.traits()[name].default_value)
         print(f"NbConvex.{name} must be {expected}, not {value!r}; it stays {kept!r}.", file=sys.stderr)  # noqa: T201
         return kept

@@ -47,17 +47,19 @@ STATEMENT_BYTES_MAX = 4 * 1024 * 1024
 #: Rows fetched at once.
 FETCH_ROWS = 4_096
 
+# Not "nbconvex": DuckDB calls a file's catalog after the file, and in nbconvex.duckdb, the usual name, a schema of the
+# same name cannot be told from it.
 _CREATE = """
-CREATE SCHEMA IF NOT EXISTS nbconvex;
-CREATE TABLE nbconvex.store (
+CREATE SCHEMA IF NOT EXISTS nbconvex_log;
+CREATE TABLE nbconvex_log.store (
     format_version INTEGER NOT NULL,
     store_id BLOB NOT NULL,
     applied_sequence BIGINT NOT NULL,
     applied_ts BIGINT NOT NULL
 );
-CREATE TABLE nbconvex.globals (key VARCHAR NOT NULL, value BLOB NOT NULL);
+CREATE TABLE nbconvex_log.globals (key VARCHAR NOT NULL, value BLOB NOT NULL);
 -- Ids are random, and DuckDB's dictionaries take six times as long to build as the compression of payloads.
-CREATE TABLE nbconvex.documents (
+CREATE TABLE nbconvex_log.documents (
     table_number INTEGER NOT NULL,
     id BLOB NOT NULL USING COMPRESSION uncompressed,
     ts BIGINT NOT NULL,
@@ -192,18 +194,19 @@ class DuckdbFile:
         connection.begin()
         if found is None:
             connection.execute(_CREATE)
-            connection.execute("INSERT INTO nbconvex.store VALUES (?, ?, 0, 0)", [FORMAT_VERSION, after.store_id])
+            connection.execute("INSERT INTO nbconvex_log.store VALUES (?, ?, 0, 0)", [FORMAT_VERSION, after.store_id])
         _stage(connection, changes)
         connection.execute(
-            "DELETE FROM nbconvex.documents USING changed "
+            "DELETE FROM nbconvex_log.documents USING changed "
             "WHERE documents.table_number = changed.table_number AND documents.id = changed.id"
         )
-        connection.execute("INSERT INTO nbconvex.documents SELECT * FROM changed WHERE payload IS NOT NULL")
+        connection.execute("INSERT INTO nbconvex_log.documents SELECT * FROM changed WHERE payload IS NOT NULL")
         connection.execute("DROP TABLE changed")
         for key, value in changes.globals.items():
-            connection.execute("DELETE FROM nbconvex.globals WHERE key = ?", [key])
-            connection.execute("INSERT INTO nbconvex.globals VALUES (?, ?)", [key, value])
-        connection.execute("UPDATE nbconvex.store SET applied_sequence = ?, applied_ts = ?", [after.sequence, after.ts])
+            connection.execute("DELETE FROM nbconvex_log.globals WHERE key = ?", [key])
+            connection.execute("INSERT INTO nbconvex_log.globals VALUES (?, ?)", [key, value])
+        position = [after.sequence, after.ts]
+        connection.execute("UPDATE nbconvex_log.store SET applied_sequence = ?, applied_ts = ?", position)
         connection.commit()
 
 
@@ -217,18 +220,19 @@ class Reader:
 
     def globals(self) -> dict[str, bytes]:
         """Every global."""
-        return dict(self._rows("SELECT key, value FROM nbconvex.globals"))
+        return dict(self._rows("SELECT key, value FROM nbconvex_log.globals"))
 
     def tables(self) -> list[int]:
         """The numbers of all tables that have documents."""
-        return [number for (number,) in self._rows("SELECT DISTINCT table_number FROM nbconvex.documents ORDER BY 1")]
+        rows = self._rows("SELECT DISTINCT table_number FROM nbconvex_log.documents ORDER BY 1")
+        return [number for (number,) in rows]
 
     def documents(self, table: int) -> Iterator[list[tuple[bytes, bytes]]]:
         """Id and payload of every document of one table, some thousands at a time. Not to be begun twice at once."""
         # On a cursor of its own: a connection has one result at a time.
         cursor = self._connection.cursor()
         try:
-            cursor.execute("SELECT id, payload FROM nbconvex.documents WHERE table_number = ?", [table])
+            cursor.execute("SELECT id, payload FROM nbconvex_log.documents WHERE table_number = ?", [table])
             while rows := cursor.fetchmany(FETCH_ROWS):
                 yield rows
         except _errors() as error:
@@ -255,11 +259,11 @@ def _applied(connection: duckdb.DuckDBPyConnection, name: str) -> Applied | None
 
     try:
         # Just asked for: to look in DuckDB's catalogue first takes 25 ms, this takes one.
-        row = connection.execute("SELECT * FROM nbconvex.store").fetchone()
+        row = connection.execute("SELECT * FROM nbconvex_log.store").fetchone()
     except duckdb.CatalogException:
         return None
     if row is None:
-        raise StorageCorruptError(f"{name} is damaged: nbconvex.store has no row. Restore the file from a backup.")
+        raise StorageCorruptError(f"{name} is damaged: nbconvex_log.store has no row. Restore the file from a backup.")
     version, *applied = row
     if version > FORMAT_VERSION:
         raise StorageVersionError(

@@ -1,0 +1,204 @@
+"""`%%schema`, `%%query`, `%%mutation`, `%%action`: cells that define things.
+
+Owns:  reading their options, handing their code to the backend, the line that says what changed.
+Must not know: what a cell's code means; that is `nbconvex.functions.cells`.
+Invariants: a cell replaces exactly what it had defined. A cell with an error changes nothing. Errors are those of the
+       cell: its lines, no frames of ours.
+Threads: the kernel's main thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, magics_class
+
+from nbconvex.notebook.arguments import parse_arguments
+from nbconvex.notebook.card import Lines, Listing
+from nbconvex.notebook.cell_source import CellSource, cell_origin
+from nbconvex.notebook.command_line import HelpWanted, read_words, short_errors
+from nbconvex.notebook.live import show_live
+from nbconvex.notebook.schema_report import schema_lines, schema_listing
+from nbconvex.notebook.session import Session
+from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
+
+if TYPE_CHECKING:
+    from nbconvex.functions.deploy import CellReport
+    from nbconvex.functions.run import Kind
+
+_MODULE = argument("module", nargs="?", default="main", help="the module of the functions: api.MODULE.function")
+_INTERNAL = argument("--internal", action="store_true", help="clients cannot call them, other functions can")
+_HELP = argument("--help", "-h", action="store_true", help="show this text")
+
+
+def read_options(magic: Any, line: str) -> argparse.Namespace:
+    """The options of a magic made with `magic_arguments`. Raises: HelpWanted, UsageError."""
+    words = read_words(line)
+    if "--help" in words or "-h" in words:
+        raise HelpWanted(magic.__doc__)
+    options: argparse.Namespace = magic.parser.parse_args(words)
+    return options
+
+
+@magics_class
+class CellMagics(Magics):
+    """The defining cells of one notebook."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.shell)
+        self._session = session
+
+    @no_var_expand
+    @magic_arguments()
+    @argument(
+        "--check-only", action="store_true", help="say what would change and whether the data fits; change nothing"
+    )
+    @argument(
+        "--no-validation", action="store_true", help="do not check documents, neither now nor when they are written"
+    )
+    @_HELP
+    @line_cell_magic
+    def schema(self, line: str, cell: str | None = None) -> None:
+        """Define tables and indexes.
+
+        Every top-level name that is bound to a table({...}) becomes a table. The documents that are there are checked;
+        either the whole schema is swapped, or nothing changes and you are told what does not fit.
+
+            %%schema
+            users = table({"name": v.string(), "age": v.optional(v.number())}).index("by_name", ["name"])
+        """
+        __tracebackhide__ = True
+        with short_errors():
+            options = read_options(self.schema, line)
+            backend = self._session.backend
+            if cell is None:
+                schema = backend.database.snapshot.schema
+                display(schema_listing(None if schema is None else schema.definition))
+                return
+            source = CellSource.of(self._session.shell, "schema", line, cell)
+            with _cell_syntax(source):
+                report = backend.define_schema_cell(
+                    source.padded,
+                    namespace=self._session.shell.user_ns,
+                    filename=source.filename,
+                    validate=not options.no_validation,
+                    check_only=options.check_only,
+                )
+            display(schema_lines(report, is_check_only=options.check_only))
+
+    @no_var_expand
+    @magic_arguments()
+    @_MODULE
+    @_INTERNAL
+    @argument(
+        "--live", metavar='"name=value ..."', help='show the cell\'s first query and follow it; "" for no arguments'
+    )
+    @_HELP
+    @line_cell_magic
+    def query(self, line: str, cell: str | None = None) -> None:
+        """Define queries: functions that read, are cached, and can be followed live.
+
+        Every top-level def whose first parameter is ctx becomes the query MODULE:name.
+
+            %%query messages
+            def newest(ctx, channel: str, count: int = 10):
+                return ctx.db.query("messages").with_index("by_channel", channel=channel).order("desc").take(count)
+        """
+        __tracebackhide__ = True
+        self._define("query", self.query, line, cell)
+
+    @no_var_expand
+    @magic_arguments()
+    @_MODULE
+    @_INTERNAL
+    @_HELP
+    @line_cell_magic
+    def mutation(self, line: str, cell: str | None = None) -> None:
+        """Define mutations: functions that read and write, all of it or nothing.
+
+        Every top-level def whose first parameter is ctx becomes the mutation MODULE:name.
+
+            %%mutation messages
+            def send(ctx, channel: str, body: str):
+                return ctx.db.insert("messages", {"channel": channel, "body": body})
+        """
+        __tracebackhide__ = True
+        self._define("mutation", self.mutation, line, cell)
+
+    @no_var_expand
+    @magic_arguments()
+    @_MODULE
+    @_INTERNAL
+    @_HELP
+    @line_cell_magic
+    def action(self, line: str, cell: str | None = None) -> None:
+        """Define actions: functions that reach out to the world; they may be async, and call queries and mutations.
+
+        Every top-level def whose first parameter is ctx becomes the action MODULE:name.
+
+            %%action weather
+            async def refresh(ctx, city: str):
+                ctx.run_mutation(api.weather.store, city=city, degrees=await fetch(city))
+        """
+        __tracebackhide__ = True
+        self._define("action", self.action, line, cell)
+
+    def _define(self, kind: Kind, magic: Any, line: str, cell: str | None) -> None:
+        __tracebackhide__ = True
+        with short_errors():
+            options = read_options(magic, line)
+            if cell is None:
+                display(self._listing(kind))
+                return
+            self._define_functions(kind, line, cell, options)
+
+    def _define_functions(self, kind: Kind, line: str, cell: str, options: argparse.Namespace) -> None:
+        __tracebackhide__ = True
+        # Read before anything is defined: a line with a mistake must change nothing.
+        live = getattr(options, "live", None)
+        arguments = None if live is None else parse_arguments(read_words(live.strip("'\"")))
+        source = CellSource.of(self._session.shell, kind, line, cell)
+        with _cell_syntax(source):
+            report = self._session.backend.define_cell(
+                kind,
+                source.padded,
+                module=options.module,
+                internal=options.internal,
+                origin=cell_origin(self._session.shell),
+                namespace=self._session.shell.user_ns,
+                filename=source.filename,
+            )
+        display(report_lines(report))
+        if arguments is not None and report.paths:
+            display(show_live(self._session, report.paths[0], arguments))
+
+    def _listing(self, kind: str) -> Listing:
+        functions = self._session.backend.registry.functions.values()
+        rows = [[each.name, each.visibility] for each in functions if each.kind == kind]
+        return Listing(f"each {kind}", ["function", "visibility"], sorted(rows), empty=f"No {kind} is defined yet.")
+
+
+def report_lines(report: CellReport) -> Lines:
+    """What is new, changed and gone after a defining cell, and how many live queries follow."""
+    parts = [
+        f"{word} {', '.join(path.removesuffix(':default') for path in paths)}"
+        for word, paths in (("new", report.added), ("changed", report.changed), ("gone", report.removed))
+        if paths
+    ]
+    if report.live_queries:
+        parts.append(f"{report.live_queries} live {'query follows' if report.live_queries == 1 else 'queries follow'}")
+    lines = [("✓", " · ".join(parts) or "nothing changed")]
+    return Lines(lines + [("!", note) for note in report.notes])
+
+
+@contextmanager
+def _cell_syntax(source: CellSource) -> Iterator[None]:
+    """Mark a syntax error of the cell as such: how the cell came to be compiled is nobody's affair."""
+    try:
+        yield
+    except SyntaxError as error:
+        error.nbconvex_cell = error.filename == source.filename  # type: ignore[attr-defined]
+        raise

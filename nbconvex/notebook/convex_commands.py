@@ -1,0 +1,302 @@
+"""What `%convex WORD` does, one function a word.
+
+Owns:  the commands, their options and their answers.
+Must not know: IPython; how an answer is displayed. A command answers with an object that has an HTML and a plain form.
+Threads: the kernel's main thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from nbconvex.errors import CallerError
+from nbconvex.notebook.arguments import parse_arguments, write_arguments
+from nbconvex.notebook.card import Card, Lines, Listing, Result
+from nbconvex.notebook.command_line import CommandParser, nearest
+from nbconvex.notebook.picture import ROWS_MAX
+from nbconvex.notebook.session import IN_MEMORY, Session
+
+Run = Callable[[Session, argparse.Namespace], Any]
+
+#: Calls that `%convex logs` shows unless told otherwise.
+LOGS_SHOWN: Final = 20
+#: Documents that `%convex data TABLE` shows unless told otherwise.
+DOCUMENTS_SHOWN: Final = 100
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word of `%convex`."""
+
+    name: str
+    summary: str
+    run: Run
+    parser: CommandParser = field(repr=False)
+    #: What its first word names, for completion: "function", "table", "file" or nothing.
+    takes: str = ""
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def _argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """One argument of a command, as for `argparse`."""
+    return names, settings
+
+
+def _command(
+    name: str,
+    summary: str,
+    *arguments: tuple[tuple[str, ...], dict[str, Any]],
+    takes: str = "",
+    epilog: str = "",
+) -> Callable[[Run], Run]:
+    """Register a command."""
+
+    def register(run: Run) -> Run:
+        parser = CommandParser(f"%convex {name}", summary, epilog=epilog)
+        for names, settings in arguments:
+            parser.add_argument(*names, **settings)
+        COMMANDS[name] = Command(name, summary, run, parser, takes)
+        return run
+
+    return register
+
+
+@_command("status", "The store, its tables and functions, live views, the newest errors.")
+def _status(session: Session, _options: argparse.Namespace) -> Card:
+    if not session.is_open:
+        return Card("nbconvex", [("store", f"{session.shown_path} (opens with the first cell that needs it)")])
+    backend = session.backend
+    functions = backend.registry.functions.values()
+    kinds = {kind: sum(each.kind == kind for each in functions) for kind in ("query", "mutation", "action")}
+    tables = _tables(session)
+    documents = sum(count for _, count in tables)
+    following = sum(view.is_following for view in session.views)
+    calls = list(backend.logs)
+    failed = sum(record.error is not None for record in calls)
+    return Card(
+        "nbconvex",
+        [
+            ("store", _store(session)),
+            ("tables", f"{len(tables):,} with {documents:,} documents"),
+            ("functions", ", ".join(_counted(count, kind) for kind, count in kinds.items())),
+            ("live views", f"{following:,} following"),
+            ("calls", f"{len(calls):,} in the log, {failed:,} failed" if calls else "none yet"),
+        ],
+        note="%convex help lists what else there is.",
+    )
+
+
+@_command(
+    "functions",
+    "The functions that are defined: kind, arguments, where they were defined.",
+    _argument("--internal", action="store_true", help="only those that clients cannot call"),
+)
+def _functions(session: Session, options: argparse.Namespace) -> Listing:
+    functions = sorted(session.backend.registry.functions.values(), key=lambda each: each.path)
+    rows = [
+        [each.name, each.kind, each.visibility, _validator(each.args), _validator(each.returns)]
+        for each in functions
+        if each.is_internal or not options.internal
+    ]
+    return Listing(
+        "functions",
+        ["function", "kind", "visibility", "arguments", "returns"],
+        rows,
+        empty="No functions yet. A cell that begins with %%query defines some.",
+    )
+
+
+@_command(
+    "data",
+    "The tables, or the documents of one.",
+    _argument("table", nargs="?", help="show this table's documents"),
+    _argument("--limit", type=int, default=DOCUMENTS_SHOWN, help=f"how many documents ({DOCUMENTS_SHOWN})"),
+    _argument("--newest", action="store_true", help="the newest first"),
+    _argument("--json", action="store_true", help="as JSON"),
+    takes="table",
+)
+def _data(session: Session, options: argparse.Namespace) -> Listing | Result:
+    tables = dict(_tables(session))
+    if options.table is None:
+        rows = [[name, f"{count:,}"] for name, count in sorted(tables.items())]
+        return Listing("tables", ["table", "documents"], rows, empty="No tables yet.", numeric=[False, True])
+    if options.table not in tables:
+        known = ", ".join(sorted(tables)) or "none yet"
+        raise CallerError(f'there is no table "{options.table}".{nearest(options.table, tables)} Tables: {known}.')
+    limit = max(1, min(options.limit, ROWS_MAX))
+    transaction = session.backend.database.begin(writable=False, reader="%convex data")
+    query = transaction.query(options.table).order("desc" if options.newest else "asc")
+    documents = query.take(limit)
+    count = tables[options.table]
+    status = f"{len(documents):,} of {count:,} documents" if len(documents) < count else _counted(count, "document")
+    return Result(documents, title=options.table, status=status, as_json=options.json)
+
+
+@_command(
+    "logs",
+    "The newest calls, what they printed, how they ended.",
+    _argument("--fn", help="only calls of this function, or of this module"),
+    _argument("--errors", action="store_true", help="only calls that failed"),
+    _argument("--limit", type=int, default=LOGS_SHOWN, help=f"how many calls ({LOGS_SHOWN})"),
+    takes="",
+)
+def _logs(session: Session, options: argparse.Namespace) -> Listing:
+    records = [
+        record
+        for record in session.backend.logs
+        if (not options.errors or record.error is not None) and _is_of(record.path, options.fn)
+    ]
+    rows = [_log_row(record) for record in records[-max(1, options.limit) :]]
+    return Listing(
+        "calls, the newest last"
+        if len(rows) == len(records)
+        else f"calls, the newest last: {len(rows):,} of {len(records):,}",
+        ["time", "function", "ended", "ms", "printed", "request"],
+        rows,
+        empty="No calls in the log." if not (options.fn or options.errors) else "No such calls in the log.",
+        numeric=[False, False, False, True, False, False],
+    )
+
+
+@_command(
+    "run",
+    "Run a function, internal ones too, and show its result.",
+    _argument("function", help="module:function"),
+    _argument("arguments", nargs="*", metavar="name=value", help="values as Python or JSON; words need no quotes"),
+    _argument("--json", action="store_true", help="show the result as JSON"),
+    _argument("--into", metavar="NAME", help="bind the result to this name too"),
+    _argument("--page", type=int, default=1, help=f"which {ROWS_MAX:,} rows of a long result"),
+    takes="function",
+    epilog='example:  %convex run messages:send channel=general body="hello there"',
+)
+def _run(session: Session, options: argparse.Namespace) -> Result:
+    __tracebackhide__ = True
+    arguments = parse_arguments(options.arguments)
+    if options.into and not options.into.isidentifier():
+        raise CallerError(f"--into wants a name, not {options.into!r}.")
+    backend = session.backend
+    value = backend.run(options.function, arguments)
+    if options.into:
+        session.shell.push({options.into: value})
+    title = " ".join(filter(None, [options.function, write_arguments(arguments)]))
+    path = backend.registry.find(options.function).path
+    record = next((each for each in reversed(list(backend.logs)) if each.path == path), None)
+    status = "" if record is None else f"{record.duration_ms:.1f} ms, request {record.request_id}"
+    first_row = ROWS_MAX * (max(1, options.page) - 1)
+    return Result(value, title=title, status=status, as_json=options.json, first_row=first_row)
+
+
+@_command(
+    "reset",
+    "Delete all documents. Functions and the schema stay.",
+    _argument("--yes", action="store_true", help="do it; without it nothing is deleted"),
+)
+def _reset(session: Session, options: argparse.Namespace) -> Lines:
+    tables = _tables(session)
+    documents = sum(count for _, count in tables)
+    what = f"{_counted(documents, 'document')} in {_counted(len(tables), 'table')} of {session.shown_path}"
+    if not options.yes:
+        return Lines([("!", f"This would delete {what}."), ("", "To do it: %convex reset --yes")])
+    session.backend.database.clear()
+    return Lines([("✓", f"Deleted: {what}. Functions and the schema stay.")])
+
+
+@_command(
+    "open",
+    "Work on another store from now on.",
+    _argument("path", help="a file, or :memory:"),
+    takes="file",
+)
+def _open(session: Session, options: argparse.Namespace) -> Lines:
+    session.open(options.path.strip("'\""))
+    return Lines([("✓", f"{_store(session)} is open. Run your %%schema and function cells again for it.")])
+
+
+@_command("close", "Stop live views and close the store's file; the next cell that needs it opens it again.")
+def _close(session: Session, _options: argparse.Namespace) -> Lines:
+    path = session.path
+    return Lines(
+        [
+            ("✓", f"{path} is closed. Its functions are defined again by running their cells.")
+            if session.close_store()
+            else ("", f"{path} was not open.")
+        ]
+    )
+
+
+@_command("nest", "Let asyncio.run() work in cells (nbconvex itself does not need it).")
+def _nest(_session: Session, _options: argparse.Namespace) -> Lines:
+    from nbconvex.notebook.nest import allow_nested_run
+
+    return Lines([("", allow_nested_run())])
+
+
+@_command(
+    "help",
+    "What there is, or the options of one command.",
+    _argument("word", nargs="?", metavar="COMMAND", help="one of the commands"),
+)
+def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
+    if options.word is not None:
+        return Lines([("", COMMANDS[find_command(options.word)].parser.format_help())])
+    cells = [
+        ("%%schema", "Tables and indexes. Checks the data that is there, then swaps, or changes nothing."),
+        ("%%query [MODULE]", "Every function with ctx first becomes a query: it reads, and can be followed live."),
+        ("%%mutation [MODULE]", "Likewise, functions that write: all of it or nothing."),
+        ("%%action [MODULE]", "Likewise, functions that reach out; they may be async."),
+        ("%live MODULE:QUERY name=value", "A table that follows the data."),
+    ]
+    commands = [(f"%convex {command.name}", command.summary) for command in COMMANDS.values()]
+    return Listing("nbconvex: --help after any of these tells more", ["write", "what it does"], cells + commands)
+
+
+def find_command(word: str) -> str:
+    """The command that `word` names. Raises: CallerError with the nearest one."""
+    if word in COMMANDS:
+        return word
+    raise CallerError(f'%convex has no "{word}".{nearest(word, COMMANDS)} There are: {", ".join(COMMANDS)}.')
+
+
+def _tables(session: Session) -> list[tuple[str, int]]:
+    """The user's tables and how many documents each has."""
+    tables: Iterable[Any] = session.backend.database.snapshot.tables.values()
+    return [(each.name, len(each.documents)) for each in tables if not each.name.startswith("_")]
+
+
+def _store(session: Session) -> str:
+    if session.path == IN_MEMORY:
+        return "in memory: nothing is kept"
+    size_bytes = session.backend.database.size_bytes()
+    return f"{session.shown_path} ({size_bytes / 1e6:,.1f} MB)"
+
+
+def _counted(count: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def _validator(validator: Any) -> str:
+    return "anything" if validator is None else str(validator)
+
+
+def _is_of(path: str, wanted: str | None) -> bool:
+    return wanted is None or path == wanted or path.partition(":")[0] == wanted
+
+
+def _log_row(record: Any) -> list[str]:
+    at = datetime.fromtimestamp(record.started_ms / 1e3).astimezone()
+    ended = "ok" if record.error is None else f"{type(record.error).__name__}: {record.error}".splitlines()[0]
+    return [
+        f"{at:%H:%M:%S}",
+        record.path,
+        ended,
+        f"{record.duration_ms:.1f}",
+        "\n".join(record.lines),
+        record.request_id,
+    ]

@@ -1,0 +1,40 @@
+"""Functions that plain cells declare with decorators: `@query def newest(ctx): ...`.
+
+Owns:  finding them after a cell has run, and having the backend define them.
+Must not know: what a declaration means.
+Invariants: the notebook's namespace is the module `main`: what is bound there is defined, what was bound anew replaces
+       what it was, what is gone is gone. A declaration that belongs to another backend or module is left alone.
+Threads: the kernel's main thread, after a cell.
+"""
+
+from __future__ import annotations
+
+from nbconvex.errors import NbconvexError
+from nbconvex.functions.definition import Declaration
+from nbconvex.notebook.command_line import say
+from nbconvex.notebook.session import Session
+from nbconvex.notebook.shell_words import display
+
+
+def collect_declarations(session: Session) -> None:
+    """Define what plain cells have declared, and show what changed."""
+    ours = set(map(id, session.declared.values()))
+    found = {
+        name: value
+        for name, value in list(session.shell.user_ns.items())
+        # IPython keeps the last results under names of its own.
+        if isinstance(value, Declaration)
+        and not name.startswith("_")
+        and (value.reference is None or id(value) in ours)
+    }
+    if found == session.declared:
+        return
+    try:
+        report = session.backend.add_module(found, "main")
+    except NbconvexError as error:
+        say(f"{type(error).__name__}: {error}")
+        return
+    from nbconvex.notebook.cell_magics import report_lines
+
+    session.declared = found
+    display(report_lines(report))

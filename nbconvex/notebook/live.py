@@ -1,0 +1,86 @@
+"""Showing a query that is followed: `live(...)` and `%live`.
+
+Owns:  choosing how a view is shown; `live`.
+Must not know: how lines are read.
+Invariant: what is asked for wrongly (no such function, wrong arguments) is an error in the cell, not on the page.
+Threads: the kernel's main thread.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+from nbconvex.errors import ArgumentsInvalidError, CallerError
+from nbconvex.notebook.arguments import write_arguments
+from nbconvex.notebook.session import ATTRIBUTE, Session
+from nbconvex.notebook.tracebacks import describe
+
+
+def show_live(
+    session: Session, target: Any, args: Mapping[str, Any], *, as_json: bool = False, is_static: bool = False
+) -> Any:
+    """A view of the query `target` that follows the data, ready to be displayed.
+
+    Raises:  FunctionNotFoundError, ArgumentsInvalidError, CallerError for a function that is no query.
+    """
+    __tracebackhide__ = True
+    # Not at the top: loading the extension is to stay quick.
+    from nbconvex.notebook.live_view import LiveView
+
+    backend = session.backend
+    definition = backend.registry.find(target)
+    if definition.kind != "query":
+        raise CallerError(
+            f"{definition.name} is {'an action' if definition.kind == 'action' else 'a mutation'}; only a query can be "
+            "followed, for it reads and never writes.", hint=f"%convex run {definition.name}",
+        )  # fmt: skip
+    arguments = write_arguments(args)
+    if not hasattr(session.shell, "kernel") and session.options.live == "auto":
+        from nbconvex.notebook.card import Result
+
+        value = backend.run_query(definition.path, dict(args))
+        return Result(value, title=definition.name, status="as of now; live views need a notebook", as_json=as_json)
+    view = LiveView(
+        lambda receive: backend.subscribe(definition.path, dict(args), receive),
+        title=definition.name,
+        arguments=arguments,
+        painter=session.painter,
+        describe=describe,
+        rows_max=session.options.live_rows,
+        as_json=as_json,
+    )
+    view.follow()
+    problem = view.problem
+    if isinstance(problem, ArgumentsInvalidError):
+        # The page could only repeat it; a query that fails for other reasons may heal.
+        view.stop("wrong arguments")
+        raise problem
+    session.add_view(view)
+    if is_static or session.options.live == "html" or not _has_widgets():
+        from nbconvex.notebook.live_html import LiveHtml
+
+        return LiveHtml(view, session.shell.display_pub)
+    from nbconvex.notebook.live_table import LiveTable
+
+    return LiveTable(view, session.painter)
+
+
+def live(target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    """A table that follows a query, shown as the last line of a cell: `live(api.messages.newest, channel="general")`.
+
+    `close()` ends it. Arguments are given by name, or as one dict.
+    Raises:  FunctionNotFoundError, ArgumentsInvalidError; CallerError where the extension is not loaded.
+    """
+    __tracebackhide__ = True
+    from IPython import get_ipython
+
+    extension = getattr(get_ipython(), ATTRIBUTE, None)
+    if extension is None:
+        raise CallerError("live views need a notebook with the extension loaded.", hint="%load_ext nbconvex")
+    return show_live(extension.session, target, {**(args or {}), **named})
+
+
+def _has_widgets() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets"))

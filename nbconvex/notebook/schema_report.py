@@ -1,0 +1,59 @@
+"""What a `%%schema` cell answers.
+
+Owns:  the lines about a schema that was put in force or checked, and the listing of the one in force.
+Must not know: how schemas are compared or checked.
+Threads: pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nbconvex.notebook.card import Lines, Listing
+
+if TYPE_CHECKING:
+    from nbconvex.database.schema_push import SchemaReport
+    from nbconvex.values.schema import IndexDefinition, SchemaDefinition
+
+
+def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
+    """What a push did, or would do."""
+    diff = report.diff
+    parts = [
+        ("new tables", diff.added_tables),
+        ("changed tables", diff.changed_tables),
+        ("tables no longer in the schema (their documents stay)", diff.removed_tables),
+        ("new indexes", _names(diff.added_indexes)),
+        ("indexes that can be used now", _names(diff.enabled_indexes)),
+        ("staged indexes", _names(diff.staged_indexes)),
+        ("indexes gone", _names(diff.removed_indexes)),
+    ]
+    changes = " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
+    if diff.has_other_settings:
+        changes = " · ".join(filter(None, [changes, "settings changed"]))
+    first = ("✓", f"schema: {changes or 'nothing changed'}")
+    if is_check_only:
+        first = ("?", f"the data fits; this would change: {changes or 'nothing'}")
+    lines = [first]
+    if report.checked_documents:
+        lines.append(("", f"{report.checked_documents:,} documents were checked, all of them fit"))
+    return Lines(lines)
+
+
+def schema_listing(schema: SchemaDefinition | None) -> Listing:
+    """The schema in force."""
+    tables = {} if schema is None else schema.tables
+    rows = [
+        [
+            name,
+            str(table.validator),
+            ", ".join(f"{each.name} ({', '.join(each.fields)})" for each in table.indexes.values()),
+        ]
+        for name, table in tables.items()
+    ]
+    return Listing("schema", ["table", "documents", "indexes"], rows, empty="No schema: tables take any document.")
+
+
+def _names(indexes: Iterable[tuple[str, IndexDefinition]]) -> list[str]:
+    return [f"{table}.{index.name} ({', '.join(index.fields)})" for table, index in indexes]

@@ -1,0 +1,234 @@
+"""One notebook's use of nbconvex: what was started for it, and ending it.
+
+Owns:  `Session`: the backend, opened by the first cell that needs it; the live views and their painter; the names that
+       were put into the namespace; which cell made which view.
+Must not know: how magics read their lines; how anything looks.
+Invariants: a session starts nothing before it is needed, and `close` stops everything it started. A name of the user's
+       is never overwritten or removed.
+Threads: the kernel's main thread, except where a method says otherwise.
+"""
+
+from __future__ import annotations
+
+import builtins
+import weakref
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nbconvex.errors import CallerError, ConvexError
+from nbconvex.functions.reference import FunctionReference
+from nbconvex.notebook.cell_source import cell_origin
+from nbconvex.notebook.options import NbConvex
+from nbconvex.notebook.store_path import store_path
+from nbconvex.values.scalars import UNSET, Id, Int64
+from nbconvex.values.schema import table
+from nbconvex.values.validators import v
+
+if TYPE_CHECKING:
+    from nbconvex.backend import Backend
+    from nbconvex.functions.definition import Declaration, FunctionDefinition
+    from nbconvex.notebook.live_view import LiveView
+    from nbconvex.notebook.painter import Painter
+
+#: The attribute of the shell that holds the extension and its session. Module globals would not survive `%reload_ext`.
+ATTRIBUTE: Final = "nbconvex_extension"
+IN_MEMORY: Final = ":memory:"
+
+
+class Host:
+    """The session as references see it: calling one opens the store, completing one does not."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def call_reference(self, reference: FunctionReference, args: Mapping[str, Any]) -> Any:
+        """Run the function and return its value."""
+        __tracebackhide__ = True
+        return self._session.backend.call_reference(reference, args)
+
+    def resolve_reference(self, reference: FunctionReference) -> FunctionDefinition | None:
+        """The definition it stands for, if there is one."""
+        return self._session.backend.resolve_reference(reference) if self._session.is_open else None
+
+    def children_of(self, parts: tuple[str, ...], *, internal: bool) -> Iterable[str]:
+        """The names that may follow."""
+        return self._session.backend.children_of(parts, internal=internal) if self._session.is_open else []
+
+
+class Session:
+    """What one shell holds of nbconvex."""
+
+    def __init__(self, shell: Any, options: NbConvex) -> None:
+        self.shell = shell
+        self.options = options
+        self._backend: Backend | None = None
+        self._path: str | None = None
+        self._painter: Painter | None = None
+        self._views: dict[weakref.ref[LiveView], str | None] = {}
+        self._injected: dict[str, Any] = {}
+        #: The functions that plain cells have declared with decorators, by the name they are bound to.
+        self.declared: dict[str, Declaration] = {}
+        #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
+        self.is_loaded = False
+        host = Host(self)
+        self.api = FunctionReference(lambda: host)
+        self.internal = FunctionReference(lambda: host, internal=True)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store is open."""
+        return self._backend is not None
+
+    @property
+    def path(self) -> str:
+        """The store that is open, or that the next cell will open."""
+        if self._path is None:
+            self._path = self.options.database or str(store_path(self.shell.user_ns))
+        return self._path
+
+    @property
+    def shown_path(self) -> str:
+        """The store's path as people write it: relative where that is shorter."""
+        if self.path == IN_MEMORY or "://" in self.path:
+            return self.path
+        try:
+            return str(Path(self.path).relative_to(Path.cwd()))
+        except ValueError:
+            return self.path
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, opened now if it is not open.
+
+        Raises:  StorageError; CallerError when the extension is not loaded any more.
+        """
+        __tracebackhide__ = True
+        if self._backend is None:
+            if not self.is_loaded:
+                raise CallerError("the nbconvex extension was unloaded.", hint="%load_ext nbconvex")
+            self._backend = _open(self.path)
+        return self._backend
+
+    def open(self, path: str) -> None:
+        """Work on another store from now on. The functions of the old one are defined again by running their cells.
+
+        Raises:  StorageError; then the old store stays.
+        """
+        path = path if path == IN_MEMORY or "://" in path else str(Path(path).expanduser().absolute())
+        if self._backend is not None and path == self._path:
+            return
+        # The new one first: a file that is locked or damaged must not cost the one that works.
+        opened = _open(path)
+        self.close_store()
+        self._backend, self._path = opened, path
+
+    def close_store(self) -> bool:
+        """End the views, stop the backend and close its file; the next cell that needs it opens it again."""
+        self.end_views("The store was closed.")
+        backend, self._backend = self._backend, None
+        if backend is None:
+            return False
+        # The bare names of its functions would only fail from now on.
+        for name, value in list(self.shell.user_ns.items()):
+            if (
+                isinstance(value, FunctionReference)
+                and value not in (self.api, self.internal)
+                and _is_named(value, name)
+            ):
+                del self.shell.user_ns[name]
+        self.declared.clear()
+        backend.close()
+        return True
+
+    def close(self) -> None:
+        """Stop everything that was started. Twice is fine."""
+        self.end_views("The extension was unloaded.")
+        if self._painter is not None:
+            self._painter.stop()
+            self._painter = None
+        self.close_store()
+
+    @property
+    def painter(self) -> Painter:
+        """The thread that draws this notebook's live views."""
+        if self._painter is None:
+            from nbconvex.notebook.painter import Painter
+
+            self._painter = Painter()
+        return self._painter
+
+    @property
+    def views(self) -> list[LiveView]:
+        """The live views that have not ended."""
+        found = [view for reference in self._views if (view := reference()) is not None and not view.is_stopped]
+        self._views = {
+            reference: cell for reference, cell in self._views.items() if (view := reference()) and not view.is_stopped
+        }
+        return found
+
+    def add_view(self, view: LiveView) -> None:
+        """Remember a view that the running cell made."""
+        self._views[weakref.ref(view)] = cell_origin(self.shell)
+
+    def end_views(self, reason: str, *, cell: str | None = None) -> None:
+        """End all views, or those that one cell has made."""
+        for reference, made_by in list(self._views.items()):
+            if cell is not None and made_by != cell:
+                continue
+            view = reference()
+            if view is not None:
+                view.stop(reason)
+            del self._views[reference]
+
+    def inject(self, names: Mapping[str, Any]) -> list[str]:
+        """Bind names that are free in the notebook; answers those that were not."""
+        taken = []
+        for name, value in names.items():
+            if name in self._injected and self.shell.user_ns.get(name) is self._injected[name]:
+                self._bind(name, value)
+            elif name in self.shell.user_ns or hasattr(builtins, name):
+                taken.append(name)
+            else:
+                self._bind(name, value)
+        return taken
+
+    def withdraw(self) -> None:
+        """Take back the names that still mean what they were bound to."""
+        for name, value in self._injected.items():
+            if self.shell.user_ns.get(name) is value:
+                del self.shell.user_ns[name]
+                self.shell.user_ns_hidden.pop(name, None)
+        self._injected.clear()
+
+    def names(self, live: Any) -> dict[str, Any]:
+        """What a notebook finds in its namespace."""
+        return {
+            "api": self.api,
+            "internal": self.internal,
+            "v": v,
+            "table": table,
+            "live": live,
+            "Id": Id,
+            "Int64": Int64,
+            "UNSET": UNSET,
+            "ConvexError": ConvexError,
+        }
+
+    def _bind(self, name: str, value: Any) -> None:
+        # Hidden, so that %whos lists the user's own names.
+        self.shell.push({name: value}, interactive=False)
+        self._injected[name] = value
+
+
+def _is_named(reference: FunctionReference, name: str) -> bool:
+    """Whether a reference is bound to the name of its function or module, as a defining cell binds it."""
+    return name in reference._parts  # noqa: SLF001 - its public attributes are names of functions
+
+
+def _open(path: str) -> Backend:
+    """A backend on `path`. Imports the engine, which loading the extension must not."""
+    __tracebackhide__ = True
+    from nbconvex.backend import Backend
+
+    return Backend.open(path)

@@ -1,0 +1,99 @@
+"""A shell in this process, and a kernel in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from IPython.testing import globalipapp
+from IPython.utils.capture import capture_output
+
+from tests.notebook.kernel_driver import Kernel
+
+
+@dataclass
+class Ran:
+    """What one cell did."""
+
+    html: list[str] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
+    stdout: str = ""
+    stderr: str = ""
+    error: BaseException | None = None
+    result: Any = None
+
+
+class Shell:
+    """An IPython shell of this process."""
+
+    def __init__(self, ipython: Any) -> None:
+        self.ipython = ipython
+
+    def run(self, code: str) -> Ran:
+        """Run a cell that must not fail."""
+        ran = self.fail(code)
+        if ran.error is not None:
+            raise ran.error
+        return ran
+
+    def fail(self, code: str) -> Ran:
+        """Run a cell; its error, if it has one, is in the answer."""
+        with capture_output() as captured:
+            result = self.ipython.run_cell(code, store_history=True)
+        data = [output.data for output in captured.outputs]
+        return Ran(
+            html=[each["text/html"] for each in data if "text/html" in each],
+            plain=[each["text/plain"] for each in data if "text/plain" in each],
+            stdout=captured.stdout,
+            stderr=captured.stderr,
+            error=result.error_before_exec or result.error_in_exec,
+            result=result.result,
+        )
+
+    def value(self, code: str) -> Any:
+        """The value of an expression in the notebook."""
+        return self.run(code).result
+
+    def complete(self, text: str) -> list[str]:
+        """What Tab offers at the end of `text`."""
+        completed: list[str] = self.ipython.complete(text, text, len(text))[1]
+        return completed
+
+
+@pytest.fixture(scope="session")
+def ipython() -> Any:
+    """The one shell that IPython allows a process."""
+    ipython = globalipapp.start_ipython() or globalipapp.get_ipython()
+    # A terminal's shell has text only; a notebook's has every form.
+    ipython.display_formatter.active_types = ipython.display_formatter.format_types
+    return ipython
+
+
+@pytest.fixture
+def bare_shell(ipython, tmp_path, monkeypatch) -> Iterator[Shell]:
+    """A shell without the extension, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("JPY_SESSION_NAME", "NBCONVEX_DATABASE", "NBCONVEX_LIVE"):
+        monkeypatch.delenv(name, raising=False)
+    ipython.reset()
+    ipython.config.pop("NbConvex", None)
+    yield Shell(ipython)
+    with capture_output():
+        ipython.extension_manager.unload_extension("nbconvex")
+    ipython.reset()
+
+
+@pytest.fixture
+def shell(bare_shell) -> Shell:
+    """A shell with the extension."""
+    bare_shell.run("%load_ext nbconvex")
+    return bare_shell
+
+
+@pytest.fixture
+def kernel(tmp_path) -> Iterator[Kernel]:
+    """A kernel of its own process, in an empty folder."""
+    with Kernel(tmp_path) as kernel:
+        yield kernel

@@ -1,0 +1,68 @@
+"""The notebook as a person sees it: JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.notebook.lab_driver import Lab, LabNotebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
+
+CELLS = [
+    "%load_ext nbconvex",
+    '%%schema\nmessages = table({"channel": v.string(), "body": v.string(), "likes": v.number(), "mood": v.optional(v.union(v.string(), v.null()))}).index("by_channel", ["channel"])',
+    '%%query messages\ndef newest(ctx, channel: str):\n    return ctx.db.query("messages").with_index("by_channel", channel=channel).order("desc").collect()',
+    '%%mutation messages\ndef send(ctx, channel: str, body: str, likes: int = 0):\n    return ctx.db.insert("messages", {"channel": channel, "body": body, "likes": likes})\n\ndef like(ctx, id: Id["messages"]):\n    ctx.db.patch(id, {"likes": ctx.db.get(id)["likes"] + 1})',
+    'for n in range(6):\n    last = api.messages.send(channel="general", body=f"message number {n}" + " and it goes on" * 6 * (n == 2), likes=n * 7)',
+    "%live messages:newest channel=general",
+    "import threading, time\ndef work():\n    for n in range(30):\n        time.sleep(0.25)\n        api.messages.like(id=last)\nthreading.Thread(target=work).start()\ntime.sleep(10)",
+    "%convex status",
+    "%convex functions",
+    'api.messages.send(channel="general", body=5)',
+    "%convex run messages:newest channel=general",
+]
+
+
+def write_and_open(lab: Lab, context: Any) -> LabNotebook:
+    lab.write("live.ipynb", CELLS)
+    return lab.open(context.new_page(), "live.ipynb")
+
+
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
+def notebook(request, browser, tmp_path) -> Iterator[LabNotebook]:
+    with Lab(tmp_path, theme=request.param) as lab:
+        context = browser.new_context(viewport={"width": 1250, "height": 900})
+        yield write_and_open(lab, context)
+        context.close()
+
+
+def likes(notebook: LabNotebook) -> int:
+    return int(notebook.output(5).locator("tbody tr").first.locator("td").nth(3).inner_text())
+
+
+@pytest.mark.case("notebook/watch_in_output")
+def test_live_table_changes_on_the_page_while_another_cell_sleeps(notebook, artefacts, request) -> None:
+    theme = request.node.callspec.id
+    for at in range(6):
+        notebook.run(at)
+    notebook.page.wait_for_selector(".nbc-live tbody tr")
+    before = likes(notebook)
+    notebook.start(6)
+    seen = set()
+    while notebook.is_running(6) and len(seen) < 5:
+        seen.add(likes(notebook))
+        notebook.page.wait_for_timeout(300)
+    assert len(seen) == 5
+    assert max(seen) > before
+    assert notebook.is_running(6)
+    (artefacts / f"lab-live-{theme}.png").write_bytes(notebook.page.screenshot())
+    notebook.wait(6)
+    for at in range(7, len(CELLS)):
+        notebook.run(at)
+    notebook.cell(len(CELLS) - 1).scroll_into_view_if_needed()
+    (artefacts / f"lab-answers-{theme}.png").write_bytes(notebook.page.screenshot())
+    assert "messages:newest" in notebook.output(8).inner_text()
+    assert "ArgumentValidationError" in notebook.output(9).inner_text()
