@@ -333,6 +333,16 @@ def test_what_only_the_cache_had_is_written_again_before_anyone_relies_on_it():
     assert recovered(killed.after_crash(random.Random(0), "forget"))[1] == seen
 
 
+def test_the_last_frame_is_written_again_after_a_restart():
+    """After a failed sync a system may hold a page for clean that never reached the disk: only a new write helps."""
+    disk, _, ends = three_frames()
+    survivor = disk.after_crash(random.Random(0), "keep")
+    writes: list[int] = []
+    survivor.write = lambda file, offset, data: writes.append(offset)
+    recovered(survivor)
+    assert writes[-1] == ends[2]
+
+
 @pytest.mark.parametrize("operation", ["write", "sync"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_failed_append_is_the_last(operation, number):
