@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
 
-    open = Backend.open  # noqa: A001 - nbconvex.open is the front door
+    open = Backend.open
 
 __all__ = [
     "UNSET",

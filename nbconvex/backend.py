@@ -166,7 +166,9 @@ class Backend:
         __tracebackhide__ = True
         return self._value(self._find("action", target, public=public), args, identity)
 
-    async def run_query_async(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+    async def run_query_async(
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
+    ) -> Any:
         """As `run_query`, in an event loop."""
         run = self.runner.new_run(self._find("query", target, public=public), Identity.of(identity), is_echoed=False)
         return await self.runner.execute_async(run, {} if args is None else args)
@@ -178,7 +180,9 @@ class Backend:
         run = self.runner.new_run(self._find("mutation", target, public=public), Identity.of(identity), is_echoed=False)
         return await self.runner.execute_async(run, {} if args is None else args)
 
-    async def run_action_async(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
+    async def run_action_async(
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
+    ) -> Any:
         """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
         run = self.runner.new_run(self._find("action", target, public=public), Identity.of(identity), is_echoed=False)
         return await self.runner.execute_async(run, {} if args is None else args)
@@ -187,7 +191,11 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
     ) -> Outcome:
         """A call with everything about it; its error is kept instead of raised."""
-        definition = self.registry.find(target, is_public_only=public) if kind is None else self._find(kind, target, public=public)
+        definition = (
+            self.registry.find(target, is_public_only=public)
+            if kind is None
+            else self._find(kind, target, public=public)
+        )
         run = self.runner.new_run(definition, Identity.of(identity), is_echoed=False)
         return self._outcome(run, {} if args is None else args)
 
@@ -195,7 +203,7 @@ class Backend:
         value, problem = None, None
         try:
             value = self.runner.execute(run, args)
-        except Exception as error:  # noqa: BLE001 - it is the outcome
+        except Exception as error:
             trim(error)
             problem = error
         return Outcome(
@@ -208,7 +216,7 @@ class Backend:
             raise teaching.wrong_kind(definition.name, kind, definition.kind)
         return definition
 
-    def _value(self, definition: FunctionDefinition, args: Any, identity: Who) -> Any:
+    def _value(self, definition: FunctionDefinition, args: Any, identity: Who, *, is_unlimited: bool = False) -> Any:
         """What plain code gets."""
         __tracebackhide__ = True
         outer = CURRENT.get()
@@ -216,29 +224,32 @@ class Backend:
             raise teaching.call_from_function(outer, definition.name, definition)
         if DEFINING.get():
             raise teaching.definition_time(definition.name)
-        who = None if identity is None else Identity.of(identity)
+        run = self.runner.new_run(definition, None if identity is None else Identity.of(identity), is_echoed=True)
+        run.is_unlimited = is_unlimited
         try:
-            return self.runner.execute(self.runner.new_run(definition, who, is_echoed=True), {} if args is None else args)
+            return self.runner.execute(run, {} if args is None else args)
         except Exception as error:
             trim(error)
             raise
 
     def run_inline(
-        self, definition: FunctionDefinition, args: Any = None, /, *, identity: Who = None
+        self, definition: FunctionDefinition, args: Any = None, /, *, identity: Who = None, is_unlimited: bool = False
     ) -> Any:
-        """The value of a function that is in no registry: what tests call."""
+        """The value of a function that is in no registry: what tests call. A mutation may be without limits."""
         __tracebackhide__ = True
-        return self._value(definition, args, identity)
+        return self._value(definition, args, identity, is_unlimited=is_unlimited)
 
     # What references ask of a backend.
 
     def call_reference(self, reference: FunctionReference, args: Mapping[str, Any]) -> Any:
         """Run what a reference stands for; `api` reaches public functions only, `internal` all."""
         __tracebackhide__ = True
-        definition = self.registry.find(reference)
+        registry = self.registry
+        definition = registry.get(reference._path) or registry.find(reference)  # noqa: SLF001 - its names are the user's
         if definition.is_internal and not reference._is_internal:  # noqa: SLF001 - its attributes are function names
             raise FunctionNotFoundError(
-                definition.name, detail=f" It is internal: write internal.{'.'.join(reference._parts)}(...)."  # noqa: SLF001
+                definition.name,
+                detail=f" It is internal: write internal.{'.'.join(reference._parts)}(...).",  # noqa: SLF001
             )
         return self._value(definition, args, None)
 
@@ -270,7 +281,7 @@ class Backend:
         *,
         identity: Who = None,
     ) -> Subscription:
-        """Follow a query: `callback` is told its result now, in this thread, and each that differs, in the live thread."""
+        """Follow a query: `callback` is told its result here and now, and what differs later in the live thread."""
         self._require_plain_code("subscribe")
         return self.live.subscribe([(target, args)], callback, Identity.of(identity), is_single=True)
 
@@ -439,7 +450,9 @@ class Backend:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<backend of {self.name}, {len(self.registry.functions)} functions{', closed' if self._is_closed else ''}>"
+        return (
+            f"<backend of {self.name}, {len(self.registry.functions)} functions{', closed' if self._is_closed else ''}>"
+        )
 
 
 def _persistence_of(path: str | os.PathLike[str], clock: Clock) -> Persistence:
@@ -449,7 +462,7 @@ def _persistence_of(path: str | os.PathLike[str], clock: Clock) -> Persistence:
     scheme = text.partition("://")[0] if "://" in text else ""
     if scheme:
         raise CallerError(
-            f"{scheme}:// is no store that this build of nbconvex can open; it keeps data in a DuckDB file or in memory.",
+            f"{scheme}:// is no store that this build of nbconvex can open: a DuckDB file, or memory.",
             hint='nbconvex.open("app.duckdb")   or   nbconvex.open(":memory:")',
         )
     # Imported when a file is opened: a backend in memory must not need DuckDB.

@@ -2,8 +2,8 @@
 
 Owns:  `PendingCall`, which an `async def` action awaits; that calls start in the order in which they are written.
 Must not know: how the called function is run.
-Mechanism: a plain `def` action gets values. An `async def` action gets a future, because it may want to wait for several
-at once; but the call has begun before it gets it: a query has run, a mutation has been accepted in its place in the
+Mechanism: a plain `def` action gets values. An `async def` action gets a future, because it may wait for several at
+once; but the call has begun before it gets it: a query has run, a mutation has been accepted in its place in the
 order of commits and only its durability is still awaited. A thread that such an action started has no loop to await on,
 so it gets values.
 Threads: futures are made and resolved in the action's loop.
@@ -45,7 +45,7 @@ class PendingCall(asyncio.Future[Any]):
 
     __len__ = __getitem__ = __contains__ = __add__ = __sub__ = __lt__ = __gt__ = _refuse
 
-    def __iter__(self) -> NoReturn:  # type: ignore[override]
+    def __iter__(self) -> NoReturn:
         self._refuse()
 
     def __getattr__(self, name: str) -> Any:

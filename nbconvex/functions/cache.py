@@ -132,7 +132,7 @@ class QueryCache:
             self._drop(next(iter(self._entries)))
 
     def _closure(self, definition: FunctionDefinition) -> Closure | None:
-        """The function's closure, computed anew where a global was bound anew; None where its results cannot be kept."""
+        """The function's closure, anew where a global was bound anew; None where its results cannot be kept."""
         handler: Callable[..., Any] = definition.handler
         known = self._closures.get(id(handler))
         if known is not None and known[0] is definition and (known[1] is None or is_unchanged(known[1])):

@@ -121,8 +121,8 @@ def _named(handler: Any, name: str) -> Callable[..., Any]:
     """The handler under the name that its author gave it."""
     if isinstance(handler, Declaration):
         raise CallerError(
-            f"{name}: the cell's first line says what its functions are, so @query, @mutation and @action do not belong "
-            "inside. In a plain cell they do.",
+            f"{name}: the cell's first line says what its functions are, so @query, @mutation and @action do not "
+            "belong inside. In a plain cell they do.",
         )
     code = getattr(handler, "__code__", None)
     private = _PRIVATE.format(name)
@@ -136,15 +136,15 @@ def _named(handler: Any, name: str) -> Callable[..., Any]:
     if getattr(handler, "__qualname__", None) == private:
         handler.__qualname__ = name
     if not callable(handler):
-        raise CallerError(f"{name} is not a function any more at the end of the cell: a decorator or a later line replaced it.")
+        raise CallerError(
+            f"{name} is not a function any more at the end of the cell: a decorator or a later line replaced it."
+        )
     return handler  # type: ignore[no-any-return]
 
 
 def tables_of(cell: Cell, namespace: Mapping[str, Any]) -> dict[str, TableDefinition]:
     """The tables that a cell which was run has bound at its top level, by name."""
-    return {
-        name: namespace[name] for name in cell.names if isinstance(namespace.get(name), TableDefinition)
-    }
+    return {name: namespace[name] for name in cell.names if isinstance(namespace.get(name), TableDefinition)}
 
 
 def is_free(name: str, namespace: Mapping[str, Any], ours: Callable[[Any], bool]) -> bool:

@@ -17,7 +17,19 @@ from nbconvex.functions.definition import Declaration
 from nbconvex.functions.determinism import code_names
 
 _ABSENT: Any = object()
-_IMMUTABLE = (str, int, float, bool, bytes, type(None), frozenset, range, types.BuiltinFunctionType, types.ModuleType, type)
+_IMMUTABLE = (
+    str,
+    int,
+    float,
+    bool,
+    bytes,
+    type(None),
+    frozenset,
+    range,
+    types.BuiltinFunctionType,
+    types.ModuleType,
+    type,
+)
 #: Functions followed into the functions they name.
 _FUNCTIONS_MAX = 200
 

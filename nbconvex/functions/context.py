@@ -13,6 +13,7 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nbconvex.errors import NotAllowedError
 from nbconvex.functions import teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
 from nbconvex.functions.logs import request_id
@@ -72,7 +73,13 @@ class Context:
         return HANDLE_PREFIX + self._run.runner.registry.find(target).path
 
     def run_query(
-        self, target: Any, args: Mapping[str, Any] | None = None, /, *, transaction_limits: Limits | None = None, **named: Any
+        self,
+        target: Any,
+        args: Mapping[str, Any] | None = None,
+        /,
+        *,
+        transaction_limits: Limits | None = None,
+        **named: Any,
     ) -> Any:
         """Run a query in this transaction, or from an action on a snapshot of its own.
 
@@ -115,7 +122,7 @@ class QueryCtx(Context):
     ) -> Any:
         __tracebackhide__ = True
         if use_stale_snapshot:
-            raise teaching.NotAllowedError(
+            raise NotAllowedError(
                 f"{self._run.path}: use_stale_snapshot is supported in mutations only; a query has no pending writes."
             )
         return self._run.runner.call(self._run, "query", target, _joined(args, named), transaction_limits)
@@ -161,7 +168,13 @@ class MutationCtx(Context):
         )
 
     def run_mutation(
-        self, target: Any, args: Mapping[str, Any] | None = None, /, *, transaction_limits: Limits | None = None, **named: Any
+        self,
+        target: Any,
+        args: Mapping[str, Any] | None = None,
+        /,
+        *,
+        transaction_limits: Limits | None = None,
+        **named: Any,
     ) -> Any:
         """Run a mutation as a part of this one: if it raises, only its own writes are undone."""
         __tracebackhide__ = True
@@ -179,7 +192,13 @@ class ActionCtx(Context):
     _names = _EFFECTS
 
     def run_mutation(
-        self, target: Any, args: Mapping[str, Any] | None = None, /, *, transaction_limits: Limits | None = None, **named: Any
+        self,
+        target: Any,
+        args: Mapping[str, Any] | None = None,
+        /,
+        *,
+        transaction_limits: Limits | None = None,
+        **named: Any,
     ) -> Any:
         """Run a mutation as a transaction of its own."""
         __tracebackhide__ = True
@@ -245,7 +264,9 @@ class Meta:
         """
         run = self._run
         if run.tx is None:
-            raise teaching.only_in(run.path, "meta.get_transaction_metrics()", "queries and mutations, which have a transaction")
+            raise teaching.only_in(
+                run.path, "meta.get_transaction_metrics()", "queries and mutations, which have a transaction"
+            )
         return run.tx.metrics.report()
 
     def get_request_metadata(self) -> dict[str, str | None]:

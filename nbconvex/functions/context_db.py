@@ -49,7 +49,7 @@ class DatabaseReader:
         self._tx = tx
         self._path = path
 
-    def get(self, table_or_id: str = _MISSING, id: str = _MISSING, /) -> Document | None:  # noqa: A002 - Convex's name
+    def get(self, table_or_id: str = _MISSING, id: str = _MISSING, /) -> Document | None:
         """The document, or None: `get(id)` or `get("table", id)`."""
         if id is _MISSING:
             if table_or_id is _MISSING:
@@ -69,7 +69,7 @@ class DatabaseReader:
 
     def table(self, name: str, /) -> TableReader:
         """The same methods for one table."""
-        return TableReader(self, name)
+        return TableReader(self, name, self._path)
 
     @property
     def system(self) -> SystemReader:
@@ -97,8 +97,10 @@ class DatabaseWriter(DatabaseReader):
 
     def insert(self, table: str = _MISSING, value: Mapping[str, Any] = _MISSING, /) -> str:
         """Add a document and return its id."""
+        if table is _MISSING:
+            raise _missing_argument(1, "table", "insert")
         if value is _MISSING:
-            raise _missing_argument(*((1, "table") if table is _MISSING else (2, "value")), "insert")
+            raise _missing_argument(2, "value", "insert")
         return self._tx.insert(table, value)
 
     def patch(self, *given: Any) -> None:
@@ -111,7 +113,7 @@ class DatabaseWriter(DatabaseReader):
         table, document_id, value = _with_value(given, "replace")
         self._tx.replace(document_id, value, table=table)
 
-    def delete(self, table_or_id: str = _MISSING, id: str = _MISSING, /) -> None:  # noqa: A002 - Convex's name
+    def delete(self, table_or_id: str = _MISSING, id: str = _MISSING, /) -> None:
         """Remove a document: `delete(id)` or `delete("table", id)`."""
         if id is _MISSING:
             if table_or_id is _MISSING:
@@ -121,7 +123,7 @@ class DatabaseWriter(DatabaseReader):
             self._tx.delete(id, table=table_or_id)
 
     def table(self, name: str, /) -> TableWriter:
-        return TableWriter(self, name)
+        return TableWriter(self, name, self._path)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -132,13 +134,14 @@ class DatabaseWriter(DatabaseReader):
 class TableReader:
     """`ctx.db.table(name)`: what `ctx.db` does, for one table."""
 
-    __slots__ = ("_db", "_name")
+    __slots__ = ("_db", "_name", "_path")
 
-    def __init__(self, db: DatabaseReader, name: str) -> None:
+    def __init__(self, db: DatabaseReader, name: str, path: str) -> None:
         self._db = db
         self._name = name
+        self._path = path
 
-    def get(self, id: str, /) -> Document | None:  # noqa: A002 - Convex's name
+    def get(self, id: str, /) -> Document | None:
         """The document of this table, or None."""
         return self._db.get(self._name, id)
 
@@ -154,7 +157,7 @@ class TableReader:
         if name.startswith("_"):
             raise AttributeError(name)
         if name in _WRITES:
-            raise teaching.query_writes(self._db._path, f"ctx.db.table(...).{name}")
+            raise teaching.query_writes(self._path, f"ctx.db.table(...).{name}")
         raise teaching.unknown_name("ctx.db.table(...)", name, ("get", "query", "normalize_id"))
 
 
@@ -168,15 +171,15 @@ class TableWriter(TableReader):
         """Add a document and return its id."""
         return self._db.insert(self._name, value)
 
-    def patch(self, id: str, fields: Mapping[str, Any], /) -> None:  # noqa: A002 - Convex's name
+    def patch(self, id: str, fields: Mapping[str, Any], /) -> None:
         """Merge fields into a document."""
         self._db.patch(self._name, id, fields)
 
-    def replace(self, id: str, value: Mapping[str, Any], /) -> None:  # noqa: A002 - Convex's name
+    def replace(self, id: str, value: Mapping[str, Any], /) -> None:
         """Put a whole new value in a document's place."""
         self._db.replace(self._name, id, value)
 
-    def delete(self, id: str, /) -> None:  # noqa: A002 - Convex's name
+    def delete(self, id: str, /) -> None:
         """Remove a document."""
         self._db.delete(self._name, id)
 
@@ -194,7 +197,7 @@ class SystemReader:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    def get(self, table_or_id: str, id: str = _MISSING, /) -> Document | None:  # noqa: A002 - Convex's name
+    def get(self, table_or_id: str, id: str = _MISSING, /) -> Document | None:
         """The document, or None."""
         return self._tx.get(table_or_id) if id is _MISSING else self._tx.get(id, table=table_or_id)
 
@@ -225,7 +228,9 @@ def _with_value(given: tuple[Any, ...], method: str) -> tuple[str | None, Any, A
         return given
     if len(given) < _TWO:
         raise _missing_argument(len(given) + 1, ("id", "value")[len(given)], method)
-    raise CallerError(f"db.{method} takes an id and a value, got {len(given)} arguments.", hint=f"ctx.db.{method}(id, {{...}})")
+    raise CallerError(
+        f"db.{method} takes an id and a value, got {len(given)} arguments.", hint=f"ctx.db.{method}(id, {{...}})"
+    )
 
 
 def _missing_argument(position: int, name: str, method: str) -> CallerError:

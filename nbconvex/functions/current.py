@@ -40,9 +40,12 @@ def the_only_one() -> Host:
     if len(hosts) == 1:
         return hosts[0]
     if not hosts:
-        raise CallerError("no backend is open, so there is nothing to run this on.", hint='backend = nbconvex.open("app.duckdb")')
+        raise CallerError(
+            "no backend is open, so there is nothing to run this on.", hint='backend = nbconvex.open("app.duckdb")'
+        )
     raise CallerError(
-        f"{len(hosts)} backends are open, so it is unclear which one should run this.", hint="backend.api.module.function(...)"
+        f"{len(hosts)} backends are open, so it is unclear which one should run this.",
+        hint="backend.api.module.function(...)",
     )
 
 

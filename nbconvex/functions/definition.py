@@ -120,7 +120,9 @@ def define(
     parameters = _parameters(handler, path)
     takes_dict = [*parameters] == ["args"] and _is_bare(parameters["args"])
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-    named = {name: each for name, each in parameters.items() if each.kind not in {each.VAR_KEYWORD, each.VAR_POSITIONAL}}
+    named = {
+        name: each for name, each in parameters.items() if each.kind not in {each.VAR_KEYWORD, each.VAR_POSITIONAL}
+    }
     from_signature = validators_from_signature(handler, name=path)
     args_validator = from_signature.args if not takes_dict and args is None else _object_or_any(args, path)
     returns_validator = from_signature.returns if returns is None else _validator(returns, "returns", path)
@@ -287,9 +289,7 @@ class _KindDecorator:
         def declare(function: Handler) -> Declaration:
             if isinstance(function, Declaration):
                 raise CallerError(f"{function!r} already has its kind; it cannot be a {self._kind} too.")
-            declaration = Declaration(
-                self._kind, function, is_internal=internal, name=name, args=args, returns=returns
-            )
+            declaration = Declaration(self._kind, function, is_internal=internal, name=name, args=args, returns=returns)
             if self._on_declare is not None:
                 self._on_declare(declaration)
             return declaration

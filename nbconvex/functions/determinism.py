@@ -14,7 +14,7 @@ Source: semantics 1.5; ADR on determinism.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import random
 import sys
@@ -170,13 +170,13 @@ def leave() -> None:
 
 
 _CLOCK_CLASSES: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (datetime.datetime, ("now", "utcnow", "today")),
-    (datetime.date, ("today",)),
+    (dt.datetime, ("now", "utcnow", "today")),
+    (dt.date, ("today",)),
 )
 
 
 def unfrozen_names(handler: Callable[..., Any]) -> list[str]:
-    """The calls in a function's own code that would read the machine's clock or unseeded chance past the replacements."""
+    """The calls in a function's own code that read the machine's clock or unseeded chance past the replacements."""
     code = getattr(handler, "__code__", None)
     if code is None:
         return []
@@ -192,7 +192,7 @@ def unfrozen_names(handler: Callable[..., Any]) -> list[str]:
             found.append(f"{name}() (imported by name: write {originals[id(value)]}())")
         for clock, methods in _CLOCK_CLASSES:
             used = [method for method in methods if method in names]
-            if used and (value is clock or (value is datetime and clock.__name__ in names)):
+            if used and (value is clock or (value is dt and clock.__name__ in names)):
                 found.append(f"{clock.__name__}.{used[0]}() (write ctx.now(), the frozen time in milliseconds)")
     return list(dict.fromkeys(found))
 

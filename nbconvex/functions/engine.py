@@ -37,7 +37,9 @@ class Engine:
         loop = self._started()
         if threading.current_thread() is self._thread:
             coroutine.close()
-            raise CallerError("an async action cannot be waited for from inside the engine's own thread.", hint="await it")
+            raise CallerError(
+                "an async action cannot be waited for from inside the engine's own thread.", hint="await it"
+            )
         future = asyncio.run_coroutine_threadsafe(coroutine, loop)
         try:
             return future.result()
@@ -52,7 +54,9 @@ class Engine:
             if self._loop is None:
                 # Not asyncio.run: programs that patch it (nest_asyncio) must not reach in here.
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._serve, args=(self._loop,), name="nbconvex-actions", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._serve, args=(self._loop,), name="nbconvex-actions", daemon=True
+                )
                 self._thread.start()
             return self._loop
 

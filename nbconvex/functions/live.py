@@ -199,7 +199,7 @@ class LiveQueries:
             value = self._runner.execute(run, live.args, source="live")
             # Before the transaction is looked at again: the value must be an own copy, which `execute` made.
             return LiveUpdate(snapshot.ts, value, None, run.sink.lines), encode_value(value), run
-        except Exception as error:  # noqa: BLE001 - an error is told like a result
+        except Exception as error:
             trim(error)
             lines = run.sink.lines if run is not None else ()
             digest = b"\xc1" + f"{type(error).__qualname__}: {error}".encode(errors="replace")
@@ -353,7 +353,7 @@ class LiveQueries:
                 subscriber.callback(updates[0])
             else:
                 subscriber.callback(LiveAdvance(ts, updates))
-        except Exception as error:  # noqa: BLE001 - one subscriber's fault must not silence the others
+        except Exception as error:
             self._runner.log_problem("a subscriber's callback", error)
 
     def stop(self) -> None:

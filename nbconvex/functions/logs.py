@@ -16,8 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from nbconvex.functions.run import CURRENT, Kind
 
@@ -125,8 +124,7 @@ def request_id(number: int) -> str:
     return f"{number * _REQUEST_STEP & 0xFFFFFFFFFFFFFFFF:016x}"
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(NamedTuple):
     """One call as the log remembers it.
 
     Units:  `started_ms` in milliseconds since 1970 UTC.

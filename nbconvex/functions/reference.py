@@ -39,11 +39,14 @@ class FunctionReference:
     _parts: tuple[str, ...]
     _host: Callable[[], Host]
     _is_internal: bool
+    _path: str
 
     def __init__(self, host: Callable[[], Host], parts: tuple[str, ...] = (), *, internal: bool = False) -> None:
         self._host = host
         self._parts = parts
         self._is_internal = internal
+        #: The path that it most likely stands for; whether there is a default export, the registry knows.
+        self._path = "/".join(parts[:-1]) + ":" + parts[-1] if len(parts) > 1 else ""
 
     def __getattr__(self, name: str) -> FunctionReference:
         if name.startswith("_"):
@@ -75,7 +78,7 @@ class FunctionReference:
     def _definition(self) -> FunctionDefinition | None:
         try:
             return self._host().resolve_reference(self)
-        except Exception:  # noqa: BLE001 - only for messages and completion, where any answer will do
+        except Exception:
             return None
 
     @property
@@ -85,7 +88,10 @@ class FunctionReference:
             raise AttributeError("__signature__")
         parameters = list(inspect.signature(definition.handler).parameters.values())[1:]
         return inspect.Signature(
-            [each.replace(kind=each.KEYWORD_ONLY) if each.kind is each.POSITIONAL_OR_KEYWORD else each for each in parameters]
+            [
+                each.replace(kind=each.KEYWORD_ONLY) if each.kind is each.POSITIONAL_OR_KEYWORD else each
+                for each in parameters
+            ]
         )
 
     @property
@@ -96,7 +102,7 @@ class FunctionReference:
     def __dir__(self) -> Iterable[str]:
         try:
             return self._host().children_of(self._parts, internal=self._is_internal)
-        except Exception:  # noqa: BLE001 - completion must not fail
+        except Exception:
             return []
 
     def __eq__(self, other: object) -> bool:
@@ -113,8 +119,6 @@ class FunctionReference:
 def _merge(name: str, positional: tuple[Any, ...], args: dict[str, Any]) -> dict[str, Any]:
     """Arguments given as one dict."""
     if len(positional) > 1 or not isinstance(positional[0], Mapping):
-
-
         raise CallerError(
             f"{name} takes its arguments by name, or as one dict; got {len(positional)} positional.",
             hint=f"{name}(name=value)",
@@ -125,4 +129,6 @@ def _merge(name: str, positional: tuple[Any, ...], args: dict[str, Any]) -> dict
 def reference_to(path: str, host: Callable[[], Host], *, internal: bool = False) -> FunctionReference:
     """The reference for a path such as `dir/module:function`."""
     module, _, function = path.partition(":")
-    return FunctionReference(host, (*module.split("/"), *([function] if function != "default" else [])), internal=internal)
+    return FunctionReference(
+        host, (*module.split("/"), *([function] if function != "default" else [])), internal=internal
+    )

@@ -53,7 +53,7 @@ def normalize_path(text: str) -> str:
     for part in parts:
         if not _PART.fullmatch(part) or len(part) > NAME_PART_MAX:
             raise CallerError(
-                f"{text!r} is no function path: its parts are letters, digits, _ and ., at most {NAME_PART_MAX} of them.",
+                f"{text!r} is no function path: its parts have letters, digits, _ and ., {NAME_PART_MAX} at most.",
                 hint='"module:function"',
             )
     return f"{module}:{function}"
@@ -135,7 +135,9 @@ class Registry:
         if path:
             return path
         if not parts:
-            raise CallerError("api alone names no function; a path needs a module and a function.", hint="api.module.function")
+            raise CallerError(
+                "api alone names no function; a path needs a module and a function.", hint="api.module.function"
+            )
         functions = [other.partition(":")[2] for other in self._by_path if other.startswith(f"{parts[0]}:")]
         known = f" It has {', '.join(sorted(functions))}." if functions else ""
         raise CallerError(
@@ -156,7 +158,9 @@ class Registry:
                 "and that has not been run in this kernel: run it again."
             )
         suggestion = close[0] if close and close[0] != path.removesuffix(":default") else None
-        return FunctionNotFoundError(path.removesuffix(":default"), suggestion=None if detail else suggestion, detail=detail)
+        return FunctionNotFoundError(
+            path.removesuffix(":default"), suggestion=None if detail else suggestion, detail=detail
+        )
 
     def replace(self, origin: str, definitions: Iterable[FunctionDefinition]) -> RegistryChange:
         """Make `definitions` everything that `origin` defines, in one step, and tell the listeners.
@@ -166,7 +170,9 @@ class Registry:
         with self._lock:
             before = self._by_path
             after = {path: each for path, each in before.items() if each.origin != origin}
-            added, changed, taken_over = [], [], []
+            added: list[str] = []
+            changed: list[str] = []
+            taken_over: list[str] = []
             for definition in definitions:
                 path = definition.path
                 old = before.get(path)

@@ -42,6 +42,7 @@ class Run:
         "identity_read",
         "is_cached",
         "is_deterministic",
+        "is_unlimited",
         "limits",
         "loop",
         "path",
@@ -57,7 +58,9 @@ class Run:
         "tx",
     )
 
-    def __init__(self, runner: Runner, definition: FunctionDefinition, identity: Identity | None, sink: LineSink) -> None:
+    def __init__(
+        self, runner: Runner, definition: FunctionDefinition, identity: Identity | None, sink: LineSink
+    ) -> None:
         self.runner = runner
         self.definition = definition
         self.path: str = definition.path
@@ -68,6 +71,7 @@ class Run:
         self.is_deterministic: bool = definition.kind != "action"
         self.depth = 0
         self.is_cached = False
+        self.is_unlimited = False
         self.ts = 0
         self.request = 0
         self.identity_read = False

@@ -2,8 +2,8 @@
 
 Owns:  what happens around a handler, for all kinds, called synchronously or on an event loop.
 Must not know: subscriptions; who called.
-Invariants: a mutation commits everything or nothing; its outcome, good or bad, is given out only when all that it saw is
-durable; what a repeated attempt printed is dropped. A conflict is found at commit, where no user code can catch it.
+Invariants: a mutation commits everything or nothing; its outcome, good or bad, is given out only when all that it saw
+is durable; what a repeated attempt printed is dropped. A conflict is found at commit, where no user code can catch it.
 Threads: the caller's; an `async def` action called from plain code runs in the engine's thread.
 """
 
@@ -13,13 +13,14 @@ import asyncio
 import contextvars
 import itertools
 import random
+import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.errors import ConflictError, LimitExceededError
 from nbconvex.functions import action_calls, logs, nested, teaching
 from nbconvex.functions.cache import QueryCache
@@ -37,6 +38,7 @@ from nbconvex.functions.handler import (
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox
 from nbconvex.functions.run import CURRENT, Kind, Run
+from nbconvex.limits import Limits
 
 if TYPE_CHECKING:
     from nbconvex.clock import Clock
@@ -44,10 +46,11 @@ if TYPE_CHECKING:
     from nbconvex.functions.definition import FunctionDefinition
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.registry import Registry
-    from nbconvex.limits import Limits
 
 #: The pause before the second repetition of a mutation; the first comes at once, since whoever was in the way is done.
 RETRY_PAUSE_S = 0.002
+#: How long a mutation waits at most for those who try again after a conflict.
+PASSING_S = 0.25
 _MISSING: Any = object()
 # Bound here because `functions.determinism` looks at calls of `time.sleep` by name, and so do users who replace it.
 _sleep = time.sleep
@@ -72,7 +75,7 @@ class Runner:
         self.limits = limits
         self.result_limits = result_limits(limits)
         self.deployment = deployment
-        self.random = random.Random()  # noqa: S311 - actions that want secrets have `secrets`
+        self.random = random.Random()
         self.log = CallLog()
         self.cache = QueryCache(database, registry, clock)
         self.has_cache = has_cache
@@ -80,6 +83,8 @@ class Runner:
         self._requests = itertools.count(random.getrandbits(48))
         self._mailbox: Mailbox | None = None
         self._repeats = threading.Lock()
+        # A count that threads change without a lock may be off for a moment; it only decides who waits a little.
+        self._repeating = 0
 
     def new_run(self, definition: FunctionDefinition, identity: Identity | None, *, is_echoed: bool) -> Run:
         """A root run, not begun. With `is_echoed` its prints also go to the caller's own output."""
@@ -87,7 +92,14 @@ class Runner:
         return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))
 
     def call(
-        self, run: Run, kind: Kind, target: Any, args: Any, limits: Mapping[str, int] | None, *, use_stale_snapshot: bool = False
+        self,
+        run: Run,
+        kind: Kind,
+        target: Any,
+        args: Any,
+        limits: Mapping[str, int] | None,
+        *,
+        use_stale_snapshot: bool = False,
     ) -> Any:
         """What `ctx.run_*` does; see `nested.call`."""
         __tracebackhide__ = True
@@ -119,7 +131,7 @@ class Runner:
         if not run.request:
             run.request = next(self._requests)
         run.started_s = self.clock.monotonic_s()
-        if type(logs.sys.stdout) is not StreamProxy:
+        if type(sys.stdout) is not StreamProxy:
             logs.install()
 
     def _query(self, run: Run, args: Any) -> Any:
@@ -136,23 +148,29 @@ class Runner:
             run.tx = self.database.begin(writable=False, reader=run.path)
         tx = run.tx
         run.ts = tx.snapshot.ts
-        tables = TablesOf(tx)
-        with tx.limited(run.limits) if run.limits else nullcontext():
-            value = checked_result(
-                run, call_handler(run, checked_args(definition, plain, tables)), self.result_limits, tables
-            )
+        value = self._called(run, plain)
         if key is not None:
             self.cache.keep(key, run, value)
         return value
 
+    def _called(self, run: Run, plain: dict[str, Any]) -> Any:
+        """The checked result of the handler, in the run's transaction."""
+        tx = run.tx
+        assert tx is not None, run.path
+        tables = TablesOf(tx)
+        ready = checked_args(run.definition, plain, tables)
+        if run.limits is None:
+            return checked_result(run, call_handler(run, ready), self.result_limits, tables)
+        with tx.limited(run.limits):
+            return checked_result(run, call_handler(run, ready), self.result_limits, tables)
+
     def _attempt(self, run: Run, args: Any) -> Any:
         """Run a mutation's handler in a new transaction, which is left to be committed."""
         tx = run.tx = self.database.begin(writable=True, reader=run.path)
-        tables = TablesOf(tx)
+        if run.is_unlimited:
+            tx.metrics = TransactionMetrics(Limits.off())
         try:
-            ready = checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
-            with tx.limited(run.limits) if run.limits else nullcontext():
-                return checked_result(run, call_handler(run, ready), self.result_limits, tables)
+            return self._called(run, plain_args(run.definition, args, self.limits))
         except Exception:
             # What it saw may be why it failed: that has to be durable before anybody hears of it.
             self.database.wait_durable(tx.snapshot.ts)
@@ -164,13 +182,14 @@ class Runner:
         was_held, sink.is_held = sink.is_held, True
         tries = 0
         try:
+            if self._repeating:
+                # Somebody has met conflicts and is trying again: let them through, instead of being the next conflict.
+                self._pass_by()
             while True:
                 try:
-                    # From the second repetition on, one at a time: those who meet each other stop doing so.
-                    with self._repeats if tries > 1 else nullcontext():
-                        value = self._attempt(run, args)
-                        assert run.tx is not None, run.path
-                        run.ts = self.database.commit(run.tx)
+                    if tries:
+                        return self._repeat_and_commit(run, args)
+                    return self._attempt_and_commit(run, args)
                 except ConflictError as conflict:
                     tries += 1
                     self._require_another_try(conflict, tries)
@@ -178,12 +197,31 @@ class Runner:
                     run.definitions = None
                     if tries > 1:
                         _sleep(self._pause_s(tries))
-                    continue
-                return value
         finally:
             sink.is_held = was_held
             if not was_held:
                 sink.release()
+
+    def _pass_by(self) -> None:
+        if self._repeats.acquire(timeout=PASSING_S):
+            self._repeats.release()
+
+    def _repeat_and_commit(self, run: Run, args: Any) -> Any:
+        """Repetitions are made one at a time. The lock is a courtesy: user code runs under it, so nobody insists on it."""
+        self._repeating += 1
+        has_lock = self._repeats.acquire(timeout=PASSING_S)
+        try:
+            return self._attempt_and_commit(run, args)
+        finally:
+            self._repeating -= 1
+            if has_lock:
+                self._repeats.release()
+
+    def _attempt_and_commit(self, run: Run, args: Any) -> Any:
+        value = self._attempt(run, args)
+        assert run.tx is not None, run.path
+        run.ts = self.database.commit(run.tx)
+        return value
 
     def _require_another_try(self, conflict: ConflictError, tries: int) -> None:
         if tries > self.limits.conflict_retries:
@@ -299,11 +337,11 @@ class Runner:
 
     def start(self, run: Run, args: Any, pending: asyncio.Future[Any]) -> None:
         """Begin a call that an `async def` action makes, now; `pending` gets its value."""
-        loop = run.sink and asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         if run.definition.kind == "query":
             try:
                 pending.set_result(self.execute(run, args, source="action"))
-            except Exception as error:  # noqa: BLE001 - whoever awaits gets it
+            except Exception as error:
                 pending.set_exception(error)
             return
         if run.definition.kind == "mutation":
@@ -322,7 +360,7 @@ class Runner:
             run.sink.rewind(mark)
             _chain(asyncio.get_running_loop().create_task(self._repeat_mutation(run, args)), pending)
             return
-        except Exception as error:  # noqa: BLE001 - whoever awaits gets it
+        except Exception as error:
             run.error = error
             self._finish(run, "action")
             pending.set_exception(error)
@@ -373,7 +411,7 @@ class Runner:
     def log_problem(self, where: str, error: BaseException) -> None:
         """Record an error that happened outside of any call."""
         now_ms = self.clock.now_ns() / 1e6
-        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (), error, "live", False))  # noqa: FBT003
+        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (), error, "live", False))
 
     def _warn_near_limits(self, run: Run, duration_s: float) -> None:
         assert run.tx is not None, run.path

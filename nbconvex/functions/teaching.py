@@ -40,7 +40,8 @@ def unknown_name(owner: str, name: str, known: Iterable[str]) -> NoSuchNameError
     spelled = snake(name)
     if spelled != name and spelled in names:
         return NoSuchNameError(
-            f"{owner}.{name} is spelled {owner}.{spelled} here: nbconvex's names are snake_case.", hint=f"{owner}.{spelled}"
+            f"{owner}.{name} is spelled {owner}.{spelled} here: nbconvex's names are snake_case.",
+            hint=f"{owner}.{spelled}",
         )
     close = difflib.get_close_matches(spelled, names, 1, 0.7)
     return NoSuchNameError(
@@ -63,7 +64,7 @@ def action_db(path: str) -> NoSuchNameError:
     return NoSuchNameError(
         f"{path} is an action, and actions have no ctx.db: they run outside of any transaction. "
         "Read through a query and write through a mutation.",
-        hint="ctx.run_query(internal.module.function, name=value)   or   ctx.run_mutation(internal.module.function, ...)",
+        hint="ctx.run_query(internal.module.function, name=value)   or   ctx.run_mutation(...)",
     )
 
 
@@ -123,7 +124,7 @@ def call_from_function(run: Run, text: str, definition: FunctionDefinition | Non
 def direct_call(run: Run, definition: FunctionDefinition, text: str) -> None:
     """Warn about a registered function that is called with a ctx."""
     run.sink.warn(
-        f"{run.path} calls {text}(ctx, ...) directly: its arguments and result are not checked, and it is not isolated. "
+        f"{run.path} calls {text}(ctx, ...) directly: its arguments and result are not checked, nor is it isolated. "
         f"Call a plain helper function that takes ctx, or ctx.run_{definition.kind}({text}, ...)."
     )
 
@@ -175,8 +176,8 @@ def awaited_value(path: str, error: TypeError) -> NotAllowedError | None:
         )
     if _GATHERED.search(text):
         return NotAllowedError(
-            f"{path} passes values that are already there to asyncio: in queries and mutations everything on ctx answers "
-            "at once. Make the calls one after the other.",
+            f"{path} passes values that are already there to asyncio: in queries and mutations everything on ctx "
+            "answers at once. Make the calls one after the other.",
             hint="first = ctx.run_mutation(...); second = ctx.run_mutation(...)",
         )
     return None
@@ -193,9 +194,7 @@ def unconsumed_query(path: str) -> NotAllowedError:
 
 def unawaited(path: str, what: str) -> NotAllowedError:
     """For a coroutine or a pending call where its value was meant."""
-    return NotAllowedError(
-        f"{path} uses {what} without await, so there is no value yet.", hint=f"await {what}"
-    )
+    return NotAllowedError(f"{path} uses {what} without await, so there is no value yet.", hint=f"await {what}")
 
 
 def only_in(path: str, member: str, kinds: str) -> NoSuchNameError:

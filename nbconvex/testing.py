@@ -1,0 +1,182 @@
+"""A backend in memory with a clock of its own, for tests of functions.
+
+Owns:  `convex_test` and `TestBackend`, the driver.
+Must not know: the network, Jupyter.
+Invariants: it is the engine that a notebook uses, over the memory persistence; only the limits of a transaction are off
+unless asked for. Two drivers share nothing. Time moves when `advance` is called.
+Threads: as a backend.
+Source: semantics 13.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+from nbconvex.backend import Backend, Who
+from nbconvex.clock import ManualClock
+from nbconvex.errors import CallerError
+from nbconvex.functions.definition import Declaration, FunctionDefinition, define
+from nbconvex.functions.identity import Identity
+from nbconvex.functions.run import Kind
+from nbconvex.limits import Limits
+from nbconvex.storage.memory import MemoryPersistence
+from nbconvex.values.schema import SchemaDefinition
+
+#: What a function given in a test is called. Source: convex-test.
+INLINE = "inline"
+
+Modules = ModuleType | Mapping[str, Any] | Iterable[ModuleType]
+
+
+class TestBackend:
+    """A driver: calls functions by reference, by path, or given in place (`t.query(lambda ctx: ...)`)."""
+
+    __test__ = False  # its name begins like that of a test class
+
+    def __init__(self, backend: Backend, clock: ManualClock, identity: Identity | None = None) -> None:
+        self.backend = backend
+        self.clock = clock
+        self._identity = identity
+        self._people = itertools.count(1)
+
+    @property
+    def api(self) -> Any:
+        """References to public functions."""
+        return self.backend.api
+
+    @property
+    def internal(self) -> Any:
+        """References to all functions."""
+        return self.backend.internal
+
+    def query(self, target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """The value of a query.
+
+        Raises:  as `Backend.run_query`.
+        """
+        return self._call("query", target, {**(args or {}), **named})
+
+    def mutation(self, target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """The value of a mutation.
+
+        Raises:  as `Backend.run_mutation`.
+        """
+        return self._call("mutation", target, {**(args or {}), **named})
+
+    def action(self, target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """The value of an action, sync or async.
+
+        Raises:  as `Backend.run_action`.
+        """
+        return self._call("action", target, {**(args or {}), **named})
+
+    def _call(self, kind: Kind, target: Any, args: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        definition = self._inline(kind, target)
+        if definition is not None:
+            return self.backend.run_inline(definition, args, identity=self._identity)
+        call = {
+            "query": self.backend.run_query,
+            "mutation": self.backend.run_mutation,
+            "action": self.backend.run_action,
+        }
+        return call[kind](target, args, identity=self._identity)
+
+    def _inline(self, kind: Kind, target: Any) -> FunctionDefinition | None:
+        """The definition of a handler that is in no registry."""
+        if isinstance(target, str | Declaration) or hasattr(target, "_parts") or not callable(target):
+            return None
+        return define(kind, target, INLINE)
+
+    def run(self, handler: Callable[..., Any], args: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """The value of a handler with a mutation's ctx and no limits: for setting up and for looking."""
+        __tracebackhide__ = True
+        definition = define("mutation", handler, INLINE)
+        args = {**(args or {}), **named}
+        return self.backend.run_inline(definition, args, identity=self._identity, is_unlimited=True)
+
+    def with_identity(self, claims: Who = None, /, **named: Any) -> TestBackend:
+        """The same backend, called by somebody. Claims that are not given are made up, differently for each person."""
+        number = next(self._people)
+        given = {**(claims or {}), **named}
+        if "subject" not in given:
+            given["subject"] = f"person-{number}"
+        if "issuer" not in given:
+            given["issuer"] = "https://convex.test"
+        other = TestBackend(self.backend, self.clock, Identity(given))
+        other._people = self._people
+        return other
+
+    def advance(self, amount: float | timedelta) -> None:
+        """Move time forward, in seconds, and let live queries settle."""
+        self.clock.advance(amount.total_seconds() if isinstance(amount, timedelta) else amount)
+        self.settle()
+
+    def settle(self) -> None:
+        """Return when every subscriber has been told of everything that was committed before.
+
+        Raises:  CallerError if that takes longer than ten seconds.
+        """
+        if not self.backend.live.settle():
+            raise CallerError("live queries did not settle within ten seconds; does a query run for ever?")
+
+    def close(self) -> None:
+        """Stop the backend. Calling it twice is fine."""
+        self.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def convex_test(
+    schema: SchemaDefinition | None = None,
+    modules: Modules | None = None,
+    *,
+    limits: Limits | Mapping[str, int] | None = None,
+    clock: ManualClock | None = None,
+) -> TestBackend:
+    """A driver over an empty store.
+
+    `modules` are modules or a mapping from names to modules or namespaces with declared functions. `limits` are off
+    (None), those of a `Limits`, or those named in a mapping, with the others off.
+    Raises:  CallerError, SchemaInvalidError.
+    """
+    clock = clock or ManualClock()
+    backend = Backend(MemoryPersistence(), clock=clock, limits=_limits(limits), seed=0)
+    try:
+        if schema is not None:
+            backend.push_schema(schema)
+        for name, module in _named_modules(modules):
+            backend.add_module(module, name)
+    except BaseException:
+        backend.close()
+        raise
+    return TestBackend(backend, clock)
+
+
+def _limits(given: Limits | Mapping[str, int] | None) -> Limits:
+    if isinstance(given, Limits):
+        return given
+    return replace(Limits.off(), **dict(given or {}))
+
+
+def _named_modules(modules: Modules | None) -> Iterable[tuple[str | None, Any]]:
+    if modules is None:
+        return []
+    if isinstance(modules, ModuleType):
+        return [(None, modules)]
+    if not isinstance(modules, Mapping):
+        return [(None, module) for module in modules]
+    if any(isinstance(value, Declaration) for value in modules.values()):
+        return [(None, modules)]
+    return list(modules.items())

@@ -1,0 +1,31 @@
+"""`nbconvex.api`, which no backend made."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbconvex import api, internal
+from nbconvex.errors import CallerError
+from nbconvex.testing import convex_test
+
+
+def test_unbound_reference_names_a_function_inside_functions() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:f")(lambda ctx: "it")
+        with convex_test():
+            assert t.query(lambda ctx: ctx.run_query(api.m.f)) == "it"
+
+
+def test_unbound_reference_runs_on_the_only_open_backend() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:f", internal=True)(lambda ctx: "it")
+        assert internal.m.f() == "it"
+        with convex_test(), pytest.raises(CallerError, match="2 backends are open"):
+            internal.m.f()
+    with pytest.raises(CallerError, match="no backend is open"):
+        api.m.f()
+
+
+def test_unbound_reference_shows_its_name_without_a_backend() -> None:
+    assert repr(api.m.f) == "<reference api.m.f>"
+    assert dir(api) == []
