@@ -113,8 +113,7 @@ class DuckdbPersistence:
             newer = self._read_journal()
             loaded = self._loaded(newer)
         except BaseException:
-            self._close_reader()
-            self._journal.close()
+            self._let_go()
             raise
         self._is_loaded = True
         return loaded
@@ -144,7 +143,7 @@ class DuckdbPersistence:
                 )
             new = self._journal.read(self._journal.start(), self._journal.end())
             batches = (frames.decode_batch(payload)[0] for _, payload, _ in new)
-            return [frames.commit_of(raw) for batch in batches for raw in batch if raw[0] > since]
+            return [commit for batch in batches for commit in batch if commit.ts > since]
 
     def wait_for_change(self, timeout_s: float) -> bool:
         return False
@@ -178,15 +177,19 @@ class DuckdbPersistence:
         if self._worker is not None:
             self._worker.join()
         with self._moving:
-            self._close_reader()
             try:
                 if self._is_loaded and not self._journal.has_failed:
                     self._move_all()
                     self._journal.discard()
-                elif self._journal.header is None:
-                    self._journal.discard()
             finally:
-                self._journal.close()
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self._close_reader()
+        if self._journal.header is None:  # nothing was ever written
+            self._journal.discard()
+        else:
+            self._journal.close()
 
     # Loading ---------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from nbconvex.storage.persistence import Commit, Revision
+from nbconvex.storage.persistence import Commit
 
 #: Of the journal, and of everything that this module lays down.
 FORMAT_VERSION = 1
@@ -40,12 +40,8 @@ _CHECKED = struct.Struct("<IQ")
 
 FRAME_HEAD_BYTES = _FRAME.size
 
-#: One document of one commit: table number, internal id, payload or None for a deletion.
-RawRevision = tuple[int, bytes, bytes | None]
-#: One commit: timestamp, revisions.
-RawCommit = tuple[int, list[RawRevision]]
 #: What one frame carries: commits, and globals that were put.
-Batch = tuple[list[RawCommit], dict[str, bytes]]
+Batch = tuple[list[Commit], dict[str, bytes]]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Batch).decode
@@ -131,8 +127,7 @@ def is_intact(head: FrameHead, payload: bytes, seed: int) -> bool:
 
 def encode_commits(commits: Sequence[Commit]) -> bytes:
     """The payload of a frame that carries `commits`."""
-    raw = [(commit.ts, [(r.table, r.document_id, r.payload) for r in commit.revisions]) for commit in commits]
-    return _encode((raw, _NO_GLOBALS))
+    return _encode((commits, _NO_GLOBALS))
 
 
 def encode_global(key: str, value: bytes) -> bytes:
@@ -149,11 +144,5 @@ def decode_batch(payload: bytes) -> Batch:
     return batch
 
 
-def commit_of(raw: RawCommit) -> Commit:
-    """A commit as the port has it."""
-    ts, revisions = raw
-    return Commit(ts, tuple(Revision(*revision) for revision in revisions))
-
-
 _NO_GLOBALS: dict[str, bytes] = {}
-_NO_COMMITS: list[RawCommit] = []
+_NO_COMMITS: list[Commit] = []

@@ -11,8 +11,6 @@ from tests.storage.persistence_suite import PersistenceSuite, put
 
 
 class TestFaultyPersistenceWithoutFaults(PersistenceSuite):
-    is_durable = False
-
     def open(self) -> FaultyPersistence:
         return FaultyPersistence(MemoryPersistence())
 

@@ -7,8 +7,6 @@ from tests.storage.persistence_suite import PersistenceSuite, drop, put, taken
 
 
 class TestMemoryPersistence(PersistenceSuite):
-    is_durable = False
-
     def open(self) -> MemoryPersistence:
         return MemoryPersistence()
 
