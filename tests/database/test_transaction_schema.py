@@ -1,0 +1,124 @@
+"""What a transaction writes, against the schema in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nbconvex.errors import (
+    DocumentInvalidError,
+)
+from nbconvex.values.scalars import UNSET, Int64
+from nbconvex.values.schema import define_schema, table
+from nbconvex.values.validators import v
+from tests.database.stores import bare, open_database, read, write
+
+# -- against the schema ------------------------------------------------------------------------------------------------
+
+MESSAGES = define_schema(
+    {
+        "users": table({"name": v.string()}),
+        "posts": table({}),
+        "messages": table(
+            {
+                "body": v.string(),
+                "tags": v.optional(v.array(v.string())),
+                "user": v.optional(v.id("users")),
+                "big": v.optional(v.int64()),
+                "n": v.optional(v.number()),
+            }
+        ),
+        "shapes": table(
+            v.union(
+                v.object({"kind": v.literal("circle"), "r": v.number()}),
+                v.object({"kind": v.literal("square"), "side": v.number()}),
+            )
+        ),
+        "anything": table(v.any()),
+    }
+)
+
+
+@pytest.mark.case("schema-validation/message_shape")
+def test_a_document_that_does_not_fit_is_told_with_path_value_and_validator() -> None:
+    with pytest.raises(DocumentInvalidError) as raised:
+        write(open_database(schema=MESSAGES), lambda tx: tx.insert("messages", {"body": 1}))
+    lines = str(raised.value).splitlines()
+    assert lines[0].startswith('Failed to insert or update a document in table "messages" because it does not match')
+    assert [line.partition(":")[0] for line in lines[1:]] == ["Path", "Value", "Validator"]
+    assert lines[3] == "Validator: v.string()"
+
+
+@pytest.mark.case(
+    "schema-validation/replace_breaks", "schema-validation/array_element", "schema-validation/id_other_table"
+)
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (lambda tx, message, post: tx.replace(message, {}), "body"),
+        (lambda tx, message, post: tx.patch(message, {"body": UNSET}), "body"),
+        (lambda tx, message, post: tx.patch(message, {"body": None}), ".body"),
+        (lambda tx, message, post: tx.patch(message, {"extra": 1}), "extra"),
+        (lambda tx, message, post: tx.insert("messages", {"body": "", "tags": ["a", 1]}), ".tags[1]"),
+        (lambda tx, message, post: tx.insert("messages", {"body": "", "user": post}), "posts"),
+        (lambda tx, message, post: tx.insert("messages", {"body": "", "user": "hello"}), "hello"),
+        (lambda tx, message, post: tx.insert("shapes", {"kind": "circle", "side": 1}), "shapes"),
+        (lambda tx, message, post: tx.insert("shapes", {"kind": "circle", "r": 1, "side": 1}), "shapes"),
+    ],
+)
+def test_writes_are_checked_one_by_one(run: Any, words: str) -> None:
+    database = open_database(schema=MESSAGES)
+    message, post = write(database, lambda tx: (tx.insert("messages", {"body": "hi"}), tx.insert("posts", {})))
+    transaction = database.begin(writable=True)
+    with pytest.raises(DocumentInvalidError) as raised:
+        run(transaction, message, post)
+    assert words in str(raised.value)
+    assert not transaction.writes
+
+
+@pytest.mark.case(
+    "schema-validation/id_existing_table_ok", "schema/union_table", "schema/any_table", "schema/unlisted_table_usable"
+)
+def test_what_fits_is_accepted_and_what_is_not_listed_is_not_checked() -> None:
+    database = open_database(schema=MESSAGES)
+    transaction = database.begin(writable=True)
+    user = transaction.insert("users", {"name": "ada"})
+    transaction.insert("messages", {"body": "hi", "user": user})
+    transaction.insert("shapes", {"kind": "circle", "r": 1})
+    transaction.insert("shapes", {"kind": "square", "side": 1.5})
+    transaction.insert("anything", {"whatever": [None]})
+    transaction.insert("unlisted_things", {"whatever": {"a": 1}})
+    database.commit(transaction)
+    assert [
+        read(database, lambda tx, name=name: tx.query(name).count()) for name in ("users", "shapes", "unlisted_things")
+    ] == [1, 2, 1]
+
+
+def test_the_id_of_a_table_created_in_the_same_transaction_is_checked_too() -> None:
+    database = open_database(schema=define_schema({"links": table({"to": v.id("later")})}))
+    transaction = database.begin(writable=True)
+    target = transaction.insert("later", {})
+    transaction.insert("links", {"to": target})
+    other = transaction.insert("much_later", {})
+    with pytest.raises(DocumentInvalidError, match="much_later"):
+        transaction.insert("links", {"to": other})
+
+
+def test_a_plain_int_is_stored_as_the_type_that_the_schema_asks_for() -> None:
+    database = open_database(schema=MESSAGES)
+    stored = write(database, lambda tx: tx.insert("messages", {"body": "", "big": 5, "n": 5}))
+    assert bare(read(database, lambda tx: tx.get(stored))) == {"body": "", "big": Int64(5), "n": 5}
+    assert type(read(database, lambda tx: tx.get(stored))["big"]) is Int64
+    write(database, lambda tx: tx.patch(stored, {"big": 6}))
+    assert type(read(database, lambda tx: tx.get(stored))["big"]) is Int64
+
+
+@pytest.mark.case("schema/unlisted_table_strict_hint")
+def test_a_near_miss_of_a_table_s_name_is_warned_about_once_it_is_created() -> None:
+    database = open_database(schema=MESSAGES)
+    with pytest.warns(UserWarning, match='Did you mean "messages"'):
+        write(database, lambda tx: tx.insert("mesages", {"anything": 1}))
+    write(database, lambda tx: tx.insert("mesages", {"anything": 1}))
+    relaxed = open_database(schema=define_schema(dict(MESSAGES.tables), strict_table_names=False))
+    write(relaxed, lambda tx: tx.insert("mesages", {}))
