@@ -20,7 +20,7 @@ from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions import current, determinism, logs, teaching
-from nbconvex.functions.cells import Namespace, undone_on_error
+from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
 from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
 from nbconvex.functions.deploy import (
     CellReport,
@@ -314,7 +314,7 @@ class Backend:
         internal: bool = False,
         origin: str | None = None,
         namespace: Namespace | None = None,
-        filename: str = "<cell>",
+        filename: str | None = None,
     ) -> CellReport:
         """Put a cell's functions in force in place of what `origin` had defined, or change nothing.
 
@@ -332,7 +332,7 @@ class Backend:
                 is_internal=internal,
                 origin=origin,
                 namespace={} if namespace is None else namespace,
-                filename=filename,
+                filename=filename or cell_filename(f"{kind} {module}", source),
                 reference_to=self._reference,
             )
         except BaseException as error:
@@ -346,7 +346,7 @@ class Backend:
         source: str,
         *,
         namespace: Namespace | None = None,
-        filename: str = "<schema cell>",
+        filename: str | None = None,
         validate: bool = True,
         check_only: bool = False,
     ) -> SchemaReport:
@@ -360,6 +360,7 @@ class Backend:
             namespace = dict(namespace)
         try:
             with undone_on_error(namespace):
+                filename = filename or cell_filename("schema", source)
                 schema = define_tables_cell(source, namespace=namespace, filename=filename, validates=validate)
                 return self.push_schema(schema, check_only=check_only)
         except BaseException as error:

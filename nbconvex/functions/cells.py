@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
+import zlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,11 @@ class Cell:
     names: tuple[str, ...]
 
 
+def cell_filename(what: str, source: str) -> str:
+    """A name for the code of a cell that has none, different for every text."""
+    return f"<{what} {zlib.crc32(source.encode(errors='replace')):08x}>"
+
+
 def read_cell(source: str, *, filename: str, takes_functions: bool = True) -> Cell:
     """What a cell's text defines; lines are counted as they stand in `source`.
 
@@ -57,8 +63,8 @@ def read_cell(source: str, *, filename: str, takes_functions: bool = True) -> Ce
         if takes_functions and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_function(node):
             functions.append(node.name)
             node.name = _PRIVATE.format(node.name)
-    if filename not in linecache.cache and not filename.startswith("<ipython"):
-        # So that tracebacks and inspect show the lines; a notebook has entered the whole cell already.
+    if filename.startswith("<") and not filename.startswith("<ipython"):
+        # So that tracebacks and inspect show the lines; a notebook has entered the whole cell under its own name.
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return Cell(tree, filename, tuple(dict.fromkeys(functions)), tuple(_bound_names(tree)))
 

@@ -89,14 +89,14 @@ class FunctionDefinition:
         for name in sorted(self.required):
             if name not in args:
                 raise ArgumentsInvalidError(
-                    self.path, f"Object is missing the required argument `{name}`. Give it a default to make it "
+                    self.path, f'Object is missing the required argument "{name}". Give it a default to make it '
                     f"optional.\nObject: {args!r}", path=f".{name}",
                 )  # fmt: skip
         for name in args:
             if name not in self.parameters:
                 known = ", ".join(sorted(self.parameters))
                 raise ArgumentsInvalidError(
-                    self.path, f"Object contains the extra argument `{name}`, which is no parameter of the function; "
+                    self.path, f'Object contains the extra argument "{name}", which is no parameter of the function; '
                     f"it takes {known}.\nObject: {args!r}", path=f".{name}",
                 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from nbconvex.errors import CallerError, NotAllowedError
 from nbconvex.functions.cells import is_free, read_cell, run_cell, tables_of, undone_on_error
 from nbconvex.testing import convex_test
 
-CELL = '''
+CELL = """
 import json
 LIMIT = 2
 
@@ -28,7 +28,7 @@ def list(ctx, n: int = 3):
 
 async def get(ctx):
     return __name__
-'''
+"""
 
 
 def run(source: str, namespace: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -131,7 +131,9 @@ def test_database_cannot_be_used_while_a_cell_is_defined() -> None:
         t.backend.query(name="m:f")(lambda ctx: 1)
         for line in ("api.m.f()", "backend.run('m:f')"):
             with pytest.raises(NotAllowedError, match="the database can't be used while functions are being defined"):
-                t.backend.define_cell("query", f"{line}\ndef g(ctx): ...", namespace={"api": t.api, "backend": t.backend})
+                t.backend.define_cell(
+                    "query", f"{line}\ndef g(ctx): ...", namespace={"api": t.api, "backend": t.backend}
+                )
         assert list(t.backend.registry.functions) == ["m:f"]
 
 

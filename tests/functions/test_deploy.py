@@ -22,7 +22,9 @@ def cell(t: TestBackend, source: str, namespace: dict[str, Any], *, origin: str 
 def test_cell_defines_its_functions_and_keeps_helpers_private() -> None:
     with convex_test() as t:
         ns: dict[str, Any] = {}
-        report = cell(t, "def one(ctx): return _two()\ndef three(ctx): return 3\ndef _two(): return 2\ndef four(): ...", ns)
+        report = cell(
+            t, "def one(ctx): return _two()\ndef three(ctx): return 3\ndef _two(): return 2\ndef four(): ...", ns
+        )
         assert report == CellReport(added=("main:one", "main:three"), paths=("main:one", "main:three"))
         assert sorted(t.backend.registry.functions) == ["main:one", "main:three"]
         assert (t.api.main.one(), ns["one"](), ns["main"].three()) == (2, 2, 3)

@@ -46,7 +46,11 @@ async def _sleeping(ctx: Any) -> None:
 TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     ("write in a query", in_query(lambda ctx: ctx.db.insert("t", {})), ["is a query", "ctx.db.insert", "@mutation"]),
     ("scoped write in a query", in_query(lambda ctx: ctx.db.table("t").patch("x", {})), ["is a query", "%%mutation"]),
-    ("db in an action", in_action(lambda ctx: ctx.db), ["actions have no ctx.db", "ctx.run_query(", "ctx.run_mutation("]),
+    (
+        "db in an action",
+        in_action(lambda ctx: ctx.db),
+        ["actions have no ctx.db", "ctx.run_query(", "ctx.run_mutation("],
+    ),
     (
         "action from a mutation",
         in_mutation(lambda ctx: ctx.run_action("mail:send")),
@@ -55,9 +59,15 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     ("mutation from a query", in_query(lambda ctx: ctx.run_mutation("m:f")), ["queries may only run queries", "m:f"]),
     ("action from a query", in_query(lambda ctx: ctx.run_action("m:f")), ["queries may only run queries", "m:f"]),
     ("camelCase", in_query(lambda ctx: ctx.runQuery), ["ctx.runQuery is spelled ctx.run_query", "snake_case"]),
-    ("camelCase on db", in_query(lambda ctx: ctx.db.normalizeId), ["ctx.db.normalizeId is spelled ctx.db.normalize_id"]),
     (
-        "camelCase on auth", in_query(lambda ctx: ctx.auth.getUserIdentity()), ["ctx.auth.get_user_identity"],
+        "camelCase on db",
+        in_query(lambda ctx: ctx.db.normalizeId),
+        ["ctx.db.normalizeId is spelled ctx.db.normalize_id"],
+    ),
+    (
+        "camelCase on auth",
+        in_query(lambda ctx: ctx.auth.getUserIdentity()),
+        ["ctx.auth.get_user_identity"],
     ),
     ("camelCase on meta", in_query(lambda ctx: ctx.meta.getFunctionMetadata()), ["ctx.meta.get_function_metadata"]),
     ("unknown member", in_query(lambda ctx: ctx.databse), ["ctx has no databse", "It has"]),
@@ -71,7 +81,11 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     ("async for", lambda t: t.query(_async_for), ["async for", "Remove the async"]),
     ("waiting query", lambda t: t.query(_sleeping), ["waits for something outside of ctx", "only actions may"]),
     ("forgotten collect", in_query(lambda ctx: ctx.db.query("t")), [".collect(), .take(n), .unique() or .first()"]),
-    ("metrics in an action", in_action(lambda ctx: ctx.meta.get_transaction_metrics()), ["only in queries and mutations"]),
+    (
+        "metrics in an action",
+        in_action(lambda ctx: ctx.meta.get_transaction_metrics()),
+        ["only in queries and mutations"],
+    ),
     ("missing argument", in_query(lambda ctx: ctx.db.get()), ["Must provide arg 1 `id` to `get`"]),
 ]
 
@@ -88,7 +102,11 @@ def test_wrong_use_is_told_what_to_write_instead(wrong: Callable[[TestBackend], 
 @pytest.mark.case("functions/query_has_no_writer")
 def test_query_has_no_writer_says_hasattr_too() -> None:
     with convex_test() as t:
-        assert t.query(lambda ctx: [hasattr(ctx.db, name) for name in ("get", "insert", "delete")]) == [True, False, False]
+        assert t.query(lambda ctx: [hasattr(ctx.db, name) for name in ("get", "insert", "delete")]) == [
+            True,
+            False,
+            False,
+        ]
         assert t.action(lambda ctx: hasattr(ctx, "db")) is False
 
 

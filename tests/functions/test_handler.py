@@ -1,0 +1,280 @@
+"""Arguments in, a result out: the checks of a call."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from typing import Any
+
+import pytest
+
+from nbconvex import UNSET, Int64, args, returns, v
+from nbconvex.errors import (
+    ArgumentsInvalidError,
+    CallerError,
+    LimitExceededError,
+    NbconvexError,
+    NotAllowedError,
+    ReturnInvalidError,
+)
+from nbconvex.testing import convex_test
+
+
+def taking(validator: Any) -> Any:
+    return args(validator)(lambda ctx, **given: given)
+
+
+ARRAY = v.array(v.object({"b": v.string()}))
+BAD_ARGS: list[tuple[str, Any, Any, list[str]]] = [
+    (
+        "args-validation/args_validation_extra_field",
+        {"a": v.string()},
+        {"a": "x", "b": 1},
+        ['"b"', "not in the validator"],
+    ),
+    ("args-validation/empty_args_reject_extra", {}, {"b": 1}, ['field "b"']),
+    ("args-validation/wrong_type", {"a": v.string()}, {"a": 1}, ["Path: .a", "Value: 1", "Validator: v.string()"]),
+    ("args-validation/args_validation_nested_path", {"a": ARRAY}, {"a": [{"b": "x"}, {"b": 2}]}, ["Path: .a[1].b"]),
+    ("args-validation/record_value_path", {"m": v.record(v.string(), v.number())}, {"m": {"k": "x"}}, [".m.values()"]),
+    ("args-validation/record_key_path", {"m": v.record(v.id("users"), v.number())}, {"m": {"nope": 1}}, [".m.keys()"]),
+    ("args-validation/optional_null_refused", {"a": v.optional(v.string())}, {"a": None}, ["does not match"]),
+    ("args-validation/nullable_absent_refused", {"a": v.nullable(v.string())}, {}, ['field "a"', "missing"]),
+    (
+        "args-validation/union_none",
+        {"a": v.union(v.string(), v.number())},
+        {"a": True},
+        ["v.union(v.string(), v.float64())"],
+    ),
+    ("args-validation/literal_mismatch", {"a": v.literal("x")}, {"a": "y"}, ["y", 'v.literal("x")']),
+    ("args-validation/id_garbage", {"a": v.id("users")}, {"a": "hello"}, ["does not match", "Path: .a"]),
+    ("args-validation/int64_for_number_refused", {"a": v.number()}, {"a": Int64(1)}, ["does not match"]),
+    ("args-validation/number_for_int64_refused", {"a": v.int64()}, {"a": 1.5}, ["does not match"]),
+    ("args-validation/missing_before_extra", {"a": v.string()}, {"b": 1}, ['field "a"']),
+    (
+        "args-validation/validator_printing",
+        {"a": v.optional(v.union(v.string(), v.int64()))},
+        {"a": None},
+        ["v.union(v.string(), v.int64())"],
+    ),
+    ("args-validation/dollar_key_refused", {"a": v.any()}, {"a": {"$x": 1}}, ['starts with "$"', "reserved"]),
+]
+
+
+@pytest.mark.case(*[case[0] for case in BAD_ARGS])
+@pytest.mark.parametrize(
+    ("validator", "given", "words"), [case[1:] for case in BAD_ARGS], ids=[case[0] for case in BAD_ARGS]
+)
+def test_bad_arguments_are_reported(validator: Any, given: Any, words: list[str]) -> None:
+    with convex_test() as t, pytest.raises(ArgumentsInvalidError) as caught:
+        t.query(taking(validator), given)
+    sentence = str(caught.value)
+    assert sentence.startswith("ArgumentValidationError in inline: ")
+    for word in words:
+        assert word in sentence
+
+
+GOOD_ARGS: list[tuple[str, Any, Any]] = [
+    ("args-validation/optional_absent", {"a": v.optional(v.string())}, {}),
+    ("args-validation/union_each_member", {"a": v.union(v.string(), v.number())}, {"a": "x"}),
+    ("args-validation/union_each_member", {"a": v.union(v.string(), v.number())}, {"a": 1}),
+    ("args-validation/infinity_ok_for_number", {"a": v.number()}, {"a": math.inf}),
+    ("args-validation/infinity_ok_for_number", {"a": v.number()}, {"a": -0.0}),
+    ("args-validation/bytes_ok", {"a": v.bytes()}, {"a": b"12345678"}),
+    ("args-validation/any_accepts_null", {"a": v.any()}, {"a": None}),
+]
+
+
+@pytest.mark.case(*[case[0] for case in GOOD_ARGS])
+@pytest.mark.parametrize(("validator", "given"), [case[1:] for case in GOOD_ARGS])
+def test_good_arguments_arrive(validator: Any, given: Any) -> None:
+    with convex_test() as t:
+        assert t.query(taking(validator), given) == given
+        assert math.isnan(t.query(taking({"a": v.number()}), a=math.nan)["a"])
+
+
+@pytest.mark.case("args-validation/undefined_field_in_args_is_absent")
+def test_unset_argument_is_absent() -> None:
+    with convex_test() as t:
+        assert t.query(taking({"a": v.optional(v.string())}), a=UNSET) == {}
+
+
+@pytest.mark.case("args-validation/args_not_object")
+def test_arguments_are_one_object() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:f")(taking({"a": v.string()}))
+        with pytest.raises(
+            ArgumentsInvalidError, match="an object .* is expected as the function's argument, got list"
+        ):
+            t.backend.run("m:f", ["x"])
+
+
+@pytest.mark.case("args-validation/id_wrong_table", "args-validation/id_of_deleted_ok")
+def test_id_of_the_table_is_enough_and_of_another_is_not() -> None:
+    with convex_test() as t:
+        user = t.run(lambda ctx: ctx.db.insert("users", {}))
+        post = t.run(lambda ctx: ctx.db.insert("posts", {}))
+        t.run(lambda ctx: ctx.db.delete(user))
+        get = args({"a": v.id("users")})(lambda ctx, a: ctx.db.get(a))
+        assert t.query(get, a=user) is None
+        with pytest.raises(ArgumentsInvalidError) as caught:
+            t.query(get, a=post)
+        for word in (post, "posts", 'v.id("users")'):
+            assert word in str(caught.value)
+
+
+@pytest.mark.case("args-validation/nested_call_validated")
+def test_nested_call_is_validated_like_an_outside_one() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:f")(taking({"a": v.string()}))
+
+        def work(ctx: Any) -> str:
+            with pytest.raises(ArgumentsInvalidError, match=r"in m:f:.*\n.*Path: \.a"):
+                ctx.run_query("m:f", a=1)
+            return "caught"
+
+        assert [t.query(work), t.mutation(work), t.action(work)] == ["caught"] * 3
+
+
+@pytest.mark.case("args-validation/handler_not_run_on_bad_args")
+def test_handler_does_not_run_on_bad_arguments() -> None:
+    with convex_test() as t:
+
+        @t.backend.mutation(args={"a": v.string()})
+        def add(ctx, a):
+            print("ran")
+            ctx.db.insert("t", {})
+
+        with pytest.raises(ArgumentsInvalidError):
+            add(a=1)
+        assert list(t.backend.logs)[-1].lines == ()
+        assert t.query(lambda ctx: ctx.db.query("t").count()) == 0
+
+
+def test_arguments_have_a_size_limit() -> None:
+    with convex_test(limits={"arguments_bytes": 1_000}) as t:
+        with pytest.raises(
+            LimitExceededError, match=r"the arguments of inline have 1,\d+ bytes \(limit arguments_bytes: 1,000"
+        ):
+            t.query(lambda ctx, **given: None, a="x" * 1_000)
+
+
+AB, A = {"a": 1, "b": 2}, {"a": 1}
+OBJECT_A = v.object({"a": v.number()})
+BAD_RESULTS: list[tuple[str, str, Any, Any, list[str]]] = [
+    ("returns-validation/incomplete_validator_query", "query", OBJECT_A, AB, ['"b"', "not in the validator"]),
+    ("returns-validation/primitive_wrong", "query", v.number(), "x", ['Value: "x"', "Validator: v.float64()"]),
+    ("returns-validation/action_incomplete", "action", OBJECT_A, AB, ['field "b"']),
+    ("returns-validation/unsupported_value", "query", None, {"tags": [{1}]}, ["set", ".tags[0]"]),
+]
+
+
+@pytest.mark.case(*[case[0] for case in BAD_RESULTS])
+@pytest.mark.parametrize(("kind", "validator", "result", "words"), [case[1:] for case in BAD_RESULTS])
+def test_bad_results_are_reported(kind: str, validator: Any, result: Any, words: list[str]) -> None:
+    handler: Any = lambda ctx: result  # noqa: E731 - a handler that a decorator can mark
+    with convex_test() as t, pytest.raises(ReturnInvalidError) as caught:
+        getattr(t, kind)(handler if validator is None else returns(validator)(handler))
+    for word in ["ReturnsValidationError in inline: ", *words]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.case(
+    "returns-validation/correct_query", "returns-validation/action_correct", "returns-validation/no_validator"
+)
+def test_good_results_are_delivered() -> None:
+    with convex_test() as t:
+        for call in (t.query, t.mutation, t.action):
+            assert call(returns(OBJECT_A)(lambda ctx: A)) == A
+            assert call(lambda ctx: AB) == AB
+            assert call(lambda ctx: None) is None
+
+
+@pytest.mark.case("returns-validation/mutation_incomplete_rolls_back")
+def test_mutation_with_a_bad_result_stores_nothing() -> None:
+    with convex_test() as t:
+        with pytest.raises(ReturnInvalidError):
+            t.mutation(returns(OBJECT_A)(lambda ctx: {"a": ctx.db.insert("t", {})}))
+        assert t.query(lambda ctx: ctx.db.query("t").count()) == 0
+
+
+@pytest.mark.case("returns-validation/nested_return_validated")
+def test_bad_result_of_a_nested_call_surfaces_in_the_caller() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:f", returns=v.number())(lambda ctx: "x")
+        with pytest.raises(ReturnInvalidError, match="in m:f"):
+            t.mutation(lambda ctx: ctx.run_query("m:f"))
+
+
+@pytest.mark.case("limits/return_too_large")
+def test_result_has_a_size_limit_and_no_other() -> None:
+    with convex_test(limits={"result_bytes": 100_000}) as t:
+        assert len(t.query(lambda ctx: list(range(10_000)))) == 10_000
+        with pytest.raises(LimitExceededError, match=r"has 180,002 bytes \(limit result_bytes: 100,000\)"):
+            t.query(lambda ctx: list(range(20_000)))
+
+
+@pytest.mark.case("functions/unconsumed_query_returned")
+def test_query_that_was_not_consumed_names_the_ways_to_consume_it() -> None:
+    with convex_test() as t:
+        for forgotten in (lambda ctx: ctx.db.query("t"), lambda ctx: {"rows": ctx.db.query("t").order("desc")}):
+            with pytest.raises(NotAllowedError, match=r"\.collect\(\), \.take\(n\), \.unique\(\) or \.first\(\)"):
+                t.query(forgotten)
+
+
+async def a_helper(ctx: Any) -> int:
+    return 7
+
+
+def test_coroutine_that_was_not_awaited_says_which() -> None:
+    with convex_test() as t:
+        for call in (t.query, t.mutation, t.action):
+            with pytest.raises(NotAllowedError, match=r"uses a_helper\(\.\.\.\) without await"):
+                call(lambda ctx: a_helper(ctx))
+            with pytest.raises(NotAllowedError, match="without await"):
+                call(lambda ctx: [a_helper(ctx)])
+
+
+@pytest.mark.case("functions/sync_handler_allowed")
+def test_sync_and_async_handlers_are_alike() -> None:
+    async def asynchronous(ctx: Any) -> int:
+        return await a_helper(ctx)
+
+    with convex_test() as t:
+        for call in (t.query, t.mutation, t.action):
+            assert call(asynchronous) == call(lambda ctx: 7) == 7
+
+
+async def waits_for_a_task(ctx: Any) -> None:
+    await asyncio.sleep(0.01)
+
+
+async def waits_for_a_future(ctx: Any) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("handler", [waits_for_a_task, waits_for_a_future])
+def test_transaction_that_truly_waits_is_pointed_to_actions(handler: Any) -> None:
+    with convex_test() as t:
+        t.backend.mutation(name="m:f")(handler)
+
+        async def inside_a_loop() -> None:
+            with pytest.raises(NotAllowedError, match="m:f waits for something outside of ctx.*only actions may"):
+                t.backend.run("m:f")
+
+        asyncio.run(inside_a_loop())
+        with pytest.raises(NbconvexError, match="waits for something outside of ctx"):
+            t.backend.run("m:f")
+
+
+def test_error_of_the_user_keeps_its_class_and_its_line() -> None:
+    class MyError(Exception):
+        pass
+
+    def boom(ctx: Any) -> None:
+        raise MyError("here")
+
+    with convex_test() as t, pytest.raises(MyError, match="here") as caught:
+        t.query(boom)
+    assert re.search(r"boom", str(caught.traceback[-1]))
+    assert not isinstance(caught.value, CallerError)
