@@ -24,8 +24,9 @@ from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
+from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Write
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Write
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
@@ -217,10 +218,10 @@ class Database:
         for record in records:
             overlapped = transaction.reads.overlaps(record)
             if overlapped is not None:
-                (number, _), key = overlapped
+                (number, index), key = overlapped
                 raise ConflictError(
                     snapshot.table_name(number) or accepted.table_name(number) or str(number),
-                    document_id=encode_id(number, key[-INTERNAL_ID_BYTES:]) if key else None,
+                    document_id=_document_id(number, index, key) if key else None,
                     writer=record.writer,
                     reader=transaction.reader,
                 )
@@ -389,6 +390,13 @@ class Database:
         self._persistence.close()
 
 
+def _document_id(number: int, index: str, key: bytes) -> str:
+    """The id of the document that a key belongs to: built-in indexes hold its text, others its 16 bytes."""
+    if index in {BY_ID, BY_CREATION_TIME}:
+        return key[0 if index == BY_ID else CREATION_TIME_BYTES :].decode("ascii")
+    return encode_id(number, key[-INTERNAL_ID_BYTES:])
+
+
 def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
     touched: list[tuple[int, str] | bytes] = []
     for write in writes:
@@ -396,7 +404,7 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         if table is None:
             continue  # born in this commit: nobody can have read it
         index_ids = table.index_ids
-        touched += (index_ids[0], write.document_id)
+        touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
         if before is not None:
             for position, key in enumerate(before, 1):

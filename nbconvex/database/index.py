@@ -5,6 +5,7 @@ Must not know: tables, documents, what a key or a payload means.
 Invariants:
 - A node is never changed once it is reachable from an `Index`. A version is a root; old versions cost nothing but the
   nodes that changed, and vanish when nobody holds their root.
+- Where keys can be read from payloads (`key_of`), they are not kept: a leaf's `keys` is then its list of payloads.
 - Keys are unique and ascending over the leaves; a branch's `separators[i]` is above every key below `children[i]` and
   not above any key below `children[i + 1]`. Leaves are never empty, except the root.
 Threads: reading needs no lock. `with_changes` is a pure function.
@@ -14,9 +15,9 @@ Source: ADR 8.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-#: Entries of a leaf. Copying 128 pointers costs about as much as one Python call, so wider leaves save depth for free.
+#: Entries of a leaf. Copying a leaf is cheap, but each pointer copied touches its object's reference count.
 LEAF_MAX = 64
 #: Children of a branch.
 BRANCH_MAX = 32
@@ -27,6 +28,8 @@ _BULK_MIN = 32
 
 #: A change of one key: its new payload, or None to remove it.
 Change = tuple[bytes, bytes | None]
+#: Reads the key from a payload; None where keys are kept beside the payloads.
+KeyOf = Callable[[bytes], bytes] | None
 
 
 class _Leaf:
@@ -38,7 +41,7 @@ class _Leaf:
 
     @property
     def size(self) -> int:
-        return len(self.keys)
+        return len(self.payloads)
 
 
 class _Branch:
@@ -56,19 +59,26 @@ _Node = _Leaf | _Branch
 class Index:
     """One version of an ordered map from key bytes to payloads. Its length is the number of entries."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_key_of", "_root")
 
-    def __init__(self, root: _Node | None = None) -> None:
-        self._root: _Node = root if root is not None else _Leaf([], [])
+    def __init__(self, root: _Node | None = None, key_of: KeyOf = None) -> None:
+        self._key_of = key_of
+        if root is None:
+            payloads: list[bytes] = []
+            root = _Leaf([] if key_of is None else payloads, payloads)
+        self._root: _Node = root
 
     @classmethod
-    def from_sorted(cls, keys: Sequence[bytes], payloads: Sequence[bytes]) -> Index:
-        """An index of entries whose keys are already unique and ascending; one pass, full leaves."""
-        nodes: list[_Node] = [
-            _Leaf(list(keys[start : start + LEAF_MAX]), list(payloads[start : start + LEAF_MAX]))
-            for start in range(0, len(keys), LEAF_MAX)
-        ]
-        return cls(_grow(nodes))
+    def from_sorted(cls, keys: Sequence[bytes] | None, payloads: Sequence[bytes], key_of: KeyOf = None) -> Index:
+        """An index of entries whose keys are already unique and ascending; one pass, full leaves.
+
+        `keys` is None where `key_of` reads them from the payloads.
+        """
+        nodes: list[_Node] = []
+        for start in range(0, len(payloads), LEAF_MAX):
+            part = list(payloads[start : start + LEAF_MAX])
+            nodes.append(_Leaf(part if keys is None else list(keys[start : start + LEAF_MAX]), part))
+        return cls(_grow(nodes, key_of), key_of)
 
     def __len__(self) -> int:
         return self._root.size
@@ -78,16 +88,17 @@ class Index:
         node = self._root
         while isinstance(node, _Branch):
             node = node.children[bisect_right(node.separators, key)]
-        position = bisect_left(node.keys, key)
-        if position < len(node.keys) and node.keys[position] == key:
-            return node.payloads[position]
-        return None
+        position, is_present = _place(node, key, self._key_of)
+        return node.payloads[position] if is_present else None
 
     def with_changes(self, changes: Sequence[Change]) -> Index:
         """The version after `changes`, whose keys are unique and ascending. Costs one path a changed leaf."""
         if len(changes) == 1:
             return self._with_one(changes[0])
-        return Index(_grow(_apply(self._root, changes))) if changes else self
+        return self._rebuilt(changes) if changes else self
+
+    def _rebuilt(self, changes: Sequence[Change]) -> Index:
+        return Index(_grow(_apply(self._root, changes, self._key_of), self._key_of), self._key_of)
 
     def _with_one(self, change: Change) -> Index:
         """What `with_changes` gives for one change: most commits change one key, and most leaves have room."""
@@ -98,53 +109,60 @@ class Index:
             position = bisect_right(node.separators, key)
             path.append((node, position))
             node = node.children[position]
-        keys, payloads = node.keys, node.payloads
-        size = len(keys)
-        position = bisect_left(keys, key)
-        is_present = position < size and keys[position] == key
+        key_of = self._key_of
+        size = len(node.payloads)
+        position, is_present = _place(node, key, key_of)
         if payload is None:
             if not is_present:
                 return self
             if size <= _JOIN_MAX:
-                return Index(_grow(_apply(self._root, (change,))))
-            keys, payloads = keys.copy(), payloads.copy()
-            del keys[position], payloads[position]
+                return self._rebuilt((change,))
+            leaf = _copied(node)
+            del leaf.payloads[position]
+            if key_of is None:
+                del leaf.keys[position]
         elif is_present:
-            payloads = payloads.copy()
-            payloads[position] = payload
+            leaf = _copied(node)
+            leaf.payloads[position] = payload
         else:
             if size >= LEAF_MAX:
-                return Index(_grow(_apply(self._root, (change,))))
-            keys, payloads = keys.copy(), payloads.copy()
-            keys.insert(position, key)
-            payloads.insert(position, payload)
-        below: _Node = _Leaf(keys, payloads)
-        grown = len(keys) - size
+                return self._rebuilt((change,))
+            leaf = _copied(node)
+            leaf.payloads.insert(position, payload)
+            if key_of is None:
+                leaf.keys.insert(position, key)
+        below: _Node = leaf
+        grown = len(leaf.payloads) - size
         for branch, position in reversed(path):
             children = branch.children.copy()
             children[position] = below
             below = _Branch(branch.separators, children, branch.size + grown)
-        return Index(below)
+        return Index(below, key_of)
 
     def chunks(
         self, low: bytes = b"", high: bytes | None = None, *, reverse: bool = False
-    ) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    ) -> Iterator[tuple[Iterable[bytes], list[bytes]]]:
         """The entries with `low <= key < high`, leaf by leaf, in order (descending if `reverse`), read lazily.
 
-        Shapes:  each chunk is a list of keys and the list of their payloads, never empty.
+        Shapes:  each chunk is the keys, to be gone through once, and the list of their payloads, never empty.
         """
         if high is not None and high <= low:
             return
+        key_of = self._key_of
         for leaf in _leaves(self._root, low, high, reverse=reverse):
-            keys, payloads = leaf.keys, leaf.payloads
-            start = bisect_left(keys, low) if keys and keys[0] < low else 0
-            stop = len(keys) if high is None or (keys and keys[-1] < high) else bisect_left(keys, high)
+            start = bisect_left(leaf.keys, low, key=key_of) if low else 0
+            stop = len(leaf.payloads) if high is None else bisect_left(leaf.keys, high, key=key_of)
             if start >= stop:
                 continue
-            keys, payloads = keys[start:stop], payloads[start:stop]
+            payloads = leaf.payloads[start:stop]
+            if reverse:
+                payloads.reverse()
+            if key_of is not None:
+                yield map(key_of, payloads), payloads
+                continue
+            keys = leaf.keys[start:stop]
             if reverse:
                 keys.reverse()
-                payloads.reverse()
             yield keys, payloads
 
     def entries(self, low: bytes = b"", high: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
@@ -156,22 +174,38 @@ class Index:
         """How many keys lie in `[low, high)`; logarithmic, for branches know their size."""
         if high is not None and high <= low:
             return 0
-        return (len(self) if high is None else _rank(self._root, high)) - _rank(self._root, low)
+        below = 0 if not low else _rank(self._root, low, self._key_of)
+        return (len(self) if high is None else _rank(self._root, high, self._key_of)) - below
 
     def last_key(self) -> bytes | None:
         """The greatest key, or None."""
         for keys, _ in self.chunks(reverse=True):
-            return keys[0]
+            return next(iter(keys))
         return None
 
 
-def _rank(node: _Node, key: bytes) -> int:
+def _place(leaf: _Leaf, key: bytes, key_of: KeyOf) -> tuple[int, bool]:
+    """Where `key` stands or would stand in a leaf, and whether it is there."""
+    keys = leaf.keys
+    if key_of is None:
+        position = bisect_left(keys, key)
+        return position, position < len(keys) and keys[position] == key
+    position = bisect_left(keys, key, key=key_of)
+    return position, position < len(keys) and key_of(keys[position]) == key
+
+
+def _copied(leaf: _Leaf) -> _Leaf:
+    payloads = leaf.payloads.copy()
+    return _Leaf(payloads if leaf.keys is leaf.payloads else leaf.keys.copy(), payloads)
+
+
+def _rank(node: _Node, key: bytes, key_of: KeyOf) -> int:
     below = 0
     while isinstance(node, _Branch):
         position = bisect_right(node.separators, key)
         below += sum(child.size for child in node.children[:position])
         node = node.children[position]
-    return below + bisect_left(node.keys, key)
+    return below + _place(node, key, key_of)[0]
 
 
 def _leaves(root: _Node, low: bytes, high: bytes | None, *, reverse: bool) -> Iterator[_Leaf]:
@@ -190,19 +224,19 @@ def _leaves(root: _Node, low: bytes, high: bytes | None, *, reverse: bool) -> It
         stack.extend(children)
 
 
-def _apply(node: _Node, changes: Sequence[Change]) -> list[_Node]:
+def _apply(node: _Node, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]:
     """The nodes that stand in `node`'s place after `changes`: none, one, or several of its height."""
     if isinstance(node, _Leaf):
-        return _apply_to_leaf(node, changes)
+        return _apply_to_leaf(node, changes, key_of)
     rebuilt: list[_Node] = []
     start = 0
     for position, child in enumerate(node.children):
         stop = len(changes)
         if position < len(node.separators):
             stop = bisect_left(changes, node.separators[position], lo=start, key=_key_of)
-        rebuilt.extend(_apply(child, changes[start:stop]) if stop > start else (child,))
+        rebuilt.extend(_apply(child, changes[start:stop], key_of) if stop > start else (child,))
         start = stop
-    return _pack(_joined(rebuilt))
+    return _pack(_joined(rebuilt), key_of)
 
 
 def _key_of(change: Change) -> bytes:
@@ -214,72 +248,75 @@ def _joined(nodes: list[_Node]) -> list[_Node]:
     joined: list[_Node] = []
     for node in nodes:
         left = joined[-1] if joined else None
-        if isinstance(node, _Leaf) and isinstance(left, _Leaf) and len(left.keys) + len(node.keys) <= _JOIN_MAX:
-            joined[-1] = _Leaf(left.keys + node.keys, left.payloads + node.payloads)
+        if isinstance(node, _Leaf) and isinstance(left, _Leaf) and left.size + node.size <= _JOIN_MAX:
+            payloads = left.payloads + node.payloads
+            joined[-1] = _Leaf(payloads if node.keys is node.payloads else left.keys + node.keys, payloads)
         else:
             joined.append(node)
     return joined
 
 
-def _apply_to_leaf(leaf: _Leaf, changes: Sequence[Change]) -> list[_Node]:
+def _apply_to_leaf(leaf: _Leaf, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]:
+    keys = leaf.keys if key_of is None else list(map(key_of, leaf.payloads))
     if len(changes) >= _BULK_MIN:
-        merged: dict[bytes, bytes | None] = dict(zip(leaf.keys, leaf.payloads, strict=True))
+        merged: dict[bytes, bytes | None] = dict(zip(keys, leaf.payloads, strict=True))
         merged.update(changes)
         entries = sorted((key, payload) for key, payload in merged.items() if payload is not None)
-        appended = not leaf.keys or changes[0][0] > leaf.keys[-1]
-        return _split([key for key, _ in entries], [payload for _, payload in entries], appended=appended)
-    keys, payloads = leaf.keys.copy(), leaf.payloads.copy()
+        appended = not keys or changes[0][0] > keys[-1]
+        return _split([key for key, _ in entries], [payload for _, payload in entries], key_of, appended=appended)
+    keys, payloads = keys.copy(), leaf.payloads.copy()
     appended = False
     for key, payload in changes:
         position = bisect_left(keys, key)
         is_present = position < len(keys) and keys[position] == key
         if payload is None:
             if is_present:
-                del keys[position]
-                del payloads[position]
+                del keys[position], payloads[position]
         elif is_present:
             payloads[position] = payload
         else:
             appended = position == len(keys)
             keys.insert(position, key)
             payloads.insert(position, payload)
-    return _split(keys, payloads, appended=appended)
+    return _split(keys, payloads, key_of, appended=appended)
 
 
-def _split(keys: list[bytes], payloads: list[bytes], *, appended: bool) -> list[_Node]:
+def _split(keys: list[bytes], payloads: list[bytes], key_of: KeyOf, *, appended: bool) -> list[_Node]:
     """Leaves of at most LEAF_MAX entries. Where keys only ever grow, leaves are left full behind them."""
-    size = len(keys)
-    if size <= LEAF_MAX:
-        return [_Leaf(keys, payloads)] if size else []
-    step = LEAF_MAX if appended else -(-size // -(-size // (LEAF_MAX * 3 // 4)))
-    return [_Leaf(keys[at : at + step], payloads[at : at + step]) for at in range(0, size, step)]
+    size = len(payloads)
+    step = LEAF_MAX if appended or size <= LEAF_MAX else -(-size // -(-size // (LEAF_MAX * 3 // 4)))
+    leaves: list[_Node] = []
+    for at in range(0, size, step):
+        part = payloads[at : at + step]
+        leaves.append(_Leaf(keys[at : at + step] if key_of is None else part, part))
+    return leaves
 
 
-def _pack(nodes: Sequence[_Node]) -> list[_Node]:
+def _pack(nodes: Sequence[_Node], key_of: KeyOf) -> list[_Node]:
     """Branches over `nodes`, each at most BRANCH_MAX wide; none where there are no nodes."""
     count = len(nodes)
     if not count:
         return []
     step = count if count <= BRANCH_MAX else -(-count // -(-count // (BRANCH_MAX * 3 // 4)))
-    return [_branch(list(nodes[at : at + step])) for at in range(0, count, step)]
+    return [_branch(list(nodes[at : at + step]), key_of) for at in range(0, count, step)]
 
 
-def _branch(children: list[_Node]) -> _Branch:
-    return _Branch([_low(child) for child in children[1:]], children, sum(child.size for child in children))
+def _branch(children: list[_Node], key_of: KeyOf) -> _Branch:
+    return _Branch([_low(child, key_of) for child in children[1:]], children, sum(child.size for child in children))
 
 
-def _low(node: _Node) -> bytes:
+def _low(node: _Node, key_of: KeyOf) -> bytes:
     """The lowest key below `node`."""
     while isinstance(node, _Branch):
         node = node.children[0]
-    return node.keys[0]
+    return node.keys[0] if key_of is None else key_of(node.payloads[0])
 
 
-def _grow(nodes: Iterable[_Node]) -> _Node | None:
+def _grow(nodes: Iterable[_Node], key_of: KeyOf) -> _Node | None:
     """One root over `nodes` of equal height."""
     level = list(nodes)
     while len(level) > 1:
-        level = _pack(level)
+        level = _pack(level, key_of)
     if not level:
         return None
     root = level[0]

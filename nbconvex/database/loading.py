@@ -41,7 +41,9 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
             continue
         wanted = {} if schema is None else schema.indexes_of(table.name)
         tables[number] = Table.loaded(number, table.name, rows.pop(number, ()), wanted)
-    if rows:
-        stray = ", ".join(map(str, rows))
+    # A store may name a table of which nothing is left.
+    strays = [number for number, documents in rows.items() if any(True for _ in documents)]
+    if strays:
+        stray = ", ".join(map(str, strays))
         raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
     return replace(snapshot, tables=tables, numbers=numbers, schema=schema)

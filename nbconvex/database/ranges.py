@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from nbconvex.database.payload import creation_bound
 from nbconvex.errors import CallerError, IndexInvalidError, ValueInvalidError
 from nbconvex.values.codec import normalize
 from nbconvex.values.ids import decode_id
@@ -84,10 +85,12 @@ def interval_of(
     """
     equal, bounds = _sorted_conditions(index, fields, conditions)
     covered = [field for field in fields if field in equal]
-    prefix = b"".join([_encode(field, equal[field], table) for field in covered])
+    is_built_in = len(fields) == 1
+    encode = _encode_built_in if is_built_in else _encode
+    prefix = b"".join([encode(field, equal[field], table) for field in covered])
     low, high = prefix, _behind(prefix, covered[-1]) if covered else None
     for operation, field, value in bounds:
-        key = prefix + _encode(field, value, table)
+        key = prefix + encode(field, value, table)
         if operation in _LOWER:
             low = key if operation == "gte" else _behind(key, field)
         else:
@@ -101,22 +104,36 @@ def _behind(key: bytes, last_field: str) -> bytes:
         # What follows a field is the type tag of the next one, at most 0x15. Stepping to the next sibling of `key`
         # instead would take in "a\\0" (10 61 00 FF 00) with "a" (10 61 00): an escaped zero looks like an end.
         return key + b"\xff"
-    following = after_prefix(key)
-    assert following is not None, "an encoded time or id never consists of 0xFF bytes only"
-    return following
+    # Without a successor it stands before or behind everything anyway.
+    return after_prefix(key) or key
+
+
+def _plain(field: str, value: Any) -> Any:
+    return value if value is UNSET else normalize(value, path=f".{field}")
 
 
 def _encode(field: str, value: Any, table: int) -> bytes:
     if field != "_id":
-        return encode_key(value if value is UNSET else normalize(value, path=f".{field}"))
-    # An index key ends in the raw id, not in its text: shorter, and of the same order within one table.
+        return encode_key(_plain(field, value))
+    # The key of a declared index ends in the raw id, which is shorter than its text.
+    return _id_of(value, table)[1]
+
+
+def _encode_built_in(field: str, value: Any, table: int) -> bytes:
+    if field == "_id":
+        return _id_of(value, table)[0].encode("ascii")
+    return creation_bound(encode_key(_plain(field, value)))
+
+
+def _id_of(value: Any, table: int) -> tuple[str, bytes]:
+    """An id of `table` as its text and its 16 bytes: both are of the same order within one table."""
     if isinstance(value, str):
         try:
             number, document_id = decode_id(value)
         except ValueInvalidError:
             number, document_id = 0, b""
         if number == table:
-            return document_id
+            return value, document_id
     raise IndexInvalidError(f"a range on _id takes an id of this table, got {value!r}.")
 
 

@@ -162,9 +162,9 @@ def deletions(snapshot: Snapshot, numbers: list[int]) -> tuple[list[Write], int]
         if number == TABLES_TABLE:
             continue
         count += len(table.documents) if number not in _SYSTEM_NUMBERS else 0
-        writes.extend(_deletion(table, internal, payload) for internal, payload in table.documents.entries())
+        writes.extend(_deletion(table, internal, payload) for internal, payload in table.rows())
     listing = snapshot.tables[TABLES_TABLE]
-    for internal, payload in listing.documents.entries():
+    for internal, payload in listing.rows():
         if int(decode_document(payload)["number"]) in numbers:
             writes.append(_deletion(listing, internal, payload))
     return writes, count

@@ -11,13 +11,15 @@ Threads: any; nothing here is ever changed after it was made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.index import Change, Index
+from nbconvex.database.payload import creation_key, creation_key_of, id_key, require_canonical
 from nbconvex.values.codec import decode_document
+from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.sort_key import encode_key, make_key_encoder
 
 TABLES_TABLE = 1
@@ -37,8 +39,10 @@ FIRST_USER_TABLE = 10_001
 
 BY_ID = "by_id"
 BY_CREATION_TIME = "by_creation_time"
-#: Resident bytes of one entry beyond its key and payload: two object headers and its share of the tree.
-_ENTRY_OVERHEAD_BYTES = 96
+#: Resident bytes of a document beyond its payload: an object's header, its places in the two built-in indexes.
+_DOCUMENT_OVERHEAD_BYTES = 64
+#: Resident bytes of an index entry beyond its key: an object's header, its place in the tree.
+_ENTRY_OVERHEAD_BYTES = 64
 
 Document = dict[str, Any]
 #: The keys of one document, in the order of its table's indexes.
@@ -58,6 +62,13 @@ class Write(NamedTuple):
     after: bytes | None
     keys_after: Keys | None
 
+    @property
+    def id_key(self) -> bytes:
+        """The document's key in `by_id`."""
+        payload = self.before if self.after is None else self.after
+        assert payload is not None, "a write has a document before it, or after it"
+        return id_key(payload)
+
 
 @dataclass(frozen=True, slots=True)
 class TableIndex:
@@ -69,17 +80,13 @@ class TableIndex:
     entries: Index = field(default_factory=Index)
     is_staged: bool = False
 
-    def key_of(self, document: Document, document_id: bytes) -> bytes:
-        """The key of a document: its indexed fields, its creation time, its id."""
-        return self.prefix_of(document) + encode_key(document["_creationTime"]) + document_id
-
     def with_entries(self, entries: Index) -> TableIndex:
         """The same index with other entries."""
         return TableIndex(self.name, self.fields, self.prefix_of, entries, self.is_staged)
 
 
 def _creation_time_index() -> TableIndex:
-    return TableIndex(BY_CREATION_TIME, (), make_key_encoder(()))
+    return TableIndex(BY_CREATION_TIME, (), make_key_encoder(()), Index(key_of=creation_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Table:
 
     number: int
     name: str
-    documents: Index = field(default_factory=Index)
+    documents: Index = field(default_factory=lambda: Index(key_of=id_key))
     indexes: Mapping[str, TableIndex] = field(default_factory=lambda: {BY_CREATION_TIME: _creation_time_index()})
     memory_bytes: int = 0
     #: What read sets call this table's indexes: `by_id`, then the others in the order of `indexes`.
@@ -101,8 +108,17 @@ class Table:
 
     def keys_of(self, document: Document, document_id: bytes) -> Keys:
         """The keys of a document in every index, in the order of `indexes`."""
-        tail = encode_key(document["_creationTime"]) + document_id
-        return tuple([index.prefix_of(document) + tail for index in self.indexes.values()])
+        creation_ms = document["_creationTime"]
+        keys = [creation_key_of(creation_ms, document["_id"])]
+        if len(self.indexes) > 1:
+            tail = encode_key(creation_ms) + document_id
+            keys.extend([index.prefix_of(document) + tail for index in self.indexes.values() if index.fields])
+        return tuple(keys)
+
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Each document's internal id (16 bytes) and payload, in the order of ids."""
+        for text, payload in self.documents.entries():
+            yield decode_id(text.decode("ascii"))[1], payload
 
     @property
     def newest_creation_ms(self) -> float:
@@ -114,7 +130,7 @@ class Table:
 
     def with_writes(self, writes: Sequence[Write]) -> Table:
         """This table after `writes`, at most one a document."""
-        documents: list[Change] = [(write.document_id, write.after) for write in writes]
+        documents: list[Change] = [(write.id_key, write.after) for write in writes]
         if len(documents) > 1:
             documents.sort(key=_change_key)
         indexes = {}
@@ -131,6 +147,17 @@ class Table:
             self.index_ids,
         )
 
+    def overlaid(self, writes: Sequence[Write]) -> Table:
+        """This table after `writes` that were made against an older version of it, of which only the outcome counts."""
+        changes = []
+        for write in writes:
+            before = self.documents.get(encode_id(self.number, write.document_id).encode("ascii"))
+            if before is None and write.after is None:
+                continue
+            keys_before = None if before is None else self.keys_of(decode_document(before), write.document_id)
+            changes.append(Write(self.number, write.document_id, before, keys_before, write.after, write.keys_after))
+        return self.with_writes(changes)
+
     def with_indexes(self, wanted: Mapping[str, tuple[tuple[str, ...], bool]]) -> Table:
         """This table with exactly these indexes (fields and whether staged, by name); new ones are filled."""
         indexes = {BY_CREATION_TIME: self.indexes[BY_CREATION_TIME]}
@@ -144,15 +171,15 @@ class Table:
 
     def _filled(self, indexes: Mapping[str, TableIndex]) -> Table:
         """This table with these indexes, those that are empty filled in one pass over the documents."""
-        empty = [index for index in indexes.values() if not len(index.entries)]
+        filled = dict(indexes)
+        empty = [index for index in indexes.values() if index.fields and not len(index.entries)]
         entries: list[list[tuple[bytes, bytes]]] = [[] for _ in empty]
         if empty:
-            for document_id, payload in self.documents.entries():
+            for document_id, payload in self.rows():
                 document = decode_document(payload)
                 tail = encode_key(document["_creationTime"]) + document_id
                 for index, into in zip(empty, entries, strict=True):
                     into.append((index.prefix_of(document) + tail, payload))
-        filled = dict(indexes)
         for index, found in zip(empty, entries, strict=True):
             found.sort(key=_change_key)
             built = Index.from_sorted([key for key, _ in found], [payload for _, payload in found])
@@ -174,10 +201,15 @@ class Table:
         wanted: Mapping[str, tuple[tuple[str, ...], bool]],
     ) -> Table:
         """A table of stored documents (id and payload, in any order) with its built-in index and those `wanted`."""
-        documents = sorted(rows, key=_change_key)
-        by_id = Index.from_sorted([row[0] for row in documents], [row[1] for row in documents])
-        documents.clear()
-        return cls(number, name, by_id).with_indexes(wanted)
+        payloads = [payload for _, payload in rows]
+        for payload in payloads:
+            require_canonical(payload, name)
+        payloads.sort(key=id_key)
+        documents = Index.from_sorted(None, payloads, id_key)
+        payloads.sort(key=creation_key)
+        built_in = _creation_time_index().with_entries(Index.from_sorted(None, payloads, creation_key))
+        payloads.clear()
+        return cls(number, name, documents, {BY_CREATION_TIME: built_in}).with_indexes(wanted)
 
 
 def _change_key(change: tuple[bytes, bytes | None]) -> bytes:
@@ -199,21 +231,23 @@ def _index_changes(writes: Sequence[Write], position: int) -> list[Change]:
 
 
 def _write_bytes(write: Write) -> int:
-    grown = 0
-    if write.after is not None and write.keys_after is not None:
-        grown += (
-            len(write.after) + sum(map(len, write.keys_after)) + _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_after))
-        )
-    if write.before is not None and write.keys_before is not None:
-        grown -= len(write.before) + sum(map(len, write.keys_before))
-        grown -= _ENTRY_OVERHEAD_BYTES * (1 + len(write.keys_before))
-    return grown
+    """By how many resident bytes a write makes its table grow."""
+    return _state_bytes(write.after, write.keys_after) - _state_bytes(write.before, write.keys_before)
+
+
+def _state_bytes(payload: bytes | None, keys: Keys | None) -> int:
+    if payload is None or keys is None:
+        return 0
+    return len(payload) + _DOCUMENT_OVERHEAD_BYTES + sum([len(key) + _ENTRY_OVERHEAD_BYTES for key in keys[1:]])
 
 
 def _memory_bytes(documents: Index, indexes: Iterable[TableIndex]) -> int:
-    total = sum(len(payload) + _ENTRY_OVERHEAD_BYTES for _, payload in documents.entries())
+    total = 0
+    for _, payloads in documents.chunks():
+        total += sum(map(len, payloads)) + _DOCUMENT_OVERHEAD_BYTES * len(payloads)
     for index in indexes:
-        total += sum(len(key) + _ENTRY_OVERHEAD_BYTES for key, _ in index.entries.entries())
+        if index.fields:
+            total += sum(len(key) + _ENTRY_OVERHEAD_BYTES for key, _ in index.entries.entries())
     return total
 
 

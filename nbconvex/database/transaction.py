@@ -81,23 +81,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "_make_id",
-        "_next_creation_ms",
-        "_own_tables",
-        "_pending",
-        "_random",
-        "creation_time_ms",
-        "has_paginated",
-        "limits",
-        "metrics",
-        "now_ms",
-        "page_end",
-        "reader",
-        "reads",
-        "seed",
-        "snapshot",
-        "writable",
-        "writes",
+        "_make_id", "_next_creation_ms", "_own_tables", "_pending", "_random", "creation_time_ms", "has_paginated",
+        "limits", "metrics", "now_ms", "page_end", "reader", "reads", "seed", "snapshot", "writable", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -150,8 +135,9 @@ class Transaction:
         """
         number, internal = self._decode(document_id, table, "get")
         self.metrics.charge_query()
-        self.reads.add_point(number, BY_ID, internal)
-        payload = self._payload(number, internal)
+        id_key = document_id.encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        payload = self._payload(number, internal, id_key)
         if payload is None:
             return None
         self.metrics.charge_read(1, len(payload))
@@ -194,16 +180,17 @@ class Transaction:
         pending = self._pending.pop(number, None)
         table = self._own_tables.get(number) or self.snapshot.tables[number]
         if pending:
-            table = self._own_tables[number] = _with_pending(table, self.writes, pending)
+            writes = self.writes
+            table = self._own_tables[number] = table.overlaid([writes[number, internal] for internal in pending])
         return table
 
-    def _payload(self, number: int, internal: bytes) -> bytes | None:
+    def _payload(self, number: int, internal: bytes, id_key: bytes) -> bytes | None:
         if self.writes:
             write = self.writes.get((number, internal))
             if write is not None:
                 return write.after
         table = self.snapshot.tables.get(number)
-        return None if table is None else table.documents.get(internal)
+        return None if table is None else table.documents.get(id_key)
 
     def _decode(self, document_id: Any, table: str | None, operation: str) -> _WriteKey:
         if document_id.__class__ is not str:
@@ -256,7 +243,7 @@ class Transaction:
 
         Raises:  ValueInvalidError, DocumentInvalidError, LimitExceededError, NotAllowedError.
         """
-        state = self._writable_table(table)
+        # Before the table comes into being: a value that is refused must not leave one behind.
         document, size = normalize_document(value, limits=self.limits)
         if "_id" in document or "_creationTime" in document:
             raise ValueInvalidError(
@@ -264,14 +251,14 @@ class Transaction:
                 path="._id" if "_id" in document else "._creationTime",
                 hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
             )
+        state = self._writable_table(table)
         document = self._checked(table, document)
         internal = self._make_id()
         document_id = encode_id(state.number, internal)
         creation_time_ms = self._next_creation_ms
         self._next_creation_ms = math.nextafter(creation_time_ms, math.inf)
-        document["_id"] = document_id
-        document["_creationTime"] = creation_time_ms
-        self._record(state, internal, document, size + _SYSTEM_FIELDS_BYTES)
+        stored = {"_id": document_id, "_creationTime": creation_time_ms, **document}
+        self._record(state, internal, None, stored, size + _SYSTEM_FIELDS_BYTES)
         return document_id
 
     def restore(self, table: str, document: Document) -> None:
@@ -282,41 +269,51 @@ class Transaction:
         state = self._writable_table(table)
         plain, size = normalize_document(document, limits=self.limits)
         number, internal = self._decode(plain.get("_id"), None, "restore")
-        if number != state.number or self._payload(number, internal) is not None:
+        id_key = plain["_id"].encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        if number != state.number or self._payload(number, internal, id_key) is not None:
             raise CallerError(f'cannot restore {plain["_id"]} into "{table}": it exists, or is an id of another table.')
         fields = {name: each for name, each in plain.items() if name not in {"_id", "_creationTime"}}
+        created_ms = plain.get("_creationTime")
+        if not isinstance(created_ms, int | float) or not 0 < created_ms < 2**53:
+            raise ValueInvalidError(
+                f"cannot restore {plain['_id']}: _creationTime must be milliseconds since 1970, got {created_ms!r}"
+            )
         checked = self._checked(table, fields)
-        checked |= {"_id": plain["_id"], "_creationTime": float(plain["_creationTime"])}
-        self._record(state, internal, checked, size)
+        stored = {"_id": plain["_id"], "_creationTime": float(created_ms), **checked}
+        self._record(state, internal, None, stored, size)
 
     def patch(self, document_id: str, fields: Any, *, table: str | None = None) -> None:
         """Merge `fields` into the document; one that is UNSET is removed, nested objects are replaced.
 
         Raises:  DocumentNotFoundError, ValueInvalidError, DocumentInvalidError, CallerError.
         """
-        state, internal, before = self._existing(document_id, table, "patch", "Update")
+        state, internal, payload = self._existing(document_id, table, "patch", "Update")
+        before = decode_document(payload)
         changes, _ = normalize_document(fields, limits=self.limits, patch=True)
         merged = {**before, **changes}
-        self._overwrite(state, internal, before, {name: each for name, each in merged.items() if each is not UNSET})
+        kept = {name: each for name, each in merged.items() if each is not UNSET}
+        self._overwrite(state, internal, payload, before, kept)
 
     def replace(self, document_id: str, value: Any, *, table: str | None = None) -> None:
         """Put `value` in the document's place; fields that it does not have disappear.
 
         Raises:  as `patch`.
         """
-        state, internal, before = self._existing(document_id, table, "replace", "Replace")
+        state, internal, payload = self._existing(document_id, table, "replace", "Replace")
+        before = decode_document(payload)
         document, _ = normalize_document(value, limits=self.limits)
         document.setdefault("_id", before["_id"])
         document.setdefault("_creationTime", before["_creationTime"])
-        self._overwrite(state, internal, before, document)
+        self._overwrite(state, internal, payload, before, document)
 
     def delete(self, document_id: str, *, table: str | None = None) -> None:
         """Remove the document.
 
         Raises:  DocumentNotFoundError, CallerError.
         """
-        state, internal, before = self._existing(document_id, table, "delete", "Delete")
-        self._record(state, internal, None, len(encode_document(before)))
+        state, internal, payload = self._existing(document_id, table, "delete", "Delete")
+        self._record(state, internal, payload, None, len(payload))
 
     @property
     def has_writes(self) -> bool:
@@ -349,14 +346,17 @@ class Transaction:
             raise LimitExceededError("tables", f'cannot create table "{name}"', maximum=self.limits.tables)
         table = self._own_tables[number] = Table.empty(number, name)
         self.reads.add_interval(TABLES_TABLE, BY_CREATION_TIME, b"", None)
+        next_creation_ms = self._next_creation_ms
         self.put_system(TABLES_TABLE, {"name": name, "number": number})
+        # The first document in it still gets the transaction's own time.
+        self._next_creation_ms = next_creation_ms
         return table
 
     def clear_system(self, number: int) -> None:
         """Delete every document of a system table."""
         table = self.snapshot.tables[number]
-        for internal, _ in table.documents.entries():
-            self._record(table, internal, None, 0)
+        for internal, payload in table.rows():
+            self._record(table, internal, payload, None, None)
 
     def put_system(self, number: int, fields: Document) -> str:
         """Store a document of a system table: what the platform itself does, and user code cannot."""
@@ -364,7 +364,7 @@ class Transaction:
         document_id = encode_id(number, internal)
         document = {"_id": document_id, "_creationTime": self._next_creation_ms, **fields}
         self._next_creation_ms = math.nextafter(self._next_creation_ms, math.inf)
-        self._record(self.snapshot.tables[number], internal, document, 0)
+        self._record(self.snapshot.tables[number], internal, None, document, None)
         return document_id
 
     def _warn_unlisted(self, name: str) -> None:
@@ -377,24 +377,24 @@ class Transaction:
                 f'the table "{name}" is not in the schema and was created. Did you mean "{close[0]}"?', stacklevel=2
             )
 
-    def _existing(
-        self, document_id: str, table: str | None, operation: str, verb: str
-    ) -> tuple[Table, bytes, Document]:
+    def _existing(self, document_id: str, table: str | None, operation: str, verb: str) -> tuple[Table, bytes, bytes]:
+        """The table, internal id and payload of a document that is to be changed."""
         if not self.writable:
             raise NotAllowedError("this transaction only reads; writing needs a mutation.")
         number, internal = self._decode(document_id, table, operation)
         self.metrics.charge_query()
-        self.reads.add_point(number, BY_ID, internal)
-        payload = self._payload(number, internal)
+        id_key = document_id.encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        payload = self._payload(number, internal, id_key)
         if number < FIRST_USER_TABLE and self.table_name(number) is not None:
             raise NotAllowedError(f'"{self.table_name(number)}" is a system table: system tables are read-only.')
         if payload is None:
             raise DocumentNotFoundError(verb, document_id)
         self.metrics.charge_read(1, len(payload))
         state = self._own_tables.get(number) or self.snapshot.tables[number]
-        return state, internal, decode_document(payload)
+        return state, internal, payload
 
-    def _overwrite(self, state: Table, internal: bytes, before: Document, document: Document) -> None:
+    def _overwrite(self, state: Table, internal: bytes, payload: bytes, before: Document, document: Document) -> None:
         for name, sentence in (("_id", "the document ID"), ("_creationTime", "the document's creation time")):
             if name not in document or not equal_values(document[name], before[name]):
                 raise ValueInvalidError(
@@ -405,10 +405,9 @@ class Transaction:
         fields = {name: each for name, each in document.items() if name not in {"_id", "_creationTime"}}
         checked = self._checked(state.name, fields)
         size = size_of(checked) + _SYSTEM_FIELDS_BYTES
-        checked["_id"] = before["_id"]
-        checked["_creationTime"] = before["_creationTime"]
-        if not equal_values(checked, before):
-            self._record(state, internal, checked, size)
+        stored = {"_id": before["_id"], "_creationTime": before["_creationTime"], **checked}
+        if not equal_values(stored, before):
+            self._record(state, internal, payload, stored, size)
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""
@@ -422,9 +421,11 @@ class Transaction:
             raise DocumentInvalidError(table, problem.report, path=problem.path) from None
         return checked
 
-    def _record(self, state: Table, internal: bytes, document: Document | None, size: int) -> None:
-        """Enter a write; `document` is whole, and None deletes."""
-        if size > self.limits.document_bytes:
+    def _record(
+        self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None
+    ) -> None:
+        """Enter a write; `document` is whole, and None deletes. Without a size it is not counted as the user's."""
+        if document is not None and size is not None and size > self.limits.document_bytes:
             raise LimitExceededError(
                 "document_bytes", f'a document of "{state.name}" has {size:,} bytes',
                 maximum=self.limits.document_bytes, actual=size,
@@ -432,15 +433,15 @@ class Transaction:
             )  # fmt: skip
         key = (state.number, internal)
         present = self.writes.get(key)
-        stored = self.snapshot.tables.get(state.number)
         if present is not None:
             before, keys_before = present.before, present.keys_before
         else:
-            before = stored.documents.get(internal) if stored is not None else None
-            keys_before = None if before is None else state.keys_of(decode_document(before), internal)
+            before = stored
+            keys_before = None if stored is None else state.keys_of(decode_document(stored), internal)
         payload = None if document is None else encode_document(document)
         keys = None if document is None else state.keys_of(document, internal)
-        self.metrics.charge_write(size)
+        if size is not None:
+            self.metrics.charge_write(size)
         self.writes[key] = Write(state.number, internal, before, keys_before, payload, keys)
         pending = self._pending.get(state.number)
         if pending is None:
@@ -459,9 +460,10 @@ class Transaction:
 
     def rollback(self, savepoint: Savepoint) -> None:
         """Undo everything written since `savepoint`. What was read stays read, for it decided what happened."""
-        self.writes = savepoint.writes
-        self._own_tables = savepoint.own_tables
-        self._pending = savepoint.pending
+        # Copies: it may be returned to again.
+        self.writes = dict(savepoint.writes)
+        self._own_tables = dict(savepoint.own_tables)
+        self._pending = {number: set(ids) for number, ids in savepoint.pending.items()}
         self._next_creation_ms = savepoint.next_creation_ms
         self.metrics.restore_written(savepoint.written)
 
@@ -489,16 +491,3 @@ class _TableNames(Mapping[int, str]):
 
     def __len__(self) -> int:
         return len(self._transaction.snapshot.tables)
-
-
-def _with_pending(table: Table, writes: Mapping[_WriteKey, Write], pending: set[bytes]) -> Table:
-    """`table`, as this transaction saw it last, after its writes to the documents in `pending`."""
-    changes = []
-    for internal in pending:
-        write = writes[table.number, internal]
-        before = table.documents.get(internal)
-        if before is None and write.after is None:
-            continue
-        keys_before = None if before is None else table.keys_of(decode_document(before), internal)
-        changes.append(Write(table.number, internal, before, keys_before, write.after, write.keys_after))
-    return table.with_writes(changes)

@@ -15,7 +15,7 @@ def contents(snapshot: Snapshot) -> dict[str, Any]:
     return {
         table.name: (
             table.number,
-            dict(table.documents.entries()),
+            dict(table.rows()),
             {name: list(index.entries.entries()) for name, index in table.indexes.items()},
         )
         for table in snapshot.tables.values()
@@ -28,7 +28,7 @@ def check_consistent(snapshot: Snapshot) -> None:
         number: name for name, number in snapshot.numbers.items()
     }, "every table has a name, and every name a table"
     for table in snapshot.tables.values():
-        documents = dict(table.documents.entries())
+        documents = dict(table.rows())
         expected: dict[str, list[tuple[bytes, bytes]]] = {name: [] for name in table.indexes}
         for internal, payload in documents.items():
             document = decode_document(payload)
