@@ -51,6 +51,7 @@ class CommitQueue:
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._wakes: SimpleQueue[bool] = SimpleQueue()
         self._committer: threading.Thread | None = None
+        self._is_stopped = False
 
     def enter(self, pending: Pending) -> None:
         """Stand in line."""
@@ -73,6 +74,8 @@ class CommitQueue:
         """Have the committer thread write what waits."""
         if self._committer is None:
             with self._lock:
+                if self._is_stopped:
+                    return  # whoever stopped it has flushed what waited
                 if self._committer is None:
                     self._committer = threading.Thread(target=self._run, name="nbconvex-committer", daemon=True)
                     self._committer.start()
@@ -130,6 +133,8 @@ class CommitQueue:
 
     def stop(self) -> None:
         """End the committer thread."""
+        with self._lock:
+            self._is_stopped = True
         if self._committer is not None:
             self._wakes.put(False)
             self._committer.join()

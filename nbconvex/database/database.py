@@ -32,6 +32,7 @@ from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
+from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import INTERNAL_ID_BYTES, IdMaker, encode_id
 from nbconvex.values.schema import SchemaDefinition
 
@@ -155,6 +156,8 @@ class Database:
         """
         with InterruptsHeld("the mutation had been committed"):
             pending = self._accept(transaction, None)
+            if pending is None:
+                return transaction.snapshot.ts
             self._queue.wait(pending)
         return pending.ts
 
@@ -166,8 +169,10 @@ class Database:
         if not transaction.writes and transaction.snapshot.ts <= self._queue.published.ts:
             resolve(transaction.snapshot.ts)
             return
-        self._accept(transaction, resolve)
-        self._queue.wake()
+        if self._accept(transaction, resolve) is None:
+            resolve(transaction.snapshot.ts)
+        else:
+            self._queue.wake()
 
     def wait_durable(self, ts: int) -> None:
         """Return when everything up to `ts` is durable.
@@ -188,19 +193,19 @@ class Database:
         """
         return self._queue.listen(callback)
 
-    def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending:
+    def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
+        """What waits to become durable; None where nothing was written and all that was read is durable."""
         writes = [write for write in transaction.writes.values() if not (write.before is None and write.after is None)]
         with self._state_lock:
             if self._queue.failure is not None or self._is_closed:
                 raise self._refusal()
             accepted = self._accepted
             if not writes:
-                # What it read may be accepted but not yet durable: its answer waits for that.
-                pending = Pending(transaction.snapshot.ts, None, transaction.snapshot, resolve)
                 if transaction.snapshot.ts <= self._queue.published.ts:
-                    pending.is_done = True
-                else:
-                    self._queue.enter(pending)
+                    return None
+                # What it read is accepted but not yet durable: its answer waits for that.
+                pending = Pending(transaction.snapshot.ts, None, transaction.snapshot, resolve)
+                self._queue.enter(pending)
                 return pending
             if transaction.snapshot is not accepted:
                 self._require_no_conflict(transaction)
@@ -399,7 +404,10 @@ def _document_id(number: int, index: str, key: bytes) -> str:
 
 def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
     touched: list[tuple[int, str] | bytes] = []
+    dropped: set[int] = set()
     for write in writes:
+        if write.table == TABLES_TABLE and write.before is not None and write.after is None:
+            dropped.add(int(decode_document(write.before)["number"]))
         table = accepted.tables.get(write.table)
         if table is None:
             continue  # born in this commit: nobody can have read it
@@ -412,7 +420,7 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         if after is not None and after != before:
             for position, key in enumerate(after, 1):
                 touched += (index_ids[position], key)
-    return CommitRecord(ts, tuple(touched), writer)
+    return CommitRecord(ts, tuple(touched), writer, frozenset(dropped))
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:
