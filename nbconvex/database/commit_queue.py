@@ -12,13 +12,17 @@ written by the committer thread, started with the first of them. Source: ADR 3.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Any
 
 from nbconvex.database.snapshot import Snapshot
 from nbconvex.errors import StorageError, StorageFailedError
 from nbconvex.storage.persistence import Commit, Persistence
+
+_log = logging.getLogger(__name__)
 
 #: Told when a commit is durable: its timestamp, or why it failed.
 Resolve = Callable[[int | BaseException], None]
@@ -115,12 +119,13 @@ class CommitQueue:
         for pending in batch:
             pending.error = error
             pending.is_done = True
+        for pending in batch:
             if pending.resolve is not None:
-                pending.resolve(pending.ts if error is None else error)
+                _tell(pending.resolve, pending.ts if error is None else error)
         if commits and error is None:
             published = self.published
             for listener in self._listeners:
-                listener(published)
+                _tell(listener, published)
 
     def _fail(self, cause: BaseException) -> StorageError:
         failure = StorageFailedError(
@@ -138,3 +143,11 @@ class CommitQueue:
         if self._committer is not None:
             self._wakes.put(False)
             self._committer.join()
+
+
+def _tell(callback: Callable[[Any], None], news: Any) -> None:
+    """Call somebody back; one who is gone, such as a closed event loop, must not keep the others from hearing it."""
+    try:
+        callback(news)
+    except Exception:  # the commit stands, and its outcome is known
+        _log.warning("a callback of a commit failed", exc_info=True)

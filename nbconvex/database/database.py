@@ -372,9 +372,14 @@ class Database:
         return self._persistence.size_bytes()
 
     def checkpoint(self) -> None:
-        """Bring the database file up to the log."""
+        """Bring the database file up to the log.
+
+        Raises:  StorageError.
+        """
         with InterruptsHeld("the checkpoint was made"), self._queue.flush_lock:
             self._queue.flush()
+            if self._queue.failure is not None:
+                raise self._queue.failure
             self._persistence.checkpoint()
 
     def close(self) -> None:
@@ -409,8 +414,9 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         if write.table == TABLES_TABLE and write.before is not None and write.after is None:
             dropped.add(int(decode_document(write.before)["number"]))
         table = accepted.tables.get(write.table)
-        if table is None:
-            continue  # born in this commit: nobody can have read it
+        if table is None:  # born in this commit: nobody can have read its indexes, but anyone may have had an id
+            touched += ((write.table, BY_ID), write.id_key)
+            continue
         index_ids = table.index_ids
         touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
