@@ -59,7 +59,7 @@ class FileSystem(Protocol):
         """Make everything written to the file durable."""
 
     def allocate(self, file: int, offset: int, length: int) -> None:
-        """Fill a range at the file's end with zeros and make its size durable, so that later syncs move only data."""
+        """Make the file end behind a range of zeros, durably, so that later syncs move only data."""
 
     def truncate(self, file: int, size: int) -> None:
         """Make the file shorter. Not durable before `sync`."""

@@ -11,6 +11,7 @@ the last frame can be unfinished: an intact frame with a *higher* number behind 
 damage, not of a crash, and is refused. Cutting writes a header that begins after the frames that DuckDB has; then what
 came meanwhile is copied to the front, and a second header begins there. No step overwrites what the header in force
 needs, each is synced before the next, and frames from before a cut have numbers too low to be taken for new ones.
+Only a torn frame's number is given out again, and only after recovery has replaced what is left of it by zeros.
 """
 
 from __future__ import annotations
@@ -176,6 +177,7 @@ class Journal:
                 visit(number, payload)
                 offset, sequence, last = end, number + 1, payload
             self._refuse_later_frames(offset, sequence)
+            self._clear_from(offset)
             if sequence > header.first_sequence:
                 # The last frame may be whole only in the system's cache: its writer may have died, or been told of a
                 # failure, before the sync. Whoever reads it from here on relies on it, so it is written once more.
@@ -358,6 +360,16 @@ class Journal:
                 if head is not None:
                     yield base + at, head
                 at = window.find(frames.FRAME_MAGIC, at + 1)
+
+    def _clear_from(self, offset: int) -> None:
+        """Make sure that nothing is left of a torn frame.
+
+        Its number is used again, and at the same place: after another crash, the sectors of both could make it whole.
+        """
+        for begin in range(offset, self._size, WINDOW_BYTES):
+            if self._files.read(self._file, begin, WINDOW_BYTES).strip(b"\0"):
+                self._files.allocate(self._file, begin, self._size - begin)
+                return
 
     def _refuse_later_frames(self, offset: int, sequence: int) -> None:
         for place, head in self._find_heads():

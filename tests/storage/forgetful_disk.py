@@ -101,8 +101,9 @@ class ForgetfulDisk:
     def allocate(self, file: int, offset: int, length: int) -> None:
         self._step("allocate")
         content = self._content(file)
-        content.extend(bytes(offset + length - len(content)))
+        content[offset:] = bytes(length)
         self._open[file].pending.append((offset, bytes(length)))
+        self._step("allocated")
         self._make_durable(file)
 
     def truncate(self, file: int, size: int) -> None:

@@ -18,7 +18,7 @@ from nbconvex.errors import (
 )
 from nbconvex.storage import journal as journal_module
 from nbconvex.storage.files import Disk
-from nbconvex.storage.frames import FRAME_HEAD_BYTES, FRAMES_OFFSET, SLOT_BYTES, SLOT_OFFSETS
+from nbconvex.storage.frames import FRAME_HEAD_BYTES, FRAMES_OFFSET, SLOT_BYTES, SLOT_OFFSETS, encode_frame, seed_of
 from nbconvex.storage.journal import Holder, Journal, Mark, path_error
 from tests.storage.forgetful_disk import ForgetfulDisk, Inode, PowerCut
 
@@ -314,6 +314,22 @@ def test_a_journal_that_does_not_sync_is_caught():
     machine.run(begun(machine.disk), 10)
     with pytest.raises(AssertionError):
         machine.check(machine.disk.after_crash(random.Random(1), "forget"))
+
+
+def test_two_torn_frames_make_no_third():
+    """Found by seed 25 of the test above, in its long form.
+
+    The first crash leaves the second half of a frame, the next one the first half of its successor at the same place,
+    of the same length and number: together they were once the whole first frame, which everybody had seen missing.
+    """
+    disk = ForgetfulDisk()
+    journal = begun(disk)
+    journal.append(b"x" * (512 - 2 * FRAME_HEAD_BYTES + 7))  # the next frame's head ends in the next sector
+    at, middle = journal.end().offset, FRAMES_OFFSET + 512
+    old, new = (encode_frame(2, payload, seed_of(STORE)) for payload in (b"old one", b"new one"))
+    first = recovered(with_bytes(disk, middle, old[middle - at :]))[0]
+    assert first.end().offset == at
+    assert recovered(with_bytes(first._files, at, new[: middle - at]))[1] == numbered([b"x" * 479])
 
 
 def test_what_only_the_cache_had_is_written_again_before_anyone_relies_on_it():
