@@ -16,6 +16,10 @@ from nbconvex.database.reads import CommitRecord
 
 #: Commits kept. A transaction or a cached result older than this many commits is taken as changed.
 COMMITS_MAX = 10_000
+#: Keys kept, for a commit of thousands of documents weighs as much as thousands of small ones (some 100 bytes a key).
+KEYS_MAX = 16_000
+#: Commits kept however large they are, so that a transaction beside a bulk load can still be judged.
+COMMITS_MIN = 8
 
 
 class WriteLog:
@@ -26,15 +30,30 @@ class WriteLog:
         self._stamps: list[int] = []
         self._records: list[CommitRecord] = []
         self._tail_ts = tail_ts
+        self._keys = 0
 
     def append(self, record: CommitRecord) -> None:
         """Add a commit that is newer than all before it."""
         with self._lock:
             self._stamps.append(record.ts)
             self._records.append(record)
-            if len(self._records) > 2 * COMMITS_MAX:
-                self._tail_ts = self._stamps[COMMITS_MAX - 1]
-                del self._stamps[:COMMITS_MAX], self._records[:COMMITS_MAX]
+            self._keys += len(record.touched)
+            # Twice as much as is kept, so that forgetting is rare and its cost spread.
+            if len(self._records) > 2 * COMMITS_MAX or self._keys > 4 * KEYS_MAX:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Drop the oldest commits until what is kept is within its limits."""
+        dropped = 0
+        while len(self._records) - dropped > COMMITS_MIN and (
+            len(self._records) - dropped > COMMITS_MAX or self._keys > 2 * KEYS_MAX
+        ):
+            # `touched` holds an index and a key in turn.
+            self._keys -= len(self._records[dropped].touched)
+            dropped += 1
+        if dropped:
+            self._tail_ts = self._stamps[dropped - 1]
+            del self._stamps[:dropped], self._records[:dropped]
 
     def since(self, ts: int, until: int | None = None) -> Sequence[CommitRecord] | None:
         """The commits after `ts` up to and with `until`, oldest first; None if the log no longer goes back to `ts`."""
