@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class _Kernel:
         from jupyter_client.manager import start_new_kernel
 
         folder.mkdir(parents=True)
-        self._manager, self._client = start_new_kernel(cwd=str(folder), startup_timeout=60)
+        self._manager, self._client = start_new_kernel(cwd=str(folder), startup_timeout=60, stderr=subprocess.DEVNULL)
 
     def run(self, code: str, expression: str = "None") -> Any:
         """Run a cell; the value of `expression` afterwards. Raises: RuntimeError with the cell's error."""
