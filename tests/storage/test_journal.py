@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import random
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -18,61 +16,21 @@ from nbconvex.errors import (
 )
 from nbconvex.storage import journal as journal_module
 from nbconvex.storage.files import Disk
-from nbconvex.storage.frames import FRAME_HEAD_BYTES, FRAMES_OFFSET, SLOT_BYTES, SLOT_OFFSETS, encode_frame, seed_of
+from nbconvex.storage.frames import FRAME_HEAD_BYTES, FRAMES_OFFSET, SLOT_BYTES, SLOT_OFFSETS
 from nbconvex.storage.journal import Holder, Journal, Mark, path_error
-from tests.storage.forgetful_disk import ForgetfulDisk, Inode, PowerCut
-
-PATH = Path("app.duckdb.journal")
-STORE = b"store-id-16bytes"
-ME = Holder(1, "here", "14:02", "nbconvex")
-MODES = ("forget", "keep", "tear", "reorder")
-
-
-def opened(disk: ForgetfulDisk) -> Journal:
-    return Journal.open(PATH, name="app.duckdb", files=disk, holder=ME)
-
-
-def begun(disk: ForgetfulDisk) -> Journal:
-    journal = opened(disk)
-    journal.begin(STORE, 1)
-    return journal
-
-
-def recovered(disk: ForgetfulDisk) -> tuple[Journal, list[tuple[int, bytes]]]:
-    journal, seen = opened(disk), []
-    journal.recover(lambda number, payload: seen.append((number, payload)))
-    return journal, seen
-
-
-def restarted(disk: ForgetfulDisk) -> tuple[Journal, list[tuple[int, bytes]]]:
-    return recovered(disk.after_crash(random.Random(0), "keep"))
-
-
-def with_bytes(disk: ForgetfulDisk, offset: int, data: bytes) -> ForgetfulDisk:
-    """A copy of the disk in which somebody else has written into the journal."""
-    copy = disk.after_crash(random.Random(0), "keep")
-    copy.inode(PATH).durable[offset : offset + len(data)] = data
-    return copy
-
-
-def frame_ends(payloads: list[bytes]) -> list[int]:
-    ends = [FRAMES_OFFSET]
-    for payload in payloads:
-        ends.append(ends[-1] + FRAME_HEAD_BYTES + len(payload))
-    return ends
-
-
-def three_frames() -> tuple[ForgetfulDisk, list[bytes], list[int]]:
-    disk = ForgetfulDisk()
-    journal = begun(disk)
-    payloads = [b"first one", b"second, in the middle", b"the last"]
-    for payload in payloads:
-        journal.append(payload)
-    return disk, payloads, frame_ends(payloads)
-
-
-def numbered(payloads: list[bytes], first: int = 1) -> list[tuple[int, bytes]]:
-    return list(enumerate(payloads, first))
+from tests.storage.forgetful_disk import ForgetfulDisk, Inode
+from tests.storage.journals import (
+    ME,
+    PATH,
+    STORE,
+    begun,
+    numbered,
+    opened,
+    recovered,
+    restarted,
+    three_frames,
+    with_bytes,
+)
 
 
 def test_frames_come_back_in_order_and_the_journal_goes_on():
@@ -229,124 +187,6 @@ def test_a_burst_gives_its_space_back(monkeypatch):
     for _ in range(20):
         journal.append(bytes(100_000))
     assert len(restarted(disk)[1]) == 20
-
-
-class Machine:
-    """A journal with a bulk file that takes frames in, driven until the power goes; then told what is left."""
-
-    def __init__(self, disk: ForgetfulDisk, seed: int) -> None:
-        self.disk = disk
-        self.rng = random.Random(seed)
-        self.sent: list[bytes] = []
-        self.acknowledged = 0
-        self.applied = 0  # frames that the bulk file has, durably
-
-    def run(self, journal: Journal, steps: int) -> None:
-        for _ in range(steps):
-            if self.rng.random() < 0.25:
-                taken = list(journal.read(journal.start(), journal.end()))
-                taken = taken[: self.rng.randint(0, len(taken))]
-                mark = taken[-1][2] if taken else journal.start()
-                for _ in range(self.rng.randint(0, 2)):
-                    self.append(journal)  # comes while the bulk file is busy
-                self.applied = max(self.applied, mark.sequence - 1)
-                journal.cut(mark)
-            else:
-                self.append(journal)
-
-    def append(self, journal: Journal) -> None:
-        self.sent.append(b"%d:" % len(self.sent) + self.rng.randbytes(self.rng.choice((3, 8, 8, 8, 600, 2000))))
-        journal.append(self.sent[-1])
-        self.acknowledged = len(self.sent)
-
-    def check(self, disk: ForgetfulDisk) -> tuple[Journal, int]:
-        """Everything acknowledged is there, in order, whole; at most the one that was under way besides."""
-        journal = opened(disk)
-        if journal.header is None:
-            assert self.acknowledged == 0
-            journal.begin(STORE, 1)
-            self.sent = []
-            return journal, 0
-        seen: list[tuple[int, bytes]] = []
-        journal.recover(lambda number, payload: seen.append((number, payload)))
-        new = [(number, payload) for number, payload in seen if number > self.applied]
-        expected = list(enumerate(self.sent, 1))[self.applied :]
-        assert new == expected[: len(new)]
-        total = self.applied + len(new)
-        assert self.acknowledged <= total <= len(self.sent)
-        self.sent = self.sent[:total]
-        self.acknowledged = total
-        return journal, total
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_power_may_go_at_any_operation(mode, is_long, monkeypatch):
-    """Every operation of a run is once the last; then on with what is left, and once more."""
-    monkeypatch.setattr(journal_module, "STEP_BYTES_MIN", 4096)
-    monkeypatch.setattr(journal_module, "STEP_BYTES_MAX", 8192)
-    monkeypatch.setattr(journal_module, "KEPT_BYTES_MAX", 24_000)
-    for seed in range(40 if is_long else 4):
-        disk = ForgetfulDisk()
-        Machine(disk, seed).run(begun(disk), 40)
-        for stop_at in range(len(disk.operations) + 1):
-            machine = Machine(ForgetfulDisk(), seed)
-            machine.disk.stop_at = stop_at
-            with suppress(PowerCut):
-                machine.run(begun(machine.disk), 40)
-            rng = random.Random(stop_at)
-            survivor = machine.disk.after_crash(rng, mode)
-            machine.disk = survivor
-            journal, _ = machine.check(survivor)
-            survivor.stop_at = len(survivor.operations) + rng.randint(0, 30)
-            with suppress(PowerCut):
-                machine.run(journal, 15)
-            machine.check(survivor.after_crash(rng, mode))
-
-
-def test_a_journal_that_does_not_sync_is_caught():
-    """The mutant that must fail: with syncs left out, a loss of power loses acknowledged frames."""
-
-    class Lying(ForgetfulDisk):
-        def sync(self, file: int) -> None:
-            self._step("sync")
-
-    machine = Machine(Lying(), 1)
-    machine.run(begun(machine.disk), 10)
-    with pytest.raises(AssertionError):
-        machine.check(machine.disk.after_crash(random.Random(1), "forget"))
-
-
-def test_two_torn_frames_make_no_third():
-    """Found by seed 25 of the test above, in its long form.
-
-    The first crash leaves the second half of a frame, the next one the first half of its successor at the same place,
-    of the same length and number: together they were once the whole first frame, which everybody had seen missing.
-    """
-    disk = ForgetfulDisk()
-    journal = begun(disk)
-    journal.append(b"x" * (512 - 2 * FRAME_HEAD_BYTES + 7))  # the next frame's head ends in the next sector
-    at, middle = journal.end().offset, FRAMES_OFFSET + 512
-    old, new = (encode_frame(2, payload, seed_of(STORE)) for payload in (b"old one", b"new one"))
-    first = recovered(with_bytes(disk, middle, old[middle - at :]))[0]
-    assert first.end().offset == at
-    assert recovered(with_bytes(first._files, at, new[: middle - at]))[1] == numbered([b"x" * 479])
-
-
-def test_what_only_the_cache_had_is_written_again_before_anyone_relies_on_it():
-    """A killed process leaves its last frame unsynced; whoever replays it shows it to readers."""
-    disk = ForgetfulDisk()
-    journal = begun(disk)
-    journal.append(b"synced")
-    disk.stop_at = len(disk.operations) + 1  # the write happens, the sync does not
-    with pytest.raises(PowerCut):
-        journal.append(b"in the cache")
-    killed = disk.after_crash(random.Random(0), "forget")
-    killed.names = {PATH: disk.inode(PATH)}
-    disk.inode(PATH).locked_by = None
-    _, seen = recovered(killed)
-    assert seen == numbered([b"synced", b"in the cache"])
-    killed.durable_names = killed.names
-    assert recovered(killed.after_crash(random.Random(0), "forget"))[1] == seen
 
 
 def test_the_last_frame_is_written_again_after_a_restart():
