@@ -11,7 +11,7 @@ Source: semantics 13.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType, TracebackType
@@ -30,7 +30,7 @@ from nbconvex.values.schema import SchemaDefinition
 #: What a function given in a test is called. Source: convex-test.
 INLINE = "inline"
 
-Modules = ModuleType | Mapping[str, Any] | Iterable[ModuleType]
+Modules = ModuleType | Mapping[str, Any] | Sequence[ModuleType]
 
 
 class TestBackend:
@@ -173,10 +173,10 @@ def _limits(given: Limits | Mapping[str, int] | None) -> Limits:
 def _named_modules(modules: Modules | None) -> Iterable[tuple[str | None, Any]]:
     if modules is None:
         return []
+    if isinstance(modules, Mapping):
+        if any(isinstance(value, Declaration) for value in modules.values()):
+            return [(None, modules)]
+        return list(modules.items())
     if isinstance(modules, ModuleType):
         return [(None, modules)]
-    if not isinstance(modules, Mapping):
-        return [(None, module) for module in modules]
-    if any(isinstance(value, Declaration) for value in modules.values()):
-        return [(None, modules)]
-    return list(modules.items())
+    return [(None, module) for module in modules]

@@ -18,6 +18,7 @@ from nbconvex.functions import teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
 from nbconvex.functions.logs import request_id
 from nbconvex.functions.registry import HANDLE_PREFIX
+from nbconvex.values.scalars import NUMBER_MAX
 
 if TYPE_CHECKING:
     from nbconvex.functions.identity import Identity
@@ -267,7 +268,11 @@ class Meta:
             raise teaching.only_in(
                 run.path, "meta.get_transaction_metrics()", "queries and mutations, which have a transaction"
             )
-        return run.tx.metrics.report()
+        report = run.tx.metrics.report()
+        for metric in report.values():
+            # No limit at all would be no number that can be returned.
+            metric["remaining"] = min(metric["remaining"], NUMBER_MAX)
+        return report
 
     def get_request_metadata(self) -> dict[str, str | None]:
         """The request that led here.

@@ -15,6 +15,7 @@ Source: semantics 1.5; ADR on determinism.
 from __future__ import annotations
 
 import datetime as dt
+import dis
 import os
 import random
 import sys
@@ -27,6 +28,12 @@ from typing import Any
 from nbconvex.functions import teaching
 from nbconvex.functions.run import CURRENT, Run
 
+_TIMER = "a timer (time.sleep)"
+_THREAD = "a thread (threading)"
+#: How `threading` starts one, by version. Sleeping and starting threads are audited from Python 3.12 and 3.13 on only.
+_THREAD_STARTERS = ("_start_new_thread", "_start_joinable_thread")
+_GLOBAL_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
+
 #: Audit events that reach out of the process or wait, and what to call them in a message. Source: Python's audit table.
 _REFUSED: Mapping[str, str] = {
     "socket.connect": "a network connection (socket.connect)",
@@ -38,14 +45,14 @@ _REFUSED: Mapping[str, str] = {
     "http.client.connect": "a network request (http.client)",
     "ftplib.connect": "a network request (ftplib)",
     "smtplib.connect": "a mail server (smtplib)",
-    "time.sleep": "a timer (time.sleep)",
+    "time.sleep": _TIMER,
     "subprocess.Popen": "another process (subprocess)",
     "os.system": "another process (os.system)",
     "os.posix_spawn": "another process (os.posix_spawn)",
     "os.spawn": "another process (os.spawn)",
     "os.exec": "another process (os.exec)",
     "os.fork": "another process (os.fork)",
-    "_thread.start_new_thread": "a thread (threading)",
+    "_thread.start_new_thread": _THREAD,
 }
 
 # Methods of the hidden generator behind the `random` module.
@@ -118,12 +125,28 @@ def _refused_bytes(original: Callable[[int], bytes]) -> Callable[[int], bytes]:
     return urandom
 
 
+def _refusing(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """`original`, for everybody but queries and mutations."""
+
+    def call(*positional: Any, **named: Any) -> Any:
+        run = _run_here()
+        if run is not None:
+            raise teaching.nondeterministic(run.path, run.definition.kind, what)
+        return original(*positional, **named)
+
+    return call
+
+
 def _replacements() -> Iterator[tuple[types.ModuleType, str, Any]]:
     yield time, "time", _frozen(time.time, lambda now_ms: now_ms / 1e3)
     yield time, "time_ns", _frozen(time.time_ns, lambda now_ms: int(now_ms * 1e6))
     urandom = _refused_bytes(os.urandom)
     yield os, "urandom", urandom
     yield random, "_urandom", urandom
+    yield time, "sleep", _refusing(_TIMER, time.sleep)
+    for name in _THREAD_STARTERS:
+        if hasattr(threading, name):
+            yield threading, name, _refusing(_THREAD, getattr(threading, name))
     for name in _RANDOM_NAMES:
         yield random, name, _seeded(name, getattr(random, name))
 
@@ -181,10 +204,12 @@ def unfrozen_names(handler: Callable[..., Any]) -> list[str]:
     if code is None:
         return []
     found: list[str] = []
-    names = set(code_names(code))
+    names = _all_names(code)
     namespace: Mapping[str, Any] = handler.__globals__
-    originals = {id(original): f"{module.__name__}.{name}" for module, name, _, original in _replaced}
-    for name in sorted(names):
+    originals = {
+        id(original): f"{module.__name__}.{name}" for module, name, _, original in _replaced if not name.startswith("_")
+    }
+    for name in sorted(global_names(code)):
         value = namespace.get(name)
         if value is None:
             continue
@@ -197,9 +222,12 @@ def unfrozen_names(handler: Callable[..., Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def code_names(code: types.CodeType) -> Iterator[str]:
-    """The global and attribute names of a function's code and of the functions inside it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from code_names(constant)
+def global_names(code: types.CodeType) -> set[str]:
+    """The names that a function's code, and the functions inside it, look up among the globals."""
+    names = {each.argval for each in dis.get_instructions(code) if each.opname in _GLOBAL_LOADS}
+    return names.union(*(global_names(each) for each in code.co_consts if isinstance(each, types.CodeType)))
+
+
+def _all_names(code: types.CodeType) -> set[str]:
+    """Those names, and the names of attributes."""
+    return {*code.co_names}.union(*(_all_names(each) for each in code.co_consts if isinstance(each, types.CodeType)))

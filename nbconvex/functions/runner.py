@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 RETRY_PAUSE_S = 0.002
 #: How long a mutation waits at most for those who try again after a conflict.
 PASSING_S = 0.25
+#: A live query that takes longer is named to its author: all live queries share one thread.
+SLOW_LIVE_QUERY_S = 0.25
 _MISSING: Any = object()
 # Bound here because `functions.determinism` looks at calls of `time.sleep` by name, and so do users who replace it.
 _sleep = time.sleep
@@ -207,7 +209,7 @@ class Runner:
             self._repeats.release()
 
     def _repeat_and_commit(self, run: Run, args: Any) -> Any:
-        """Repetitions are made one at a time. The lock is a courtesy: user code runs under it, so nobody insists on it."""
+        """One repetition after the other. User code runs under this lock, so it is a courtesy that nobody insists on."""
         self._repeating += 1
         has_lock = self._repeats.acquire(timeout=PASSING_S)
         try:
@@ -397,7 +399,7 @@ class Runner:
         run.stopped_s = clock.monotonic_s()
         duration_s = run.stopped_s - run.started_s
         if run.tx is not None and not run.is_cached:
-            self._warn_near_limits(run, duration_s)
+            self._warn_near_limits(run, duration_s, is_live=source == "live")
         error = run.error
         if error is not None and isinstance(error, Exception):
             _mark(error, run)
@@ -413,7 +415,7 @@ class Runner:
         now_ms = self.clock.now_ns() / 1e6
         self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (), error, "live", False))
 
-    def _warn_near_limits(self, run: Run, duration_s: float) -> None:
+    def _warn_near_limits(self, run: Run, duration_s: float, *, is_live: bool) -> None:
         assert run.tx is not None, run.path
         used = run.tx.metrics
         if (
@@ -425,7 +427,12 @@ class Runner:
         ):
             for sentence in used.near_limits():
                 run.sink.warn(f"{run.definition.name}: {sentence}.")
-        if duration_s > self.limits.query_time_s:
+        if is_live and duration_s > SLOW_LIVE_QUERY_S:
+            run.sink.warn(
+                f"{run.definition.name} took {duration_s:.2f} s as a live query, and every other view waited for it. "
+                "Read less: through an index, with .take(n), or a page at a time."
+            )
+        elif duration_s > self.limits.query_time_s:
             run.sink.warn(
                 f"{run.definition.name} took {duration_s:.2f} s (limit query_time_s: {self.limits.query_time_s}). "
                 "Read less through an index, or do the work in an action."

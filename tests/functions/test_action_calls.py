@@ -124,7 +124,7 @@ async def uses_length(ctx: Any) -> int:
 
 
 async def iterates(ctx: Any) -> list[Any]:
-    return [row for row in ctx.run_query("m:bodies")]
+    return list(ctx.run_query("m:bodies"))
 
 
 async def subscripts(ctx: Any) -> Any:

@@ -9,7 +9,6 @@ import pytest
 
 from nbconvex.errors import NotAllowedError
 from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
-
 from nbconvex.testing import convex_test
 
 

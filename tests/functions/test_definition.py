@@ -52,7 +52,7 @@ def test_handler_without_validators_gets_whatever_comes() -> None:
 def test_unannotated_parameters_take_anything_but_must_be_named_right() -> None:
     with convex_test() as t:
         assert t.query(lambda ctx, channel, n=5: [channel, n], channel={"a": 1}) == [{"a": 1}, 5]
-        with pytest.raises(ArgumentsInvalidError, match='extra argument "chanel".*it takes channel'):
+        with pytest.raises(ArgumentsInvalidError, match=r'extra argument "chanel".*it takes channel'):
             t.query(lambda ctx, channel=None: channel, chanel="x")
         with pytest.raises(ArgumentsInvalidError, match='missing the required argument "channel"'):
             t.query(lambda ctx, channel: channel)

@@ -72,7 +72,7 @@ def test_stop_cancels_what_runs(engine: Engine) -> None:
             raise
 
     def call() -> None:
-        with pytest.raises(BaseException):  # noqa: B017, PT011 - concurrent.futures' own kind of cancellation
+        with pytest.raises(BaseException):  # noqa: B017 - concurrent.futures' own kind of cancellation
             engine.run(work())
 
     caller = threading.Thread(target=call)

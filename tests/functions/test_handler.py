@@ -104,7 +104,7 @@ def test_arguments_are_one_object() -> None:
     with convex_test() as t:
         t.backend.query(name="m:f")(taking({"a": v.string()}))
         with pytest.raises(
-            ArgumentsInvalidError, match="an object .* is expected as the function's argument, got list"
+            ArgumentsInvalidError, match=r"an object .* is expected as the function's argument, got list"
         ):
             t.backend.run("m:f", ["x"])
 
@@ -152,11 +152,13 @@ def test_handler_does_not_run_on_bad_arguments() -> None:
 
 
 def test_arguments_have_a_size_limit() -> None:
-    with convex_test(limits={"arguments_bytes": 1_000}) as t:
-        with pytest.raises(
+    with (
+        convex_test(limits={"arguments_bytes": 1_000}) as t,
+        pytest.raises(
             LimitExceededError, match=r"the arguments of inline have 1,\d+ bytes \(limit arguments_bytes: 1,000"
-        ):
-            t.query(lambda ctx, **given: None, a="x" * 1_000)
+        ),
+    ):
+        t.query(lambda ctx, **given: None, a="x" * 1_000)
 
 
 AB, A = {"a": 1, "b": 2}, {"a": 1}
@@ -259,7 +261,7 @@ def test_transaction_that_truly_waits_is_pointed_to_actions(handler: Any) -> Non
         t.backend.mutation(name="m:f")(handler)
 
         async def inside_a_loop() -> None:
-            with pytest.raises(NotAllowedError, match="m:f waits for something outside of ctx.*only actions may"):
+            with pytest.raises(NotAllowedError, match=r"m:f waits for something outside of ctx.*only actions may"):
                 t.backend.run("m:f")
 
         asyncio.run(inside_a_loop())

@@ -35,7 +35,7 @@ def test_identity_of_takes_what_callers_have() -> None:
 
 def test_private_names_are_no_claims() -> None:
     with pytest.raises(AttributeError):
-        Identity({})._repr_html_  # noqa: B018
+        Identity({})._repr_html_
 
 
 def test_camel_spells_as_the_wire_does() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
+
 from nbconvex.functions.mailbox import Mailbox
 
 
@@ -42,10 +44,8 @@ def test_exception_is_raised_and_whoever_gave_up_is_left_alone() -> None:
         given_up.cancel()
         poster = threading.Thread(target=lambda: (mailbox.post(given_up, 1), mailbox.post(failing, ValueError("no"))))
         poster.start()
-        try:
+        with pytest.raises(ValueError, match="no"):
             await failing
-        except ValueError as error:
-            assert str(error) == "no"
         poster.join()
 
     asyncio.run(work())

@@ -65,7 +65,9 @@ def test_query_cannot_call_a_mutation() -> None:
         define(t)
         with pytest.raises(NotAllowedError, match="queries may only run queries"):
             t.query(lambda ctx: ctx.run_mutation("m:add"))
-        with pytest.raises(NotAllowedError, match="Trying to execute m:add as a query, but it is defined as a mutation"):
+        with pytest.raises(
+            NotAllowedError, match="Trying to execute m:add as a query, but it is defined as a mutation"
+        ):
             t.query(lambda ctx: ctx.run_query("m:add"))
         assert t.query("m:count") == 0
 

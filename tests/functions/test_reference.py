@@ -69,7 +69,7 @@ def test_reference_from_text_is_the_same_function() -> None:
 def test_module_alone_names_no_function() -> None:
     with convex_test() as t:
         define(t)
-        with pytest.raises(CallerError, match="a path needs a module and a function.* It has list, refresh"):
+        with pytest.raises(CallerError, match=r"a path needs a module and a function.* It has list, refresh"):
             t.api.messages()
         with pytest.raises(CallerError, match="needs a module and a function"):
             t.api()
@@ -137,7 +137,7 @@ def test_reference_shows_and_completes_what_it_stands_for() -> None:
         assert dir(t.api.messages) == ["list", "refresh"]
         assert dir(t.internal) == ["messages"]
         with pytest.raises(AttributeError):
-            reference._repr_html_  # noqa: B018
+            reference._repr_html_
 
 
 def test_second_look_at_a_reference_is_a_plain_attribute() -> None:

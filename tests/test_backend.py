@@ -1,0 +1,157 @@
+"""One backend: opened, used from plain code, closed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nbconvex
+from nbconvex.backend import Backend
+from nbconvex.errors import (
+    CallerError,
+    FunctionNotFoundError,
+    NotAllowedError,
+    StorageError,
+    StorageLockedError,
+)
+from nbconvex.testing import convex_test
+
+
+def test_plain_program_defines_calls_and_watches(tmp_path: Path) -> None:
+    told: list[Any] = []
+    with nbconvex.open(tmp_path / "app.duckdb") as backend:
+
+        @backend.mutation
+        def send(ctx, body: str) -> str:
+            return ctx.db.insert("messages", {"body": body})
+
+        @backend.query(name="messages:list")
+        def everything(ctx) -> list[str]:
+            return [row["body"] for row in ctx.db.query("messages")]
+
+        with backend.subscribe("messages:list", None, told.append):
+            send(body="hi")
+            assert backend.api.messages.list() == everything() == backend.run("messages:list") == ["hi"]
+            backend.live.settle()
+        assert repr(backend) == f"<backend of {tmp_path / 'app.duckdb'}, 2 functions>"
+    assert [update.value for update in told] == [[], ["hi"]]
+    with Backend.open(str(tmp_path / "app.duckdb")) as backend:
+        assert backend.database.begin(writable=False).query("messages").count() == 1
+
+
+def test_store_is_in_memory_unless_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with nbconvex.open() as backend:
+        backend.run_inline(_inline("mutation", lambda ctx: ctx.db.insert("t", {})))
+        assert backend.name == "memory"
+    assert list(tmp_path.iterdir()) == []
+
+
+def _inline(kind: Any, handler: Any) -> Any:
+    from nbconvex.functions.definition import define
+
+    return define(kind, handler, "inline")
+
+
+def test_store_of_another_kind_is_refused_with_what_there_is() -> None:
+    with pytest.raises(CallerError, match=r"postgresql:// is no store that this build of nbconvex can open"):
+        nbconvex.open("postgresql://localhost/app")
+
+
+def test_file_that_is_open_elsewhere_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with nbconvex.open(tmp_path / "app.duckdb"), pytest.raises(StorageLockedError):
+        nbconvex.open(tmp_path / "app.duckdb")
+    assert threading.active_count() == before
+
+
+def test_closed_backend_refuses_and_closes_again() -> None:
+    backend = nbconvex.open()
+    backend.query(name="m:q")(lambda ctx: 1)
+    backend.mutation(name="m:m")(lambda ctx: 1)
+    reference = backend.api.m.q
+    backend.close()
+    backend.close()
+    assert backend.is_closed
+    assert "closed" in repr(backend)
+    for call in (reference, lambda: backend.run("m:m"), lambda: backend.subscribe("m:q")):
+        with pytest.raises(StorageError, match="is closed"):
+            call()
+
+
+@pytest.mark.case("notebook/kernel_restart_functions_absent")
+def test_function_of_an_earlier_kernel_is_answered_with_its_cell(tmp_path: Path) -> None:
+    path = tmp_path / "app.duckdb"
+    with nbconvex.open(path) as backend:
+        backend.define_cell("query", "def list(ctx): return 1\ndef gone(ctx): return 2", module="messages", origin="c")
+        backend.define_cell("query", "def list(ctx): return 1", module="messages", origin="c")
+    with nbconvex.open(path) as backend:
+        with pytest.raises(FunctionNotFoundError) as caught:
+            backend.api.messages.list()
+        assert "by a %%query messages cell, and that has not been run in this kernel: run it again" in str(caught.value)
+        with pytest.raises(FunctionNotFoundError) as caught:
+            backend.run_query("messages:list", public=True)
+        assert "kernel" not in str(caught.value)
+        with pytest.raises(FunctionNotFoundError) as caught:
+            backend.api.messages.gone()
+        assert "kernel" not in str(caught.value)
+        backend.define_cell("query", "def list(ctx): return 1", module="messages", origin="c")
+        assert backend.api.messages.list() == 1
+
+
+def test_verbs_find_their_own_kind_and_clients_only_public_functions() -> None:
+    with convex_test() as t:
+        backend = t.backend
+        for kind in ("query", "mutation", "action"):
+            getattr(backend, kind)(name=f"m:{kind}")(lambda ctx, kind=kind: kind)
+            getattr(backend, kind)(name=f"m:hidden_{kind}", internal=True)(lambda ctx: 1)
+            run = getattr(backend, f"run_{kind}")
+            assert run(f"m:{kind}") == run(getattr(t.api.m, kind), {}, public=True) == kind
+            with pytest.raises(FunctionNotFoundError):
+                run(f"m:hidden_{kind}", public=True)
+        with pytest.raises(NotAllowedError, match="Trying to execute m:query as a mutation"):
+            backend.run_mutation("m:query")
+        assert backend.run_outcome("m:query", kind="query", public=True).value == "query"
+        with pytest.raises(NotAllowedError):
+            backend.run_outcome("m:query", kind="action")
+
+
+def test_calling_the_backend_inside_a_function_teaches() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:f")(lambda ctx: 1)
+        with pytest.raises(NotAllowedError, match=r"ctx\.run_query\(m:f"):
+            t.query(lambda ctx: t.backend.run("m:f"))
+        with pytest.raises(CallerError, match="subscribe belongs in plain code"):
+            t.query(lambda ctx: t.backend.subscribe("m:f"))
+
+
+def test_identity_is_handed_in_as_claims() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:who")(lambda ctx: (who := ctx.auth.get_user_identity()) and who.token_identifier)
+        assert t.backend.run("m:who", identity={"subject": "ada", "issuer": "https://a"}) == "https://a|ada"
+        assert t.backend.run("m:who") is None
+
+
+def test_production_is_told_to_functions() -> None:
+    with Backend.open(production=True) as backend:
+        backend.query(name="m:f")(lambda ctx: ctx.meta.get_deployment_metadata()["class"])
+        assert backend.run("m:f") == "prod"
+
+
+def test_two_backends_share_nothing() -> None:
+    with convex_test() as one, convex_test() as other:
+        one.backend.query(name="m:f")(lambda ctx: 1)
+        one.run(lambda ctx: ctx.db.insert("t", {}))
+        assert other.query(lambda ctx: ctx.db.query("t").count()) == 0
+        with pytest.raises(FunctionNotFoundError):
+            other.query("m:f")
+
+
+def test_memory_has_a_budget_unless_told_otherwise() -> None:
+    with Backend.open() as backend:
+        assert backend.database.memory_bytes_max > 64 * 1024 * 1024
+    with Backend.open(memory_bytes_max=1_000) as backend, pytest.raises(CallerError, match="memory"):
+        backend.run_inline(_inline("mutation", lambda ctx: [ctx.db.insert("t", {"x": "y" * 500}) for _ in range(9)]))
