@@ -438,7 +438,8 @@ class Transaction:
         else:
             before = stored
             keys_before = None if stored is None else state.keys_of(decode_document(stored), internal)
-        payload = None if document is None else encode_document(document)
+        # Copied, for the encoder cuts its result from a larger block, and payloads are what fills the memory.
+        payload = None if document is None else bytes(memoryview(encode_document(document)))
         keys = None if document is None else state.keys_of(document, internal)
         if size is not None:
             self.metrics.charge_write(size)
