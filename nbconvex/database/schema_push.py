@@ -9,7 +9,7 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,20 +75,43 @@ def _problems(table: Table, schema: ActiveSchema, snapshot: Snapshot) -> Iterato
         document_id = document.pop("_id")
         document.pop("_creationTime")
         try:
-            check(document, names)
+            path = _conversion(document, check(document, names))
         except ValidationProblem as problem:
-            found += 1
             # A sentence that shows the value would make a kind of its own for every document.
             kind = (problem.problem if problem.kind in _NAMES_A_FIELD else problem.kind.value, problem.path)
-            count, sample, report = kinds.get(kind, (0, document_id, problem.report))
-            kinds[kind] = (count + 1, sample, report)
-            if found >= _PROBLEMS_MAX:
-                break
+            mismatch = problem.report
+        else:
+            if path is None:
+                continue
+            kind = ("conversion", path)
+            mismatch = (
+                "A number is stored where the validator asks for a 64-bit integer. "
+                f"Patch it with Int64(...) first.\nPath: {path}\nValidator: v.int64()"
+            )
+        found += 1
+        count, sample, report = kinds.get(kind, (0, document_id, mismatch))
+        kinds[kind] = (count + 1, sample, report)
+        if found >= _PROBLEMS_MAX:
+            break
     for count, sample, report in list(kinds.values())[:_KINDS_SHOWN]:
         others = f"\n({count:,} documents of this table have this problem.)" if count > 1 else ""
         yield f'Document with ID "{sample}" in table "{table.name}" does not match the schema: {report}{others}'
     if len(kinds) > _KINDS_SHOWN:
         yield f'... and {len(kinds) - _KINDS_SHOWN} more kinds of mismatch in table "{table.name}".'
+
+
+def _conversion(stored: Any, checked: Any, path: str = "") -> str | None:
+    """The path to a number that a write would have made an Int64: what is stored already stays a number."""
+    if checked is stored:
+        return None
+    parts: Iterable[tuple[str, Any, Any]] = ()
+    if isinstance(stored, dict):
+        parts = ((f".{name}", each, checked[name]) for name, each in stored.items())
+    elif isinstance(stored, list):
+        parts = ((f"[{place}]", each, checked[place]) for place, each in enumerate(stored))
+    elif type(stored) is not type(checked):
+        return path
+    return next((found for step, mine, theirs in parts if (found := _conversion(mine, theirs, path + step))), None)
 
 
 def with_schema(snapshot: Snapshot, schema: ActiveSchema) -> Snapshot:
