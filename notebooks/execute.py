@@ -56,9 +56,20 @@ class Progress:
 
     def cell_executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
         failed = execute_reply["content"]["status"] != "ok"
-        print(f" {'FAILED' if failed else 'ok':<6} {time.monotonic() - self._began:5.1f} s", flush=True)
-        if not failed:
+        # A cell that shows an error says so in its tags; nbclient goes on behind it.
+        is_lesson = failed and "raises-exception" in cell.metadata.get("tags", ())
+        outcome = "taught" if is_lesson else "FAILED" if failed else "ok"
+        print(f" {outcome:<6} {time.monotonic() - self._began:5.1f} s", flush=True)
+        if is_lesson:
+            print(textwrap.indent(lesson(execute_reply["content"]), " " * 12), flush=True)
+        elif not failed:
             print(textwrap.indent("".join(said(cell)), " " * 12), end="", flush=True)
+
+
+def lesson(content: Any) -> str:
+    """The first lines of an error that a cell raises on purpose."""
+    lines = str(content["evalue"]).splitlines()[:3]
+    return "\n".join([f"{content['ename']}: {lines[0]}", *lines[1:]]) if lines else str(content["ename"])
 
 
 def first_line(source: str) -> str:
