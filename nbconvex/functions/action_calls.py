@@ -36,7 +36,7 @@ class PendingCall(asyncio.Future[Any]):
         return super().__await__()
 
     def add_done_callback(self, *given: Any, **named: Any) -> None:
-        # asyncio.gather and asyncio.wait look at a future this way.
+        """Have a callback called when the call is done, which is how asyncio.gather and asyncio.wait await."""
         self.is_awaited = True
         super().add_done_callback(*given, **named)
 

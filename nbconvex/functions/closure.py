@@ -3,8 +3,8 @@
 Owns:  finding them, and telling whether one of them has changed.
 Must not know: what is done about it.
 Mechanism: names that are bound anew are told by identity. What is inside lists, dicts, sets and objects of plain
-classes is pictured, and compared with a new picture. Anything else that may change (an array, a connection) makes the closure
-unstable, and so does what is too large to picture.
+classes is pictured, and compared with a new picture. Anything else that may change (an array, a connection) makes the
+closure unstable, and so does what is too large to picture.
 Limits: attributes of modules and of classes are not followed.
 Threads: any; two may compute the same closure.
 """

@@ -41,6 +41,7 @@ class TablesOf(Mapping[int, str]):
         self._tx = tx
 
     def get(self, number: int, default: Any = None, /) -> Any:
+        """The name of a table, or `default`."""
         return self._tx.table_name(number) or default
 
     def __getitem__(self, number: int) -> str:

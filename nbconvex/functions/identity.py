@@ -56,14 +56,17 @@ class Identity(Mapping[str, Any]):
 
     @property
     def token_identifier(self) -> str:
+        """The issuer, `|`, the subject: unique over all issuers."""
         return str(self._claims["tokenIdentifier"])
 
     @property
     def subject(self) -> str:
+        """Who it is, unique for one issuer."""
         return str(self._claims["subject"])
 
     @property
     def issuer(self) -> str:
+        """Who vouches."""
         return str(self._claims["issuer"])
 
     def __getattr__(self, name: str) -> Any:

@@ -209,7 +209,7 @@ class Runner:
             self._repeats.release()
 
     def _repeat_and_commit(self, run: Run, args: Any) -> Any:
-        """One repetition after the other. User code runs under this lock, so it is a courtesy that nobody insists on."""
+        """One repetition after the other. User code runs under this lock, so it is a courtesy nobody insists on."""
         self._repeating += 1
         has_lock = self._repeats.acquire(timeout=PASSING_S)
         try:
