@@ -203,6 +203,36 @@ def test_the_built_in_indexes_take_ranges_on_their_own_field() -> None:
         assert sorted(documents, key=key) == expected
 
 
+EVERY_TYPE = [UNSET, None, Int64(5), -math.inf, -1.0, -0.0, 0.0, 5, 1_700_000_000_000.0, math.inf, math.nan, True, "a"]
+EVERY_TYPE += [b"\xff", [], {}]
+
+
+@pytest.mark.parametrize("value", EVERY_TYPE, ids=repr)
+@pytest.mark.parametrize("index", ["by_creation_time", "by_x"])
+def test_a_range_of_creation_times_may_be_asked_with_a_value_of_any_type(index: str, value: Any) -> None:
+    """Times are numbers: what comes before numbers bounds nothing from below, what comes after them everything."""
+    database = open_any(*[{"x": 1, "n": n} for n in range(3)], {"x": 2})
+    times = [each["_creationTime"] for each in read(database, lambda tx: tx.query("t").collect())][
+        : 4 if index != "by_x" else 3
+    ]
+    bound = encode_key(value)
+    expected = {
+        "eq": [time for time in times if encode_key(time) == bound],
+        "gt": [time for time in times if encode_key(time) > bound],
+        "gte": [time for time in times if encode_key(time) >= bound],
+        "lt": [time for time in times if encode_key(time) < bound],
+        "lte": [time for time in times if encode_key(time) <= bound],
+    }
+    for operation, matching in expected.items():
+
+        def build(q: RangeBuilder, operation: str = operation) -> RangeBuilder:
+            q = q.eq("x", 1) if index == "by_x" else q
+            return getattr(q, operation)("_creationTime", value)
+
+        rows = read(database, lambda tx, build=build: tx.query("t").with_index(index, build).collect())
+        assert [each["_creationTime"] for each in rows] == matching, operation
+
+
 @dataclass(frozen=True)
 class Refused:
     name: str
