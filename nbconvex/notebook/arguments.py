@@ -79,6 +79,12 @@ def parse_arguments(words: Iterable[str]) -> dict[str, Any]:
     return arguments
 
 
+def unquoted(word: str) -> str:
+    """A word without the quotes around it, if there are some."""
+    is_quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "'\""
+    return word[1:-1] if is_quoted else word
+
+
 def write_arguments(arguments: Mapping[str, Any]) -> str:
     """Arguments as they would be written after a magic."""
     return " ".join(f"{name}={value!r}" for name, value in arguments.items())

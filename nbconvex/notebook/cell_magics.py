@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from nbconvex.notebook.arguments import parse_arguments
+from nbconvex.notebook.arguments import parse_arguments, unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import HelpWanted, read_words, short_errors
@@ -159,7 +159,7 @@ class CellMagics(Magics):
         __tracebackhide__ = True
         # Read before anything is defined: a line with a mistake must change nothing.
         live = getattr(options, "live", None)
-        arguments = None if live is None else parse_arguments(read_words(live.strip("'\"")))
+        arguments = None if live is None else parse_arguments(read_words(unquoted(live)))
         source = CellSource.of(self._session.shell, kind, line, cell)
         with _cell_syntax(source):
             report = self._session.backend.define_cell(

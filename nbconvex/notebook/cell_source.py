@@ -53,7 +53,11 @@ def cell_origin(shell: Any) -> str | None:
 
 def _running_cell(shell: Any) -> str | None:
     code = _parent(shell).get("content", {}).get("code")
-    return code if isinstance(code, str) else None
+    if isinstance(code, str):
+        return code
+    # A terminal sends no messages, but keeps what was typed.
+    history = getattr(getattr(shell, "history_manager", None), "input_hist_raw", None)
+    return str(history[-1]) if history else None
 
 
 def _parent(shell: Any) -> dict[str, Any]:

@@ -48,6 +48,9 @@ class CommandParser(argparse.ArgumentParser):
         """The options in `words`. Raises: HelpWanted, UsageError."""
         if "--help" in words or "-h" in words:
             raise HelpWanted(self.format_help())
+        if self.usage is None:
+            # Otherwise argparse does the same before it intermixes, and stumbles over the % of our names.
+            self.usage = self.format_usage().removeprefix("usage: ").strip().replace("%", "%%")
         # Options may stand anywhere among the words.
         return self.parse_intermixed_args(list(words))
 
@@ -84,7 +87,7 @@ def short_errors() -> Iterator[None]:
     except NbconvexError as error:
         if has_user_frames(error):
             raise
-        raise UsageError(f"{type(error).__name__}: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def say(text: str) -> None:

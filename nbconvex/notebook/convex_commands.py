@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import parse_arguments, write_arguments
+from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import CommandParser, nearest
 from nbconvex.notebook.picture import ROWS_MAX
@@ -214,7 +214,7 @@ def _reset(session: Session, options: argparse.Namespace) -> Lines:
     takes="file",
 )
 def _open(session: Session, options: argparse.Namespace) -> Lines:
-    session.open(options.path.strip("'\""))
+    session.open(unquoted(options.path))
     return Lines([("✓", f"{_store(session)} is open. Run your %%schema and function cells again for it.")])
 
 

@@ -61,7 +61,9 @@ def show_live(
     if is_static or session.options.live == "html" or not _has_widgets():
         from nbconvex.notebook.live_html import LiveHtml
 
-        return LiveHtml(view, session.shell.display_pub)
+        screen = LiveHtml(view, session.shell.display_pub)
+        session.keep(view, screen)
+        return screen
     from nbconvex.notebook.live_table import LiveTable
 
     return LiveTable(view, session.painter)

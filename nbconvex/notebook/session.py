@@ -66,6 +66,8 @@ class Session:
         self._path: str | None = None
         self._painter: Painter | None = None
         self._views: dict[weakref.ref[LiveView], str | None] = {}
+        #: Views on screens that nobody else keeps: a page holds no Python object.
+        self._kept: list[tuple[LiveView, Any]] = []
         self._injected: dict[str, Any] = {}
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
@@ -171,6 +173,11 @@ class Session:
         """Remember a view that the running cell made."""
         self._views[weakref.ref(view)] = cell_origin(self.shell)
 
+    def keep(self, view: LiveView, screen: Any) -> None:
+        """Hold a screen until its view ends."""
+        self._kept = [(each, held) for each, held in self._kept if not each.is_stopped]
+        self._kept.append((view, screen))
+
     def end_views(self, reason: str, *, cell: str | None = None) -> None:
         """End all views, or those that one cell has made."""
         for reference, made_by in list(self._views.items()):
@@ -180,6 +187,7 @@ class Session:
             if view is not None:
                 view.stop(reason)
             del self._views[reference]
+        self._kept = [(each, held) for each, held in self._kept if not each.is_stopped]
 
     def inject(self, names: Mapping[str, Any]) -> list[str]:
         """Bind names that are free in the notebook; answers those that were not."""

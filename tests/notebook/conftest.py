@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.testing import globalipapp
 from IPython.utils.capture import capture_output
 
@@ -58,8 +59,8 @@ class Shell:
 
     def complete(self, text: str) -> list[str]:
         """What Tab offers at the end of `text`."""
-        completed: list[str] = self.ipython.complete(text, text, len(text))[1]
-        return completed
+        with provisionalcompleter():
+            return [text[: each.start] + each.text for each in self.ipython.Completer.completions(text, len(text))]
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +87,16 @@ def bare_shell(ipython, tmp_path, monkeypatch) -> Iterator[Shell]:
 
 
 @pytest.fixture
-def shell(bare_shell) -> Shell:
-    """A shell with the extension."""
+def shell(bare_shell, monkeypatch) -> Shell:
+    """A shell with the extension, its store in memory."""
+    monkeypatch.setenv("NBCONVEX_DATABASE", ":memory:")
+    bare_shell.run("%load_ext nbconvex")
+    return bare_shell
+
+
+@pytest.fixture
+def stored_shell(bare_shell) -> Shell:
+    """A shell with the extension, its store in a file."""
     bare_shell.run("%load_ext nbconvex")
     return bare_shell
 

@@ -7,7 +7,6 @@ Threads: one pump reads everything that the kernel publishes; the test's thread 
 from __future__ import annotations
 
 import os
-import queue
 import re
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jupyter_client.manager import KernelManager
+from jupyter_core.utils import ensure_event_loop
 
 #: No wait in these tests is longer than this.
 PATIENCE_S = 60.0
@@ -35,6 +35,8 @@ class CellRun:
     result: dict[str, Any] | None = None
     error: str = ""
     traceback: str = ""
+    is_idle: bool = False
+    is_answered: bool = False
     done: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -68,6 +70,9 @@ class Kernel:
         self._manager.shutdown_kernel(now=False)
         self._manager.cleanup_resources()
         self._manager.context.destroy(linger=0)
+        loop = ensure_event_loop()
+        if not loop.is_running():
+            loop.close()
 
     def send(self, code: str, *, cell_id: str | None = None) -> CellRun:
         """Send a cell without waiting for it."""
@@ -132,8 +137,8 @@ class Kernel:
         self._client.wait_for_ready(timeout=PATIENCE_S)
         self._is_stopped.clear()
         self._pumps = [
-            threading.Thread(target=self._pump, args=(self._client.get_iopub_msg, self._published), name="pump-iopub"),
-            threading.Thread(target=self._pump, args=(self._client.get_shell_msg, self._answered), name="pump-shell"),
+            threading.Thread(target=self._pump, args=(self._client.iopub_channel, self._published), name="pump-iopub"),
+            threading.Thread(target=self._pump, args=(self._client.shell_channel, self._answered), name="pump-shell"),
         ]
         for pump in self._pumps:
             pump.start()
@@ -144,18 +149,27 @@ class Kernel:
             pump.join()
         self._client.stop_channels()
 
-    def _pump(self, read: Callable[..., Any], take: Callable[[dict[str, Any]], None]) -> None:
+    def _pump(self, channel: Any, take: Callable[[dict[str, Any]], None]) -> None:
+        # From the socket itself: the client's own methods make an event loop in every thread and never close it.
         while not self._is_stopped.is_set():
-            try:
-                message = read(timeout=0.2)
-            except queue.Empty:
+            if not channel.socket.poll(200):
                 continue
+            _, message = self._client.session.recv(channel.socket)
             with self._changed:
                 take(message)
                 self._changed.notify_all()
 
     def _answered(self, message: dict[str, Any]) -> None:
-        pass
+        run = self._runs.get(message["parent_header"].get("msg_id", ""))
+        if run is None or message["msg_type"] != "execute_reply":
+            return
+        content = message["content"]
+        if content["status"] != "ok":
+            # What was shown in short (a UsageError) is an error all the same; "aborted" has no name.
+            run.error = run.error or content.get("ename", content["status"])
+            run.traceback = run.traceback or _COLOURS.sub("", "\n".join(content.get("traceback", [])))
+        run.is_answered = True
+        _settle(run)
 
     def _published(self, message: dict[str, Any]) -> None:
         kind, content = message["msg_type"], message["content"]
@@ -193,4 +207,11 @@ def _take(run: CellRun, kind: str, content: dict[str, Any]) -> None:
         run.error = content["ename"]
         run.traceback = _COLOURS.sub("", "\n".join(content["traceback"]))
     elif kind == "status" and content["execution_state"] == "idle":
+        run.is_idle = True
+        _settle(run)
+
+
+def _settle(run: CellRun) -> None:
+    """A cell has ended when both channels have said so."""
+    if run.is_idle and run.is_answered:
         run.done.set()

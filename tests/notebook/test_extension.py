@@ -108,15 +108,15 @@ def test_reloading_keeps_data_and_definitions(shell) -> None:
     assert "put" in shell.run("%convex functions").plain[0]
 
 
-def test_unloading_and_loading_again_keeps_the_data(shell) -> None:
+def test_unloading_and_loading_again_keeps_the_data(stored_shell) -> None:
     define = "%%mutation\ndef put(ctx, n: int):\n    ctx.db.insert('things', {'n': n})\n    return ctx.db.query('things').count()"
-    shell.run(define)
-    shell.run("api.main.put(n=1)")
-    shell.run("%unload_ext nbconvex")
-    shell.run("%load_ext nbconvex")
-    assert "FunctionNotFound" in type(shell.fail("api.main.put(n=2)").error).__name__
-    shell.run(define)
-    assert shell.value("api.main.put(n=2)") == 2
+    stored_shell.run(define)
+    stored_shell.run("api.main.put(n=1)")
+    stored_shell.run("%unload_ext nbconvex")
+    stored_shell.run("%load_ext nbconvex")
+    assert "FunctionNotFound" in type(stored_shell.fail("api.main.put(n=2)").error).__name__
+    stored_shell.run(define)
+    assert stored_shell.value("api.main.put(n=2)") == 2
 
 
 def test_config_lists_traits_and_refuses_nonsense_softly(shell) -> None:
