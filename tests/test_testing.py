@@ -36,7 +36,6 @@ def test_inline_mutation_that_raises_stores_nothing() -> None:
         assert t.query(lambda ctx: ctx.db.query("t").count()) == 0
 
 
-@pytest.mark.case("errors/convexerror_inline")
 def test_error_of_every_inline_kind_reaches_the_test() -> None:
     def fails(ctx: Any) -> None:
         raise ConvexError({"code": 1})

@@ -89,9 +89,7 @@ def test_each_query_of_an_action_has_a_snapshot_of_its_own() -> None:
         assert counts == [0, 1]
 
 
-@pytest.mark.case(
-    "errors/convexerror_via_runquery", "errors/convexerror_via_runmutation", "errors/convexerror_via_runaction"
-)
+@pytest.mark.case("errors/convexerror_via_runquery")
 def test_error_data_survives_every_way_of_calling() -> None:
     with convex_test() as t:
         define(t)

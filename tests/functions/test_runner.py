@@ -153,7 +153,6 @@ def test_query_beside_an_open_mutation_sees_the_old_state_and_does_not_wait() ->
         assert t.query("m:count") == 1
 
 
-@pytest.mark.case("db-write/throw_rolls_back")
 def test_error_of_a_mutation_writes_nothing() -> None:
     with convex_test() as t:
 

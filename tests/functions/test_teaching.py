@@ -99,7 +99,6 @@ def test_wrong_use_is_told_what_to_write_instead(wrong: Callable[[TestBackend], 
             assert word in str(caught.value)
 
 
-@pytest.mark.case("functions/query_has_no_writer")
 def test_query_has_no_writer_says_hasattr_too() -> None:
     with convex_test() as t:
         assert t.query(lambda ctx: [hasattr(ctx.db, name) for name in ("get", "insert", "delete")]) == [
