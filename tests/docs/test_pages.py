@@ -52,6 +52,25 @@ def test_every_python_block_of_a_page_does_what_the_page_says(page: Path, bare_s
     assert not problems, "\n\n".join(problems)
 
 
+def test_a_page_that_is_wrong_is_caught(bare_shell, tmp_path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python\nx = 1\nx\n```\n```output\n2\n```\n"
+        "```python\n1 / 0\n```\n"
+        "```python raises=ZeroDivisionError\nx\n```\n"
+        "```python no-run: it would fail\n1 / 0\n```\n"
+        "```python file=test_x.py\ndef test_x():\n    assert False\n```\n",
+        encoding="utf-8",
+    )
+    problems = [problem.splitlines()[0] for problem in run_page(page, bare_shell, tmp_path)]
+    assert problems == [
+        "page.md:1: shows",
+        "page.md:8: raises ZeroDivisionError, not NoneType: division by zero",
+        "page.md:11: raises NoneType, not ZeroDivisionError: None",
+        "page.md: the tests that it shows fail:",
+    ]
+
+
 def test_the_page_of_magics_lists_exactly_what_there_is_with_all_options(bare_shell) -> None:
     before = {kind: set(magics) for kind, magics in bare_shell.ipython.magics_manager.magics.items()}
     bare_shell.run("%load_ext nbconvex")
