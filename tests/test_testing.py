@@ -107,6 +107,7 @@ def test_network_of_an_action_is_replaced_by_a_stub() -> None:
         assert t.query(lambda ctx: ctx.db.query("weather").first()["text"]) == "rain in Berlin"
 
 
+@pytest.mark.case("auth/two_identities_differ", "auth/shared_data")
 def test_people_differ_and_share_the_data() -> None:
     with convex_test() as t:
         ada, bob = t.with_identity(name="ada"), t.with_identity(name="bob")

@@ -48,28 +48,34 @@ def test_helper_sees_who_is_calling() -> None:
         assert t.with_identity(name="bob").query(mine) == []
 
 
-def test_identity_reaches_nested_calls_of_every_kind() -> None:
+IDENTITY_WAYS: list[tuple[str, str, str]] = [
+    ("auth/query_to_query", "query", "m:via_query"),
+    ("auth/mutation_to_query", "mutation", "m:via_mutation"),
+    ("auth/mutation_to_mutation_to_query", "mutation", "m:via_mutations"),
+    ("auth/action_to_query", "action", "m:via_action"),
+    ("auth/action_to_action_to_query", "action", "m:via_actions"),
+]
+
+
+@pytest.mark.case(*[case[0] for case in IDENTITY_WAYS])
+@pytest.mark.parametrize(
+    ("kind", "path"), [case[1:] for case in IDENTITY_WAYS], ids=[case[0] for case in IDENTITY_WAYS]
+)
+def test_identity_reaches_nested_calls_of_every_kind(kind: str, path: str) -> None:
     with convex_test() as t:
+        backend = t.backend
+        backend.query(name="m:who")(lambda ctx: (who := ctx.auth.get_user_identity()) and who.name)
+        backend.query(name="m:via_query")(lambda ctx: ctx.run_query("m:who"))
+        backend.mutation(name="m:via_mutation")(lambda ctx: ctx.run_query("m:who"))
+        backend.mutation(name="m:via_mutations")(lambda ctx: ctx.run_mutation("m:via_mutation"))
+        backend.action(name="m:via_action")(lambda ctx: ctx.run_query("m:who"))
 
-        @t.backend.query
-        def who(ctx):
-            identity = ctx.auth.get_user_identity()
-            return identity and identity.name
-
-        @t.backend.mutation
-        def via_mutation(ctx):
-            return ctx.run_query(who)
-
-        @t.backend.action
-        def via_action(ctx):
-            return [ctx.run_query(who), ctx.run_mutation(via_mutation)]
-
-        @t.backend.action
+        @backend.action(name="m:via_actions")
         async def via_actions(ctx):
-            return await ctx.run_action(via_action)
+            return await ctx.run_action("m:via_action")
 
-        assert t.with_identity(name="ada").action(via_actions) == ["ada", "ada"]
-        assert t.action(via_actions) == [None, None]
+        assert getattr(t.with_identity(name="ada"), kind)(path) == "ada"
+        assert getattr(t, kind)(path) is None
 
 
 def test_contexts_hold_what_their_kind_may_use() -> None:

@@ -285,6 +285,7 @@ def test_nested_limits_of_writing_do_not_leak() -> None:
         assert t.query("m:count") == 12
 
 
+@pytest.mark.case("pagination/nested_functions_ok")
 def test_each_nested_function_may_paginate_once() -> None:
     with convex_test() as t:
         t.run(lambda ctx: [ctx.db.insert("t", {"n": n}) for n in range(4)])
@@ -300,3 +301,4 @@ def test_each_nested_function_may_paginate_once() -> None:
             return [len(own["page"]), len(first["page"]), second["page"][0]["n"]]
 
         assert t.query(work) == [1, 2, 2]
+        assert t.action(lambda ctx: [len(ctx.run_query("m:page")["page"]) for _ in range(2)]) == [2, 2]

@@ -299,6 +299,7 @@ def test_every_kind_answers_on_a_loop_and_off_it() -> None:
             asyncio.run(backend.run_query_async(backend.query(name="m:z")(lambda ctx: 1 / 0)))
 
 
+@pytest.mark.case("reactivity/mutations_of_one_client_ordered")
 def test_many_async_callers_are_served_together() -> None:
     with convex_test() as t:
         t.backend.mutation(name="m:add")(lambda ctx, n: ctx.db.insert("t", {"n": n}))
