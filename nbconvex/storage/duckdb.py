@@ -37,7 +37,7 @@ JOURNAL_SUFFIX = ".journal"
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 
 #: One transaction of DuckDB takes at most this much of the journal, or one frame.
-APPLY_BYTES_MAX = 16 * 1024 * 1024
+APPLY_BYTES_MAX = 8 * 1024 * 1024
 
 #: How long to wait after a failure before trying again.
 RETRY_S = 5.0
