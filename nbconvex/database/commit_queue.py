@@ -115,7 +115,10 @@ class CommitQueue:
                 error = self._fail(failed)
             else:
                 # Entries are in the order of their commits; a reader's snapshot may be older than the last of them.
-                self.published = next(each.snapshot for each in reversed(batch) if each.commit is not None)
+                published = next(each.snapshot for each in reversed(batch) if each.commit is not None)
+                # Settled by who publishes, in one pass over the group: readers find it ready.
+                published.settle()
+                self.published = published
         for pending in batch:
             pending.error = error
             pending.is_done = True

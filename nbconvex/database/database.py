@@ -16,7 +16,6 @@ import math
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
@@ -313,7 +312,7 @@ class Database:
             tables = {**following.tables, **{
                 number: table for number, table in built.tables.items() if number not in (TABLES_TABLE, SCHEMAS_TABLE)
             }}  # fmt: skip
-            return schema_push.with_schema(replace(following, tables=tables), active)
+            return schema_push.with_schema(following.with_tables(tables, active), active)
 
         return schema_push.SchemaReport(diff, checked, skipped, created), become
 
@@ -353,7 +352,7 @@ class Database:
                     writes,
                     "reset",
                     None,
-                    (lambda each: replace(each, schema=None)) if drops_schema else None,
+                    (lambda each: each.with_tables(each.tables, None)) if drops_schema else None,
                 )
             self._queue.wait(pending)
         return count
@@ -413,7 +412,7 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
     for write in writes:
         if write.table == TABLES_TABLE and write.before is not None and write.after is None:
             dropped.add(int(decode_document(write.before)["number"]))
-        table = accepted.tables.get(write.table)
+        table = accepted.layout.get(write.table)
         if table is None:  # born in this commit: nobody can have read its indexes, but anyone may have had an id
             touched += ((write.table, BY_ID), write.id_key)
             continue

@@ -8,8 +8,6 @@ Threads: called once, before the database is shared.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.schema_push import stored_schema
 from nbconvex.database.snapshot import SYSTEM_TABLES, TABLES_TABLE, Snapshot, Table
@@ -25,7 +23,7 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     """
     loaded = persistence.load()
     rows = dict(loaded.tables)
-    snapshot = replace(Snapshot.empty(), ts=loaded.head)
+    snapshot = Snapshot.empty()
     tables = dict(snapshot.tables)
     numbers = dict(snapshot.numbers)
     for number, name in SYSTEM_TABLES.items():
@@ -34,7 +32,7 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
         document = decode_document(payload)
         numbers[document["name"]] = int(document["number"])
         tables[int(document["number"])] = Table.empty(int(document["number"]), document["name"])
-    stored = stored_schema(replace(snapshot, tables=tables))
+    stored = stored_schema(snapshot.with_tables(tables, None))
     schema = None if stored is None else ActiveSchema(stored)
     for number, table in tables.items():
         if number in SYSTEM_TABLES:
@@ -46,4 +44,4 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     if strays:
         stray = ", ".join(map(str, strays))
         raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
-    return replace(snapshot, tables=tables, numbers=numbers, schema=schema)
+    return Snapshot(loaded.head, tables, numbers, schema)

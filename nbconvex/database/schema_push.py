@@ -10,7 +10,7 @@ Threads: any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
@@ -124,7 +124,7 @@ def with_schema(snapshot: Snapshot, schema: ActiveSchema) -> Snapshot:
         }
         if wanted != present and number not in _SYSTEM_NUMBERS:
             tables[number] = table.with_indexes(wanted)
-    return replace(snapshot, tables=tables, schema=schema)
+    return snapshot.with_tables(tables, schema)
 
 
 _SYSTEM_NUMBERS = frozenset(Snapshot.empty().tables)

@@ -251,23 +251,49 @@ def _memory_bytes(documents: Index, indexes: Iterable[TableIndex]) -> int:
     return total
 
 
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything as of one commit timestamp (`ts`, nanoseconds).
 
-    `schema` is the schema in force, or None; its identity changes with every push, and with nothing else.
+    `schema` is the schema in force, or None; its identity changes with every push, and with nothing else. `layout` is
+    the tables with the right names, numbers and indexes, whose documents may be older: enough for who only writes.
+    Mechanism: a commit's writes are entered into the trees when somebody looks, those of several commits at once; a
+    group of inserts that nobody reads between costs one pass. Settling is idempotent, so two threads may do it at once.
     """
 
-    ts: int
-    tables: Mapping[int, Table]
-    numbers: Mapping[str, int]
-    schema: ActiveSchema | None = None
+    __slots__ = ("_pending", "_tables", "layout", "memory_bytes", "numbers", "schema", "ts")
+
+    def __init__(
+        self,
+        ts: int,
+        layout: Mapping[int, Table],
+        numbers: Mapping[str, int],
+        schema: ActiveSchema | None = None,
+        pending: tuple[Snapshot, Sequence[Write]] | None = None,
+    ) -> None:
+        self.ts = ts
+        self.layout = layout
+        self.numbers = numbers
+        self.schema = schema
+        # What it follows and what was written since; one attribute, so that it is read in one step.
+        self._pending = pending
+        self._tables: Mapping[int, Table] | None = None
+        if pending is None:
+            self._tables = layout
+            self.memory_bytes = sum([table.memory_bytes for table in layout.values()])
+        else:
+            self.memory_bytes = pending[0].memory_bytes + sum([_write_bytes(write) for write in pending[1]])
 
     @classmethod
     def empty(cls) -> Snapshot:
         """The snapshot of an empty log: the system tables, without documents."""
         tables = {number: Table.empty(number, name) for number, name in SYSTEM_TABLES.items()}
         return cls(0, tables, {name: number for number, name in SYSTEM_TABLES.items()})
+
+    @property
+    def tables(self) -> Mapping[int, Table]:
+        """The tables by number."""
+        tables = self._tables
+        return self.settle() if tables is None else tables
 
     def table(self, name: str) -> Table | None:
         """The table of that name, or None."""
@@ -276,30 +302,65 @@ class Snapshot:
 
     def table_name(self, number: int) -> str | None:
         """The name of the table with that number, or None."""
-        table = self.tables.get(number)
+        table = self.layout.get(number)
         return None if table is None else table.name
 
-    @property
-    def memory_bytes(self) -> int:
-        """An estimate of the resident bytes of documents and indexes."""
-        return sum(table.memory_bytes for table in self.tables.values())
+    def with_tables(self, tables: Mapping[int, Table], schema: ActiveSchema | None) -> Snapshot:
+        """The same moment with other tables and schema: what a schema push makes of it."""
+        return Snapshot(self.ts, tables, self.numbers, schema)
 
     def with_writes(self, writes: Sequence[Write], ts: int) -> Snapshot:
         """The snapshot after a commit at `ts`, tables that it created or dropped included."""
-        tables = dict(self.tables)
-        numbers = self.numbers
-        by_table: dict[int, list[Write]] = {}
+        if all(write.table != TABLES_TABLE for write in writes):
+            return Snapshot(ts, self.layout, self.numbers, self.schema, (self, writes))
+        tables, numbers = dict(self.tables), dict(self.numbers)
         for write in writes:
-            by_table.setdefault(write.table, []).append(write)
-        if TABLES_TABLE in by_table:
-            numbers = dict(numbers)
-            for write in by_table[TABLES_TABLE]:
+            if write.table == TABLES_TABLE:
                 _apply_table_write(write, tables, numbers)
-        for number, changed in by_table.items():
-            table = tables.get(number)
-            if table is not None:
-                tables[number] = table.with_writes(changed)
+        _enter(writes, tables)
         return Snapshot(ts, tables, numbers, self.schema)
+
+    def settle(self) -> Mapping[int, Table]:
+        """Enter what was written since the nearest settled ancestor."""
+        unsettled: list[Sequence[Write]] = []
+        ancestor = self
+        while (settled := ancestor._tables) is None:
+            pending = ancestor._pending
+            if pending is not None:  # else another thread settled it between the two looks
+                ancestor, writes = pending
+                unsettled.append(writes)
+        tables = dict(settled)
+        _enter(unsettled[0] if len(unsettled) == 1 else _merged(unsettled), tables)
+        self.layout = self._tables = tables
+        self._pending = None
+        return tables
+
+
+def _merged(commits: Sequence[Sequence[Write]]) -> list[Write]:
+    """The writes of several commits, the newest first, as if they were one."""
+    merged: dict[tuple[int, bytes], Write] = {}
+    for writes in reversed(commits):
+        for write in writes:
+            key = (write.table, write.document_id)
+            earlier = merged.get(key)
+            if earlier is not None:
+                write = write._replace(before=earlier.before, keys_before=earlier.keys_before)  # noqa: PLW2901
+            merged[key] = write
+    return [write for write in merged.values() if write.before is not None or write.after is not None]
+
+
+def _enter(writes: Sequence[Write], tables: dict[int, Table]) -> None:
+    """Enter writes, at most one a document, into the tables that there are."""
+    if len(writes) == 1:
+        number = writes[0].table
+        tables[number] = tables[number].with_writes(writes)
+        return
+    by_table: dict[int, list[Write]] = {}
+    for write in writes:
+        by_table.setdefault(write.table, []).append(write)
+    for number, changed in by_table.items():
+        if number in tables:
+            tables[number] = tables[number].with_writes(changed)
 
 
 def _apply_table_write(write: Write, tables: dict[int, Table], numbers: dict[str, int]) -> None:

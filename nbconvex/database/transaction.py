@@ -325,7 +325,7 @@ class Transaction:
             raise NotAllowedError("this transaction only reads; writing needs a mutation.")
         number = self.snapshot.numbers.get(name) if isinstance(name, str) else None
         if number is not None and number >= FIRST_USER_TABLE:
-            return self._own_tables.get(number) or self.snapshot.tables[number]
+            return self._own_tables.get(number) or self.snapshot.layout[number]
         if not isinstance(name, str) or not is_identifier(name) or len(name) > self.limits.identifier_length:
             raise CallerError(
                 f"{name!r} is no table name: letters, digits and _ only, at most {self.limits.identifier_length}, "
@@ -341,8 +341,8 @@ class Transaction:
 
     def create_table(self, name: str) -> Table:
         """Bring a table into being. Two transactions that do so at once conflict: both read all table names."""
-        number = max(FIRST_USER_TABLE, max(self.snapshot.tables, default=0) + 1, max(self._own_tables, default=0) + 1)
-        if len(self.snapshot.tables) + len(self._own_tables) >= self.limits.tables:
+        number = max(FIRST_USER_TABLE, max(self.snapshot.layout, default=0) + 1, max(self._own_tables, default=0) + 1)
+        if len(self.snapshot.layout) + len(self._own_tables) >= self.limits.tables:
             raise LimitExceededError("tables", f'cannot create table "{name}"', maximum=self.limits.tables)
         table = self._own_tables[number] = Table.empty(number, name)
         self.reads.add_interval(TABLES_TABLE, BY_CREATION_TIME, b"", None)
@@ -364,7 +364,7 @@ class Transaction:
         document_id = encode_id(number, internal)
         document = {"_id": document_id, "_creationTime": self._next_creation_ms, **fields}
         self._next_creation_ms = math.nextafter(self._next_creation_ms, math.inf)
-        self._record(self.snapshot.tables[number], internal, None, document, None)
+        self._record(self.snapshot.layout[number], internal, None, document, None)
         return document_id
 
     def _warn_unlisted(self, name: str) -> None:
@@ -391,7 +391,7 @@ class Transaction:
         if payload is None:
             raise DocumentNotFoundError(verb, document_id)
         self.metrics.charge_read(1, len(payload))
-        state = self._own_tables.get(number) or self.snapshot.tables[number]
+        state = self._own_tables.get(number) or self.snapshot.layout[number]
         return state, internal, payload
 
     def _overwrite(self, state: Table, internal: bytes, payload: bytes, before: Document, document: Document) -> None:
@@ -488,7 +488,7 @@ class _TableNames(Mapping[int, str]):
         return name
 
     def __iter__(self) -> Any:
-        return iter(self._transaction.snapshot.tables)
+        return iter(self._transaction.snapshot.layout)
 
     def __len__(self) -> int:
-        return len(self._transaction.snapshot.tables)
+        return len(self._transaction.snapshot.layout)

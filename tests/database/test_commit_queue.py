@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +15,8 @@ from tests.database.stores import BlockingPersistence, FailingPersistence, Recor
 
 
 def at(ts: int) -> Snapshot:
-    return replace(Snapshot.empty(), ts=ts)
+    empty = Snapshot.empty()
+    return Snapshot(ts, empty.layout, empty.numbers)
 
 
 def commit(ts: int, resolve: Any = None) -> Pending:
