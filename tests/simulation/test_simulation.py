@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nbconvex.database import database as database_module
+from nbconvex.database import write_log
 from nbconvex.database.database import Database
 from nbconvex.database.query import Query
 from nbconvex.database.reads import SubscriptionIndex
@@ -24,6 +25,14 @@ MUTANT_SEEDS = 30
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_no_world_breaks_a_law(first, tmp_path):
     for seed in range(first, first + CHUNK):
+        run(seed, tmp_path)
+
+
+def test_no_world_with_a_short_memory_breaks_a_law(tmp_path, monkeypatch):
+    """A transaction or a live query that is older than the write log is taken as changed."""
+    for name, maximum in {"COMMITS_MAX": 4, "COMMITS_MIN": 1, "KEYS_MAX": 20}.items():
+        monkeypatch.setattr(write_log, name, maximum)
+    for seed in range(CHUNK):
         run(seed, tmp_path)
 
 
