@@ -40,8 +40,8 @@ FORMAT_VERSION = 1
 MEMORY_BYTES_DEFAULT = 512 * 1024 * 1024
 MEMORY_BYTES_MIN = 128 * 1024 * 1024
 
-#: Rows and bytes that go into one statement: the list is converted under the interpreter's lock, some 3 ms at most.
-STATEMENT_ROWS_MAX = 4_096
+#: Rows and bytes that go into one statement: the lists are taken over under the interpreter's lock, in about 3 ms.
+STATEMENT_ROWS_MAX = 2_048
 STATEMENT_BYTES_MAX = 4 * 1024 * 1024
 
 #: Rows fetched at once.
