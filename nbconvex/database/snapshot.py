@@ -164,18 +164,18 @@ class Table:
         for name, (fields, is_staged) in wanted.items():
             present = self.indexes.get(name)
             if present is None or present.fields != fields:
-                indexes[name] = TableIndex(name, fields, make_key_encoder(fields), is_staged=is_staged)
+                indexes |= _declared({name: (fields, is_staged)})
             else:
                 indexes[name] = present if present.is_staged == is_staged else replace(present, is_staged=is_staged)
-        return self._filled(indexes)
+        return self._filled(indexes, self.rows())
 
-    def _filled(self, indexes: Mapping[str, TableIndex]) -> Table:
-        """This table with these indexes, those that are empty filled in one pass over the documents."""
+    def _filled(self, indexes: Mapping[str, TableIndex], rows: Iterable[tuple[bytes, bytes]]) -> Table:
+        """This table with these indexes, those that are empty filled in one pass over `rows`, all its documents."""
         filled = dict(indexes)
         empty = [index for index in indexes.values() if index.fields and not len(index.entries)]
         entries: list[list[tuple[bytes, bytes]]] = [[] for _ in empty]
         if empty:
-            for document_id, payload in self.rows():
+            for document_id, payload in rows:
                 document = decode_document(payload)
                 tail = encode_key(document["_creationTime"]) + document_id
                 for index, into in zip(empty, entries, strict=True):
@@ -201,15 +201,25 @@ class Table:
         wanted: Mapping[str, tuple[tuple[str, ...], bool]],
     ) -> Table:
         """A table of stored documents (id and payload, in any order) with its built-in index and those `wanted`."""
-        payloads = [payload for _, payload in rows]
+        stored = list(rows)
+        payloads = [payload for _, payload in stored]
         for payload in payloads:
             require_canonical(payload, name)
         payloads.sort(key=id_key)
         documents = Index.from_sorted(None, payloads, id_key)
         payloads.sort(key=creation_key)
         built_in = _creation_time_index().with_entries(Index.from_sorted(None, payloads, creation_key))
-        payloads.clear()
-        return cls(number, name, documents, {BY_CREATION_TIME: built_in}).with_indexes(wanted)
+        del payloads
+        table = cls(number, name, documents, {BY_CREATION_TIME: built_in})
+        return table._filled({BY_CREATION_TIME: built_in, **_declared(wanted)}, stored)
+
+
+def _declared(wanted: Mapping[str, tuple[tuple[str, ...], bool]]) -> dict[str, TableIndex]:
+    """Indexes of these fields (and whether staged), by name, still empty."""
+    return {
+        name: TableIndex(name, fields, make_key_encoder(fields), is_staged=is_staged)
+        for name, (fields, is_staged) in wanted.items()
+    }
 
 
 def _change_key(change: tuple[bytes, bytes | None]) -> bytes:

@@ -57,7 +57,7 @@ def test_creation_keys_are_in_the_order_of_time(times: list[float]) -> None:
         {"n": 1},
         {"_id": "x"},
         {"_id": encode_id(1, INTERNAL)},
-        {"_id": "x" * 32, "_creationTime": 1.0},
+        {"_id": "x" * 30, "_creationTime": 1.0},
         {"_creationTime": 1.0, "_id": encode_id(1, INTERNAL)},
         {"_id": encode_id(1, INTERNAL), "_creationTime": 1},
         {"_id": encode_id(1, INTERNAL), "n": 1, "_creationTime": 1.0},
