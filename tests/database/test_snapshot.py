@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
 
+from nbconvex.database.loading import load_snapshot
 from nbconvex.database.snapshot import SYSTEM_TABLES, Snapshot
 from nbconvex.values.codec import decode_document
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.schema import define_schema, table
 from nbconvex.values.sort_key import encode_key, field_value
 from nbconvex.values.validators import v
-from tests.database.stores import contents, insert_all, open_database, write
+from tests.database.stores import BlockingPersistence, contents, insert_all, open_database, write
 
 SCHEMA = define_schema(
     {
@@ -110,3 +112,54 @@ def test_a_snapshot_does_not_change_when_later_ones_are_made() -> None:
         versions.append((database.snapshot, contents(database.snapshot)))
         write(database, lambda tx, turn=turn: [tx.patch(each, {"x": -turn}) for each in ids[turn::5]])
     assert all(contents(snapshot) == then for snapshot, then in versions)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_snapshots_of_a_group_are_right_in_whatever_order_and_by_how_many_threads_they_are_looked_at(seed: int) -> None:
+    """Writes enter the indexes when somebody looks, those of several commits at once."""
+    rng = random.Random(seed)
+    persistence = BlockingPersistence()
+    database = open_database(persistence, schema=SCHEMA, seed=seed)
+    ids = insert_all(database, "t", [{"x": n} for n in range(5)])
+    persistence.gate.clear()
+    model = {stored: n for n, stored in enumerate(ids)}
+    versions: list[tuple[Snapshot, dict[str, Any]]] = []
+    for turn in range(30):
+        transaction = database.begin(writable=True)
+        for _ in range(rng.randrange(1, 4)):
+            present = rng.choice([*model, None])
+            if present is None:
+                model[transaction.insert("t", {"x": turn})] = turn
+            elif rng.random() < 0.5:
+                transaction.replace(present, {"x": -turn})
+                model[present] = -turn
+            else:
+                transaction.delete(present)
+                del model[present]
+        database.commit_async(transaction, lambda _: None)
+        versions.append((database._accepted, dict(model)))
+    failures: list[BaseException] = []
+
+    def look(order: list[int]) -> None:
+        try:
+            for place in order:
+                snapshot, expected = versions[place]
+                rows = database.begin_at(snapshot).query("t").with_index("by_x").collect()
+                assert {each["_id"]: each["x"] for each in rows} == expected
+                assert [each["x"] for each in rows] == sorted(expected.values())
+                assert sum(each.memory_bytes for each in snapshot.tables.values()) == snapshot.memory_bytes
+        except BaseException as error:
+            failures.append(error)
+
+    orders = [rng.sample(range(30), 30) for _ in range(4)]
+    threads = [threading.Thread(target=look, args=(order,)) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    persistence.gate.set()
+    database.wait_durable(versions[-1][0].ts)
+    reloaded, live = contents(load_snapshot(persistence)), contents(database.snapshot)
+    database.close()
+    assert failures == []
+    assert reloaded == live
