@@ -379,6 +379,13 @@ class Backend:
             self.live.rerun_all()
         return report
 
+    def reset(self) -> int:
+        """Delete every document, every table and the schema; functions stay. Returns how many documents there were."""
+        count = self.database.clear()
+        self.runner.cache.clear()
+        self.live.rerun_all()
+        return count
+
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
         """Put in force what a module, or any namespace, declares with @query, @mutation and @action.
 

@@ -150,6 +150,19 @@ def test_two_backends_share_nothing() -> None:
             other.query("m:f")
 
 
+def test_reset_deletes_the_data_and_keeps_the_functions() -> None:
+    with convex_test() as t:
+        t.backend.define_schema_cell("t = table({'n': v.number()})")
+        t.backend.query(name="m:count")(lambda ctx: ctx.db.query("t").count())
+        t.run(lambda ctx: [ctx.db.insert("t", {"n": n}) for n in range(3)])
+        with t.backend.subscribe("m:count") as subscription:
+            assert t.query("m:count") == 3
+            assert t.backend.reset() >= 3
+            t.settle()
+            assert t.query("m:count") == subscription.latest.value == 0
+        t.run(lambda ctx: ctx.db.insert("t", {"n": "no schema any more"}))
+
+
 def test_memory_has_a_budget_unless_told_otherwise() -> None:
     with Backend.open() as backend:
         assert backend.database.memory_bytes_max > 64 * 1024 * 1024

@@ -105,8 +105,10 @@ def _variables_of(function: Any, code: types.CodeType) -> Iterator[Seen]:
     for cell in function.__closure__ or ():
         value = _contents(cell)
         yield Seen(cell, "", value, None if value is _ABSENT else _picture_of(value))
-    defaults = types.CellType((function.__defaults__, function.__kwdefaults__))
-    yield Seen(defaults, "", defaults.cell_contents, _picture_of(defaults.cell_contents))
+    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        picture = _picture_of(default)
+        if picture is not None:
+            yield Seen(types.CellType(default), "", default, picture)
 
 
 def _contents(cell: types.CellType) -> Any:

@@ -6,12 +6,11 @@ Must not know: tokens, how an identity was established.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
+from nbconvex.errors import NotAllowedError
 from nbconvex.values.codec import encode_value
-
-_WELL_KNOWN = ("tokenIdentifier", "subject", "issuer")
 
 
 def camel(name: str) -> str:
@@ -20,24 +19,22 @@ def camel(name: str) -> str:
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
-class Identity(Mapping[str, Any]):
-    """The verified claims about whoever calls.
+class Identity(dict[str, Any]):
+    """The verified claims about whoever calls; a value, so that a function may return it.
 
     Every claim is there under its own name (`identity["tokenIdentifier"]`) and as a snake_case attribute
     (`identity.token_identifier`). An attribute for a claim that is absent is None.
-    `token_identifier` is unique over all issuers: the issuer, `|`, the subject.
     """
 
-    __slots__ = ("_claims", "_key")
+    __slots__ = ("_key",)
 
     def __init__(self, claims: Mapping[str, Any]) -> None:
-        given = {camel(name): value for name, value in claims.items()}
-        subject = str(given.get("subject", ""))
-        issuer = str(given.get("issuer", "nbconvex"))
-        given.setdefault("subject", subject)
-        given.setdefault("issuer", issuer)
-        given.setdefault("tokenIdentifier", f"{issuer}|{subject}")
-        self._claims = given
+        super().__init__({camel(name): value for name, value in claims.items()})
+        subject = str(self.get("subject", ""))
+        issuer = str(self.get("issuer", "nbconvex"))
+        super().setdefault("subject", subject)
+        super().setdefault("issuer", issuer)
+        super().setdefault("tokenIdentifier", f"{issuer}|{subject}")
         self._key: bytes | None = None
 
     @classmethod
@@ -51,37 +48,33 @@ class Identity(Mapping[str, Any]):
     def key(self) -> bytes:
         """Bytes that are equal for equal identities."""
         if self._key is None:
-            self._key = encode_value(dict(sorted(self._claims.items())))
+            self._key = encode_value(dict(sorted(self.items())))
         return self._key
 
     @property
     def token_identifier(self) -> str:
         """The issuer, `|`, the subject: unique over all issuers."""
-        return str(self._claims["tokenIdentifier"])
+        return str(self["tokenIdentifier"])
 
     @property
     def subject(self) -> str:
         """Who it is, unique for one issuer."""
-        return str(self._claims["subject"])
+        return str(self["subject"])
 
     @property
     def issuer(self) -> str:
         """Who vouches."""
-        return str(self._claims["issuer"])
+        return str(self["issuer"])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self._claims.get(camel(name))
-
-    def __getitem__(self, name: str) -> Any:
-        return self._claims[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._claims)
-
-    def __len__(self) -> int:
-        return len(self._claims)
+        return self.get(camel(name))
 
     def __repr__(self) -> str:
-        return f"Identity({self._claims!r})"
+        return f"Identity({super().__repr__()})"
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotAllowedError("an identity cannot be changed; make a dict of it first.", hint="dict(identity)")
+
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse

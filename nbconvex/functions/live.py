@@ -85,16 +85,20 @@ class LiveQueries:
                  queries themselves raise is told like a result.
         """
         subscriber = Subscriber(callback, identity, is_single=is_single)
-        for target, args in wanted:
-            path = self._registry.path_of(target)
-            definition = self._registry.get(path)
-            plain = {} if not args else dict(args)
-            if plain and definition is not None:
-                plain = plain_args(definition, plain, self._runner.limits)
-            subscriber.queries.append(self._joined(subscriber, path, plain))
-        for live in subscriber.queries:
-            self._ensure_first(live)
-        self._tell_first(subscriber)
+        try:
+            for target, args in wanted:
+                path = self._registry.path_of(target)
+                definition = self._registry.get(path)
+                plain = {} if not args else dict(args)
+                if plain and definition is not None:
+                    plain = plain_args(definition, plain, self._runner.limits)
+                subscriber.queries.append(self._joined(subscriber, path, plain))
+            for live in subscriber.queries:
+                self._ensure_first(live)
+            self._tell_first(subscriber)
+        except BaseException:
+            self._close(subscriber)
+            raise
         self._start()
         return Subscription(subscriber, self._close)
 
@@ -120,17 +124,21 @@ class LiveQueries:
     def _ensure_first(self, live: LiveQuery) -> None:
         """Return when `live` has its first result: run it here, or wait for whoever does."""
         with self._lock:
-            if live.is_running_first:
-                self._first_results.wait_for(lambda: live.update is not None, timeout=60)
+            self._first_results.wait_for(lambda: not live.is_running_first)
             if live.update is not None:
                 return
             live.is_running_first = True
         snapshot = self._database.snapshot
-        finished = self._run(live, snapshot)
-        with self._lock:
-            self._install(live, finished, snapshot)
-            live.is_running_first = False
-            self._first_results.notify_all()
+        finished = None
+        try:
+            finished = self._run(live, snapshot)
+        finally:
+            # An interrupt must not leave those waiting who share this query: one of them runs it instead.
+            with self._lock:
+                if finished is not None:
+                    self._install(live, finished, snapshot)
+                live.is_running_first = False
+                self._first_results.notify_all()
         if self._database.head > self._ts or self._dirty:
             self._wake()
 

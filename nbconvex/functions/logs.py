@@ -33,17 +33,17 @@ class LineSink:
     mutation prints is shown once, although a conflict may make it run twice.
     """
 
-    __slots__ = ("_dropped", "_held", "_line_max", "_lines", "_lines_max", "_partial", "is_echoed", "is_held")
+    # Defaults of the class and no slots: most calls print nothing.
+    _lines: list[str] | None = None
+    _partial = ""
+    _dropped = 0
+    _held: list[tuple[TextIO, str]] | None = None
+    is_held = False
 
-    def __init__(self, lines_max: int, line_max: int, *, is_echoed: bool = False, is_held: bool = False) -> None:
+    def __init__(self, lines_max: int, line_max: int, *, is_echoed: bool = False) -> None:
         self._lines_max = lines_max
         self._line_max = line_max
-        self._lines: list[str] | None = None
-        self._partial = ""
-        self._dropped = 0
-        self._held: list[tuple[TextIO, str]] | None = None
         self.is_echoed = is_echoed
-        self.is_held = is_held
 
     def write(self, text: str, stream: TextIO) -> None:
         """Take what a function wrote; `stream` is where it would have gone."""

@@ -32,58 +32,34 @@ class Run:
     `async def` action and None everywhere else; `limits` are the nested limits that the caller asked for.
     """
 
-    __slots__ = (
-        "clock_read",
-        "definition",
-        "definitions",
-        "depth",
-        "error",
-        "identity",
-        "identity_read",
-        "is_cached",
-        "is_deterministic",
-        "is_unlimited",
-        "limits",
-        "loop",
-        "path",
-        "pending",
-        "random_read",
-        "request",
-        "root",
-        "runner",
-        "sink",
-        "started_s",
-        "stopped_s",
-        "ts",
-        "tx",
-    )
+    # Defaults of the class and no slots: most runs set few of these, and a run is made for every call.
+    tx: Transaction | None = None
+    depth = 0
+    ts = 0
+    request = 0
+    is_cached = False
+    is_unlimited = False
+    identity_read = False
+    clock_read = False
+    random_read = False
+    limits: Mapping[str, int] | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+    pending: list[Any] | None = None
+    definitions: list[FunctionDefinition] | None = None
+    error: BaseException | None = None
+    started_s = 0.0
+    stopped_s = 0.0
 
     def __init__(
         self, runner: Runner, definition: FunctionDefinition, identity: Identity | None, sink: LineSink
     ) -> None:
         self.runner = runner
         self.definition = definition
-        self.path: str = definition.path
+        self.path = definition.path
+        self.is_deterministic = definition.kind != "action"
         self.identity = identity
         self.sink = sink
-        self.root: Run = self
-        self.tx: Transaction | None = None
-        self.is_deterministic: bool = definition.kind != "action"
-        self.depth = 0
-        self.is_cached = False
-        self.is_unlimited = False
-        self.ts = 0
-        self.request = 0
-        self.identity_read = False
-        self.clock_read = False
-        self.random_read = False
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.pending: list[Any] | None = None
-        self.definitions: list[FunctionDefinition] | None = None
-        self.error: BaseException | None = None
-        self.limits: Mapping[str, int] | None = None
-        self.started_s = 0.0
-        self.stopped_s = 0.0
+        self.root = self
 
     def nested(self, definition: FunctionDefinition) -> Run:
         """A run of `definition` inside this one: same root, same identity, same transaction, one level deeper."""

@@ -27,7 +27,7 @@ def test_globals_that_the_code_names_are_followed_through_helpers() -> None:
     )  # fmt: skip
     closure = closure_of(f)
     assert closure is not None
-    assert {seen.name for seen in closure} == {"json", "helper", "LIMIT", "OTHER", ""}
+    assert {seen.name for seen in closure} == {"json", "helper", "LIMIT", "OTHER"}
     assert is_unchanged(closure)
     namespace["unrelated"] = 5
     assert is_unchanged(closure)

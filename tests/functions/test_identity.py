@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from nbconvex.errors import NotAllowedError
 from nbconvex.functions.identity import Identity, camel
+from nbconvex.testing import convex_test
 
 
 def test_claims_are_there_under_both_spellings() -> None:
@@ -42,3 +44,20 @@ def test_camel_spells_as_the_wire_does() -> None:
     assert [camel(name) for name in ("subject", "token_identifier", "familyName")] == [
         "subject", "tokenIdentifier", "familyName"
     ]  # fmt: skip
+
+
+def test_identity_cannot_be_changed() -> None:
+    identity = Identity({"subject": "a"})
+    for change in (lambda: identity.update(x=1), lambda: identity.pop("subject"), lambda: identity.__setitem__("a", 1)):
+        with pytest.raises(NotAllowedError, match="an identity cannot be changed"):
+            change()
+    assert identity == Identity({"subject": "a"})
+
+
+@pytest.mark.case("auth/identity_json_safe")
+def test_identity_is_a_value() -> None:
+    with convex_test() as t:
+        assert t.with_identity(subject="s", issuer="i").query(lambda ctx: ctx.auth.get_user_identity()) == {
+            "subject": "s", "issuer": "i", "tokenIdentifier": "i|s"
+        }  # fmt: skip
+        assert repr(Identity({"subject": "s", "issuer": "i"})).startswith("Identity({'subject': 's'")

@@ -341,6 +341,40 @@ def test_commit_during_the_first_run_is_not_missed(t: TestBackend) -> None:
             assert told.values == [0, 1]
 
 
+def test_interrupted_first_run_leaves_nothing_behind(t: TestBackend) -> None:
+    interrupts = [True]
+
+    @t.backend.query(name="m:f")
+    def f(ctx):
+        if interrupts:
+            interrupts.pop()
+            raise KeyboardInterrupt
+        return 1
+
+    with pytest.raises(KeyboardInterrupt):
+        t.backend.subscribe("m:f")
+    assert len(t.backend.live) == 0
+    with t.backend.subscribe("m:f") as subscription:
+        assert subscription.latest.value == 1
+
+
+def test_many_threads_share_one_first_run(t: TestBackend) -> None:
+    go = threading.Barrier(8)
+    subscriptions: list[Any] = []
+
+    def subscribe() -> None:
+        go.wait(5)
+        subscriptions.append(t.backend.subscribe("m:bodies"))
+
+    threads = [threading.Thread(target=subscribe) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [subscription.latest.value for subscription in subscriptions] == [[]] * 8
+    assert RUNS == ["ada"]
+
+
 def test_subscribers_faults_and_closings_do_not_disturb_the_others(t: TestBackend) -> None:
     told = Told()
     held: list[Any] = []

@@ -112,7 +112,8 @@ def test_streams_are_given_back() -> None:
 
 def test_held_text_is_shown_on_release_and_rewound_before() -> None:
     below = io.StringIO()
-    sink = LineSink(10, 100, is_echoed=True, is_held=True)
+    sink = LineSink(10, 100, is_echoed=True)
+    sink.is_held = True
     sink.write("kept\n", below)
     mark = sink.mark()
     sink.write("dropped\nhalf", below)
