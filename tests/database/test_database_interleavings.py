@@ -215,13 +215,18 @@ def check_every_order(trios: Sequence[Trio], steps: int) -> None:
                 pytest.fail(f"not serializable: {names} in the order {order}, of which {sorted(committed)} committed")
 
 
-def test_any_three_transactions_are_serializable_in_every_order() -> None:
+TRIOS = list(combinations_with_replacement(PROGRAMS, 3))
+
+
+@pytest.mark.parametrize("first", PROGRAMS)
+def test_any_three_transactions_are_serializable_in_every_order(first):
     """165 trios in 90 orders: lost updates, write skew, phantoms, deletions, documents that leave an index's range."""
-    check_every_order(list(combinations_with_replacement(PROGRAMS, 3)), steps=2)
+    check_every_order([trio for trio in TRIOS if trio[0] is first], steps=2)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_any_three_transactions_are_serializable_in_every_order_of_finer_steps() -> None:
+@pytest.mark.parametrize("first", PROGRAMS)
+def test_any_three_transactions_are_serializable_in_every_order_of_finer_steps(first):
     """The same with writing and committing apart: 1,680 orders."""
-    check_every_order(list(combinations_with_replacement(PROGRAMS, 3)), steps=3)
+    check_every_order([trio for trio in TRIOS if trio[0] is first], steps=3)
