@@ -8,6 +8,7 @@ Threads: the kernel's main thread.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,10 @@ class Command:
     #: What its first word names, for completion: "function", "table", "file" or nothing.
     takes: str = ""
 
+
+_OPTIONAL: Final = re.compile(r"\Av\.optional\((.*)\)\Z", re.DOTALL)
+_EMPTY_CALL: Final = re.compile(r"\bv\.(\w+)\(\)")
+_CALL: Final = re.compile(r"\bv\.(\w+)(\()")
 
 COMMANDS: dict[str, Command] = {}
 
@@ -100,7 +105,7 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
 def _functions(session: Session, options: argparse.Namespace) -> Listing:
     functions = sorted(session.backend.registry.functions.values(), key=lambda each: each.path)
     rows = [
-        [each.name, each.kind, each.visibility, _validator(each.args), _validator(each.returns)]
+        [each.name, each.kind, each.visibility, _arguments(each), short_validator(each.returns)]
         for each in functions
         if each.is_internal or not options.internal
     ]
@@ -281,8 +286,24 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else plural}"
 
 
-def _validator(validator: Any) -> str:
-    return "anything" if validator is None else str(validator)
+def _arguments(definition: Any) -> str:
+    """What a function takes, as one would say it: `channel: string, limit?: number`."""
+    fields = getattr(definition.args, "fields", None)
+    if fields is None:
+        names = ", ".join(sorted(definition.parameters or ()))
+        return names or ("anything" if definition.parameters is None else "nothing")
+    return (
+        ", ".join(f"{name}{'?' * each.is_optional}: {short_validator(each)}" for name, each in fields.items())
+        or "nothing"
+    )
+
+
+def short_validator(validator: Any) -> str:
+    """A validator without the letters that every one of them has: `array(string)`."""
+    if validator is None:
+        return "anything"
+    text = _OPTIONAL.sub(r"\1", str(validator))
+    return _CALL.sub(r"\1\2", _EMPTY_CALL.sub(r"\1", text))
 
 
 def _is_of(path: str, wanted: str | None) -> bool:

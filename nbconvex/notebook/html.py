@@ -20,7 +20,7 @@ from nbconvex.notebook.picture import Picture, cell_text
 PAGE_ROWS: Final = 100
 
 _LINE = "1px solid rgba(128,128,128,.3)"
-_CELL = f"padding:3px 10px;border:0;border-bottom:{_LINE};vertical-align:top;max-width:32em;overflow-wrap:anywhere"
+_CELL = f"padding:3px 10px;border:0;border-bottom:{_LINE};vertical-align:top;max-width:32em;overflow-wrap:break-word"
 _HEAD = "padding:4px 10px;border:0;border-bottom:2px solid rgba(128,128,128,.45);font-weight:600;white-space:nowrap"
 _TABLE = "border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant-numeric:tabular-nums"
 _CAPTION = "caption-side:top;text-align:left;padding:2px 0 6px;font-size:13px;color:inherit"
@@ -29,6 +29,11 @@ _PROBLEM = (
     f"border:{_LINE};border-left:4px solid #c0392b;border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
 )
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px"
+
+# The whole id is there to be copied; its beginning is enough to be told from others.
+_SHORT = (
+    "display:inline-block;max-width:11ch;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:top"
+)
 
 
 def escaped(text: object) -> str:
@@ -124,9 +129,11 @@ def _cell(cell: str, right: bool) -> str:  # noqa: FBT001
         return _td(f'<i style="{_QUIET}">null</i>', right)
     if kind == "u":
         return _td(f'<span style="{_QUIET}" title="this document has no such field">–</span>', right)
-    if kind in "ijy":
+    if kind == "i":
+        return _td(f'<span style="{_MONO};{_SHORT}" title="{text}">{text}</span>', right)
+    if kind in "jy":
         return _td(f'<span style="{_MONO}">{text}</span>', right)
-    return _td(text, right)
+    return _td(f'<span style="white-space:nowrap">{text}</span>' if kind in "nt" else text, right)
 
 
 def _td(content: str, right: bool) -> str:  # noqa: FBT001

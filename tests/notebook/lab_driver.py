@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any, Self
 
 PATIENCE_S = 90.0
+SETTLE_MS = 2_000
+_RAN = re.compile(r"\[\d+\]")
 IDLE = '.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 
@@ -95,6 +98,8 @@ class Lab:
         """The notebook in a browser's page, ready to run."""
         page.goto(f"http://127.0.0.1:{self._port}/lab/tree/{name}?token={self._token}&reset")
         page.wait_for_selector(IDLE, timeout=PATIENCE_S * 1e3)
+        # Lab says so a moment before it is true: a cell that is run too early waits for ever.
+        page.wait_for_timeout(SETTLE_MS)
         return LabNotebook(page)
 
 
@@ -125,12 +130,17 @@ class LabNotebook:
 
     def wait(self, at: int) -> None:
         """Wait until a cell has run."""
-        prompt = self.cell(at).locator(".jp-InputArea-prompt")
-        self.page.wait_for_function(
-            r"(element) => /\[\d+\]/.test(element.textContent)", arg=prompt.element_handle(), timeout=PATIENCE_S * 1e3
-        )
+        until = time.monotonic() + PATIENCE_S
+        # Polled from here: Lab may put another element in the prompt's place.
+        while not _RAN.search(self._prompt(at)):
+            if time.monotonic() > until:
+                raise TimeoutError(self.cell(at).inner_text())
+            self.page.wait_for_timeout(50)
 
     def is_running(self, at: int) -> bool:
         """Whether a cell is running or waiting to run."""
+        return "*" in self._prompt(at)
+
+    def _prompt(self, at: int) -> str:
         text: str = self.cell(at).locator(".jp-InputArea-prompt").inner_text()
-        return "*" in text
+        return text
