@@ -33,6 +33,7 @@ class Run:
     """
 
     # Defaults of the class and no slots: most runs set few of these, and a run is made for every call.
+    outermost: Run | None = None
     tx: Transaction | None = None
     depth = 0
     ts = 0
@@ -59,12 +60,17 @@ class Run:
         self.is_deterministic = definition.kind != "action"
         self.identity = identity
         self.sink = sink
-        self.root = self
+
+    @property
+    def root(self) -> Run:
+        """The run that everything here is part of."""
+        # No reference to itself: a cycle would keep every transaction, and its snapshot, until the garbage collector comes.
+        return self.outermost or self
 
     def nested(self, definition: FunctionDefinition) -> Run:
         """A run of `definition` inside this one: same root, same identity, same transaction, one level deeper."""
         child = Run(self.runner, definition, self.identity, self.sink)
-        child.root = self.root
+        child.outermost = self.root
         child.tx = self.tx
         child.depth = self.depth + 1
         child.request = self.request
