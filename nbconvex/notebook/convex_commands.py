@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from nbconvex.errors import CallerError
 from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import CommandParser, nearest
+from nbconvex.notebook.declarations import load_file
 from nbconvex.notebook.picture import ROWS_MAX
 from nbconvex.notebook.session import IN_MEMORY, Session
 
@@ -214,12 +216,16 @@ def _reset(session: Session, options: argparse.Namespace) -> Lines:
 
 @_command(
     "open",
-    "Work on another store from now on.",
-    _argument("path", help="a file, or :memory:"),
+    "Work on another store from now on, or load the functions of a Python file.",
+    _argument("path", help="a store's file, :memory:, or a file of functions: app.py"),
     takes="file",
 )
 def _open(session: Session, options: argparse.Namespace) -> Lines:
-    session.open(unquoted(options.path))
+    __tracebackhide__ = True
+    path = unquoted(options.path)
+    if path.endswith(".py"):
+        return load_file(session, Path(path).expanduser())
+    session.open(path)
     return Lines([("✓", f"{_store(session)} is open. Run your %%schema and function cells again for it.")])
 
 

@@ -1,6 +1,6 @@
-"""Functions that plain cells declare with decorators: `@query def newest(ctx): ...`.
+"""Functions that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
 
-Owns:  finding them after a cell has run, and having the backend define them.
+Owns:  finding them after a cell has run, loading a file of them, and having the backend define them.
 Must not know: what a declaration means.
 Invariants: the notebook's namespace is the module `main`: what is bound there is defined, what was bound anew replaces
        what it was, what is gone is gone. A declaration that belongs to another backend or module is left alone.
@@ -9,11 +9,30 @@ Threads: the kernel's main thread, after a cell.
 
 from __future__ import annotations
 
-from nbconvex.errors import NbconvexError
+import importlib.util
+from pathlib import Path
+
+from nbconvex.errors import CallerError, NbconvexError
 from nbconvex.functions.definition import Declaration
+from nbconvex.notebook.card import Lines
+from nbconvex.notebook.cell_magics import report_lines
 from nbconvex.notebook.command_line import say
 from nbconvex.notebook.session import Session
 from nbconvex.notebook.shell_words import display
+
+
+def load_file(session: Session, path: Path) -> Lines:
+    """Define what a Python file declares, as the module of the file's name; what it had declared before is replaced.
+
+    Raises:  whatever the file raises; CallerError.
+    """
+    __tracebackhide__ = True
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise CallerError(f"there is no Python file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return report_lines(session.backend.add_module(module, path.stem))
 
 
 def collect_declarations(session: Session) -> None:
@@ -34,7 +53,5 @@ def collect_declarations(session: Session) -> None:
     except NbconvexError as error:
         say(f"{type(error).__name__}: {error}")
         return
-    from nbconvex.notebook.cell_magics import report_lines
-
     session.declared = found
     display(report_lines(report))

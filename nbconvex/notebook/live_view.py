@@ -27,9 +27,12 @@ class Update(Protocol):
     """What a subscription tells: a value, or why there is none."""
 
     @property
-    def value(self) -> Any: ...
+    def value(self) -> Any:
+        """The result; None where there is an error."""
+
     @property
-    def error(self) -> BaseException | None: ...
+    def error(self) -> BaseException | None:
+        """Why there is no result."""
 
 
 class Closable(Protocol):

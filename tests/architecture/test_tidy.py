@@ -38,6 +38,7 @@ THEMES: dict[str, str] = {
     "tests/storage/test_power_loss.py": "the journal, on a machine whose power may go at any moment",
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",
     "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
+    "tests/notebook/test_kernel.py": "the whole room in a real kernel: restarts, interrupts, views while cells run",
 }
 
 # What betrays one machine or one network. Written so that no line of this file matches.

@@ -12,6 +12,7 @@ from IPython.testing import globalipapp
 from IPython.utils.capture import capture_output
 
 from tests.notebook.kernel_driver import Kernel
+from tests.notebook.messages_app import APP
 
 
 @dataclass
@@ -99,6 +100,26 @@ def stored_shell(bare_shell) -> Shell:
     """A shell with the extension, its store in a file."""
     bare_shell.run("%load_ext nbconvex")
     return bare_shell
+
+
+def _with_messages(shell: Shell) -> Shell:
+    for cell in APP:
+        shell.run(cell)
+    for n in range(3):
+        shell.run(f"messages.send(channel='a', body='text {n}')")
+    return shell
+
+
+@pytest.fixture
+def app(shell) -> Shell:
+    """A shell with the messages application and three messages, in memory."""
+    return _with_messages(shell)
+
+
+@pytest.fixture
+def stored_app(stored_shell) -> Shell:
+    """The same in a file."""
+    return _with_messages(stored_shell)
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ class Lab:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={self._port}", "--ServerApp.port_retries=0",
+            sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={self._port}",
+            "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.root}", "--LabApp.news_url=None",
             "--ServerApp.ip=127.0.0.1",
         ]  # fmt: skip

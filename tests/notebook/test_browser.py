@@ -13,12 +13,33 @@ pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
 
 CELLS = [
     "%load_ext nbconvex",
-    '%%schema\nmessages = table({"channel": v.string(), "body": v.string(), "likes": v.number(), "mood": v.optional(v.union(v.string(), v.null()))}).index("by_channel", ["channel"])',
-    '%%query messages\ndef newest(ctx, channel: str):\n    return ctx.db.query("messages").with_index("by_channel", channel=channel).order("desc").collect()',
-    '%%mutation messages\ndef send(ctx, channel: str, body: str, likes: int = 0):\n    return ctx.db.insert("messages", {"channel": channel, "body": body, "likes": likes})\n\ndef like(ctx, id: Id["messages"]):\n    ctx.db.patch(id, {"likes": ctx.db.get(id)["likes"] + 1})',
-    'for n in range(6):\n    last = api.messages.send(channel="general", body=f"message number {n}" + " and it goes on" * 6 * (n == 2), likes=n * 7)',
+    """%%schema
+messages = table({
+    "channel": v.string(),
+    "body": v.string(),
+    "likes": v.number(),
+}).index("by_channel", ["channel"])""",
+    """%%query messages
+def newest(ctx, channel: str):
+    found = ctx.db.query("messages").with_index("by_channel", channel=channel)
+    return found.order("desc").collect()""",
+    """%%mutation messages
+def send(ctx, channel: str, body: str, likes: int = 0):
+    return ctx.db.insert("messages", {"channel": channel, "body": body, "likes": likes})
+
+def like(ctx, id: Id["messages"]):
+    ctx.db.patch(id, {"likes": ctx.db.get(id)["likes"] + 1})""",
+    """for n in range(6):
+    more = " and it goes on" * 6 * (n == 2)
+    last = api.messages.send(channel="general", body=f"message number {n}{more}", likes=n * 7)""",
     "%live messages:newest channel=general",
-    "import threading, time\ndef work():\n    for n in range(30):\n        time.sleep(0.25)\n        api.messages.like(id=last)\nthreading.Thread(target=work).start()\ntime.sleep(10)",
+    """import threading, time
+def work():
+    for n in range(30):
+        time.sleep(0.25)
+        api.messages.like(id=last)
+threading.Thread(target=work).start()
+time.sleep(10)""",
     "%convex status",
     "%convex functions",
     'api.messages.send(channel="general", body=5)',

@@ -224,17 +224,6 @@ def test_print_shows_once_under_the_calling_cell_and_in_the_log(shell) -> None:
     assert "hello from inside" in shell.run("%convex logs --fn things:talks").plain[0]
 
 
-def test_decorated_functions_of_plain_cells_are_defined_too(shell) -> None:
-    ran = shell.run("from nbconvex import query\n\n@query\ndef doubled(ctx, n: int):\n    return 2 * n")
-    assert "✓ new main:doubled" in ran.plain[-1]
-    assert shell.value("api.main.doubled(n=4), doubled(n=5)") == (8, 10)
-    ran = shell.run("@query\ndef doubled(ctx, n: int):\n    return 20 * n")
-    assert "✓ changed main:doubled" in ran.plain[-1]
-    assert shell.value("doubled(n=5)") == 100
-    ran = shell.run("del doubled")
-    assert "gone main:doubled" in ran.plain[-1]
-
-
 @pytest.mark.case("notebook/globals_snapshot_warning")
 def test_functions_see_the_notebook_as_it_is_when_they_run(shell) -> None:
     """The documented rule: names are looked up when the function runs, as in any Python function."""

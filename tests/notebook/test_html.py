@@ -11,7 +11,6 @@ from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.html import escaped, picture_html
 from nbconvex.notebook.live_view import ViewState
 from nbconvex.notebook.picture import picture_of
-from nbconvex.notebook.plain import table_text
 from nbconvex.notebook.saved_form import saved_form
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)> \"'&\x00"
@@ -73,31 +72,7 @@ def test_escaping_keeps_line_ends() -> None:
     assert escaped("a<b\n\tc\x07") == "a&lt;b\n\tc\N{REPLACEMENT CHARACTER}"
 
 
-@pytest.mark.case("notebook/long_result_truncated")
-def test_long_result_is_a_table_with_pages() -> None:
-    result = Result([{"_id": str(at), "n": at} for at in range(10_000)], title="numbers:list")
-    html, text = result._repr_html_(), repr(result)
-    assert html.count("<details>") == 9
-    assert "rows 101 to 200" in html
-    assert "showing 1,000 of 10,000 rows" in html
-    assert len(text.splitlines()) < 30
-    assert "(20 of 10,000 rows)" in text
-    assert len(result.value) == 10_000
-
-
 def test_null_and_absent_look_different() -> None:
     html = picture_html(picture_of([{"a": None}, {"b": "null"}]))
     assert html.count(">null</i>") == 1
     assert html.count("this document has no such field") == 2
-
-
-def test_plain_table_lines_up() -> None:
-    picture = picture_of([{"_id": "a", "name": "Ada", "age": 36}, {"_id": "b", "name": None, "age": 7}])
-    assert table_text(picture, title="people:list") == (
-        "people:list\n_id  name  age\n---  ----  ---\na    Ada    36\nb    null    7"
-    )
-
-
-def test_empty_result_says_so() -> None:
-    assert repr(Result([], title="people:list")) == "people:list\n(no rows)"
-    assert "no rows" in Result([], title="people:list")._repr_html_()

@@ -37,6 +37,16 @@ async def wait(ctx):
 """
 
 
+WORK = """
+def work():
+    for n in range(40):
+        time.sleep(0.2)
+        api.messages.send(channel="a", body=str(n))
+
+threading.Thread(target=work).start()
+"""
+
+
 @pytest.fixture
 def app(kernel) -> Kernel:
     for cell in ("%load_ext nbconvex", SCHEMA, MUTATIONS, QUERY):
@@ -61,10 +71,7 @@ def test_view_follows_while_another_cell_sleeps_for_ten_seconds(app) -> None:
     view = app.run("%live messages:newest channel=a")
     assert "application/vnd.jupyter.widget-view+json" in view.displays[0]
     assert "messages:newest channel='a'" in view.displays[0]["text/plain"]
-    app.run(
-        "def work():\n    for n in range(40):\n        time.sleep(0.2)\n        api.messages.send(channel='a', body=str(n))\n"
-        "threading.Thread(target=work).start()"
-    )
+    app.run(WORK)
     sleeping = app.send("time.sleep(10)")
     app.wait_for(lambda: bodies(app)[:1] >= ["20"] and len(bodies(app)) > 20, timeout_s=9)
     assert not sleeping.done.is_set()

@@ -1,4 +1,4 @@
-"""Live views in a shell of this process: nbconvex.notebook.live, live_table and live_html."""
+"""Live views in a shell of this process: nbconvex.notebook.live_table."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from nbconvex.notebook.live_html import LiveHtml
-
 APP = (
     "%%mutation messages\ndef send(ctx, body: str):\n    return ctx.db.insert('messages', {'body': body})",
-    "%%query messages\ndef newest(ctx, limit: int = 10):\n    return ctx.db.query('messages').order('desc').take(limit)",
+    """%%query messages
+def newest(ctx, limit: int = 10):
+    return ctx.db.query('messages').order('desc').take(limit)""",
 )
 
 
@@ -146,20 +146,3 @@ def test_json_and_scalar_results_are_shown(app) -> None:
     assert json.loads(view.state)["picture"]["text"] == "1"
     app.run("send(body='two')")
     eventually(lambda: json.loads(view.state)["picture"]["text"] == "2")
-
-
-def test_static_view_is_redrawn_by_the_publisher_it_began_with(app, monkeypatch) -> None:
-    published = []
-    publisher = app.ipython.display_pub
-    app.run("%config NbConvex.live = 'html'")
-    view = app.value("live(api.messages.newest)")
-    assert isinstance(view, LiveHtml)
-    view._publisher = type("Recorder", (), {"publish": lambda self, data, **rest: published.append((data, rest))})()
-    view._ipython_display_()
-    app.run("send(body='two')")
-    eventually(lambda: len(published) == 2)
-    assert published[0][1]["update"] is False
-    assert published[1][1] == {"transient": published[0][1]["transient"], "update": True}
-    assert "two" in published[1][0]["text/html"]
-    view.close()
-    assert publisher is app.ipython.display_pub

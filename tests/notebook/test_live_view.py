@@ -174,17 +174,3 @@ def test_state_travels_as_one_text(view, source) -> None:
             "total": 1, "note": "",
         },
     }  # fmt: skip
-
-
-def test_painter_survives_a_view_that_cannot_be_drawn(painter, caplog) -> None:
-    class Broken:
-        def paint(self) -> None:
-            raise RuntimeError("page gone")
-
-    done = threading.Event()
-    painter.want(Broken())
-    painter.submit(done.set)
-    assert done.wait(5)
-    painter.stop()
-    painter.stop()
-    assert "could not be drawn" in caplog.text

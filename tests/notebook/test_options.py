@@ -1,0 +1,40 @@
+"""Settings: nbconvex.notebook.options."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbconvex.notebook.options import NbConvex
+
+
+def test_config_lists_traits_and_refuses_nonsense_softly(shell) -> None:
+    assert "NbConvex.live_rows" in shell.run("%config NbConvex").stdout
+    shell.run("%config NbConvex.live_rows = 50")
+    ran = shell.run("%config NbConvex.live_rows = 'many'")
+    assert "must be a number from 1 to 100000, not 'many'; it stays 50" in ran.stderr
+    assert "must be one of" in shell.run("%config NbConvex.live = 'hologram'").stderr
+    shell.run("%reload_ext nbconvex")
+    assert shell.value("get_ipython().nbconvex_extension.session.options.live_rows") == 50
+
+
+def test_environment_sets_what_the_configuration_does_not(monkeypatch) -> None:
+    monkeypatch.setenv("NBCONVEX_DATABASE", "elsewhere.duckdb")
+    monkeypatch.setenv("NBCONVEX_LIVE_ROWS", "77")
+    monkeypatch.setenv("NBCONVEX_FOLD_TRACEBACKS", "no")
+    options = NbConvex()
+    assert (options.database, options.live_rows, options.fold_tracebacks) == ("elsewhere.duckdb", 77, False)
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1", "1e9", "x"])
+def test_nonsense_in_the_environment_is_ignored(value, monkeypatch) -> None:
+    monkeypatch.setenv("NBCONVEX_LIVE_ROWS", value)
+    assert NbConvex().live_rows == 1_000
+
+
+def test_database_trait_names_the_store(bare_shell, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NBCONVEX_DATABASE", "mine.duckdb")
+    bare_shell.run("%load_ext nbconvex")
+    bare_shell.run("%%mutation\ndef put(ctx):\n    return ctx.db.insert('things', {})")
+    bare_shell.run("api.main.put()")
+    bare_shell.run("%convex close")
+    assert (tmp_path / "mine.duckdb").exists()

@@ -1,0 +1,41 @@
+"""Answers about schemas: nbconvex.notebook.schema_report."""
+
+from __future__ import annotations
+
+from nbconvex.database.schema_push import SchemaReport
+from nbconvex.notebook.schema_report import schema_lines, schema_listing
+from nbconvex.values.schema import define_schema, table
+from nbconvex.values.schema_diff import diff
+from nbconvex.values.validators import v
+
+OLD = define_schema({"users": table({"name": v.string()}).index("by_name", ["name"]), "gone": table({})})
+NEW = define_schema({"users": table({"name": v.any()}), "posts": table({"at": v.number()}).index("by_at", ["at"])})
+
+
+def report(old, new, checked: int = 0) -> SchemaReport:
+    return SchemaReport(diff(old, new), checked, (), ())
+
+
+def test_every_kind_of_change_is_named() -> None:
+    assert repr(schema_lines(report(OLD, NEW, 1_204))) == (
+        "✓ schema: new tables: posts · changed tables: users"
+        " · tables no longer in the schema (their documents stay): gone"
+        " · new indexes: posts.by_at (at) · indexes gone: users.by_name (name)\n"
+        "1,204 documents were checked, all of them fit"
+    )
+
+
+def test_nothing_changed_is_said() -> None:
+    assert repr(schema_lines(report(OLD, OLD))) == "✓ schema: nothing changed"
+    assert repr(schema_lines(report(OLD, OLD), is_check_only=True)) == "? the data fits; this would change: nothing"
+
+
+def test_settings_count_as_a_change() -> None:
+    assert "settings changed" in repr(
+        schema_lines(report(OLD, define_schema(dict(OLD.tables), schema_validation=False)))
+    )
+
+
+def test_listing_shows_tables_and_indexes() -> None:
+    assert "by_name (name)" in repr(schema_listing(OLD))
+    assert repr(schema_listing(None)) == "No schema: tables take any document."
