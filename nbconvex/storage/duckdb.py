@@ -36,8 +36,9 @@ JOURNAL_SUFFIX = ".journal"
 #: One batch of commits becomes one frame, up to this; more is written as several, one after the other.
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 
-#: One transaction of DuckDB takes at most this much of the journal, or one frame.
-APPLY_BYTES_MAX = 8 * 1024 * 1024
+#: One transaction of DuckDB takes at most this much of the journal, or one frame. What DuckDB once allocated stays with
+#: the process: 1 MiB keeps 5 MB of it, 8 MiB kept 20 (docs/performance.md, W12).
+APPLY_BYTES_MAX = 1024 * 1024
 
 #: How long to wait after a failure before trying again.
 RETRY_S = 5.0

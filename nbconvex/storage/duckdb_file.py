@@ -82,7 +82,8 @@ class DuckdbSettings:
     """What DuckDB may use."""
 
     memory_bytes: int = MEMORY_BYTES_DEFAULT
-    threads: int = 2
+    #: The bulk writes are small, and the cores belong to the user's cells.
+    threads: int = 1
 
     @classmethod
     def from_environment(cls) -> DuckdbSettings:
@@ -184,6 +185,8 @@ class DuckdbFile:
         }
         connection = duckdb.connect(str(path), config=config)
         connection.execute("SET enable_progress_bar = false")
+        # Memory that DuckDB has freed goes back at once: the next bulk write may be a minute away.
+        connection.execute("SET allocator_flush_threshold = '1MB'")
         return connection
 
     def _apply(
