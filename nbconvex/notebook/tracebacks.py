@@ -154,7 +154,8 @@ def _chained(entries: list[types.TracebackType]) -> types.TracebackType | None:
 
 
 def _is_ours(frame: types.FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_PACKAGE)
+    # Python's import machinery stands between us and a file of the user's.
+    return frame.f_code.co_filename.startswith((_PACKAGE, "<frozen importlib"))
 
 
 def _is_ipython(frame: types.FrameType) -> bool:
