@@ -17,7 +17,7 @@ from nbconvex.clock import ManualClock
 from nbconvex.database.database import Database
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.reads import ReadSet, SubscriptionIndex
-from nbconvex.errors import ConflictError, SchemaInvalidError, StorageError
+from nbconvex.errors import ConflictError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.storage.persistence import Persistence
 from nbconvex.values.scalars import UNSET, Int64
 from tests.database.naive_model import INDEXES, Find, Model, schema, seen
@@ -81,12 +81,14 @@ class World:
     def start(self) -> None:
         """A process begins: it opens the store and finds what was durable, all of it and nothing else."""
         self.is_broken = False
-        while True:
+        for attempts_left in reversed(range(20)):
             try:
                 self.persistence: Persistence = self.store.open()
                 self.database = Database.open(self.persistence, clock=self.clock, random=self.rng)
                 break
-            except PowerCut:
+            except (PowerCut, StorageFailedError):
+                if not attempts_left:
+                    raise
                 self.tell("and again while it opens")
                 self.store.crash()
         # The committer thread is a step of the simulation.
