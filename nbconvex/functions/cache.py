@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbconvex.functions.closure import Closure, closure_of, is_unchanged
 from nbconvex.functions.identity import Identity
+from nbconvex.functions.result import encoded_result
 from nbconvex.values.codec import decode_value, encode_value
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class QueryCache:
             if closure is None:
                 return
             closures.append(closure)
-        result = encode_value(value)
+        result = encoded_result(run, value)
         if len(result) > BYTES_MAX // 8:
             return
         expires_s = self._clock.monotonic_s() + CLOCK_RESULT_S if run.clock_read else None

@@ -1,25 +1,21 @@
-"""Calling a handler: what goes in, the call itself, what comes out.
+"""Calling a handler: what goes in, and the call itself.
 
-Owns:  the checks of arguments and results; driving an `async def` query or mutation to its end.
-Must not know: transactions' beginning and end; which function calls which.
-Invariants: a handler sees checked arguments only; a result leaves checked, as plain new data. Source: semantics 1.6.
+Owns:  the checks of arguments; driving an `async def` query or mutation to its end.
+Must not know: transactions' beginning and end; which function calls which; what becomes of a result.
+Invariants: a handler sees checked arguments only. Source: semantics 1.6.
 Threads: all of a call happens in one thread.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from dataclasses import replace
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from nbconvex.database.query import Query
-from nbconvex.errors import ArgumentsInvalidError, LimitExceededError, ReturnInvalidError, ValueInvalidError
+from nbconvex.errors import ArgumentsInvalidError, LimitExceededError, ValueInvalidError
 from nbconvex.functions import teaching
 from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
 from nbconvex.functions.run import CURRENT, Run
-from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.limits import Limits
 from nbconvex.values.codec import normalize_sized
 from nbconvex.values.validator_report import ValidationProblem
 
@@ -55,11 +51,6 @@ class TablesOf(Mapping[int, str]):
 
     def __len__(self) -> int:
         return len(self._tx.snapshot.tables)
-
-
-def result_limits(limits: Limits) -> Limits:
-    """The limits of one value as they hold for results: how long a list is was decided by what was read."""
-    return replace(limits, array_length=UNLIMITED, object_fields=UNLIMITED)
 
 
 def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dict[str, Any]:
@@ -151,49 +142,3 @@ def call_action(run: Run, args: dict[str, Any]) -> Any:
         raise taught.with_traceback(error.__traceback__) from None
     finally:
         CURRENT.reset(token)
-
-
-def checked_result(run: Run, result: Any, limits: Limits, tables: TableNames) -> Any:
-    """A result as plain new data that matches the returns validator.
-
-    Raises:  ReturnInvalidError, LimitExceededError, and NotAllowedError for a query or coroutine that was forgotten.
-    """
-    definition = run.definition
-    if result is None and definition.check_returns is None:
-        return None
-    if definition.convert_result is not None:
-        result = definition.convert_result(result)
-    try:
-        value, size = normalize_sized(result, limits=limits, nesting_max=limits.argument_nesting)
-    except ValueInvalidError as error:
-        _refuse_unfinished(run, result)
-        raise ReturnInvalidError(definition.name, str(error), path=error.path) from None
-    if size > limits.result_bytes:
-        raise LimitExceededError(
-            "result_bytes", f"the result of {definition.name} has {size:,} bytes", maximum=limits.result_bytes,
-            actual=size, cure="Return fewer documents: .take(n) or .paginate(...).",
-        )  # fmt: skip
-    if definition.check_returns is None:
-        return value
-    try:
-        return definition.check_returns(value, tables)
-    except ValidationProblem as problem:
-        raise ReturnInvalidError(definition.name, problem.report, path=problem.path) from None
-
-
-def _refuse_unfinished(run: Run, result: Any) -> None:
-    """Teach about a query that was not consumed and a coroutine that was not awaited, as the result or inside it."""
-    items = [result]
-    if isinstance(result, Mapping):
-        items += result.values()
-    elif isinstance(result, list | tuple):
-        items += result
-    for item in items:
-        if isinstance(item, Query):
-            raise teaching.unconsumed_query(run.path)
-        if isinstance(item, CoroutineType):
-            name = item.__qualname__
-            item.close()
-            raise teaching.unawaited(run.path, f"{name}(...)")
-        if inspect.isawaitable(item):
-            raise teaching.unawaited(run.path, getattr(item, "text", type(item).__name__))

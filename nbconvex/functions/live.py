@@ -27,6 +27,7 @@ from nbconvex.functions.handler import plain_args
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live_query import LiveAdvance, LiveQuery, LiveUpdate, Subscriber, Subscription
 from nbconvex.functions.registry import RegistryChange
+from nbconvex.functions.result import encoded_result
 from nbconvex.functions.tracebacks import trim
 from nbconvex.values.codec import encode_value
 
@@ -206,7 +207,7 @@ class LiveQueries:
             run.tx.page_end = live.page_end
             value = self._runner.execute(run, live.args, source="live")
             # Before the transaction is looked at again: the value must be an own copy, which `execute` made.
-            return LiveUpdate(snapshot.ts, value, None, run.sink.lines), encode_value(value), run
+            return LiveUpdate(snapshot.ts, value, None, run.sink.lines), encoded_result(run, value), run
         except Exception as error:
             trim(error)
             lines = run.sink.lines if run is not None else ()

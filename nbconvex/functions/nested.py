@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.errors import LimitExceededError
 from nbconvex.functions import teaching
 from nbconvex.functions.action_calls import call_from_action
-from nbconvex.functions.handler import TablesOf, call_handler, checked_args, checked_result, plain_args
+from nbconvex.functions.handler import TablesOf, call_handler, checked_args, plain_args
+from nbconvex.functions.result import checked_result
 from nbconvex.functions.run import Kind, Run
 
 if TYPE_CHECKING:

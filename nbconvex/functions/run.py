@@ -29,7 +29,8 @@ class Run:
     """One execution of one function.
 
     Shapes:  `tx` is None in an action; `ts` is the snapshot read, or the commit made; `loop` is the event loop of an
-    `async def` action and None everywhere else; `limits` are the nested limits that the caller asked for.
+    `async def` action and None everywhere else; `limits` are the nested limits that the caller asked for; `encoded`
+    are the bytes of the result, where somebody had to write them anyway.
     """
 
     # Defaults of the class and no slots: most runs set few of these, and a run is made for every call.
@@ -48,6 +49,7 @@ class Run:
     pending: list[Any] | None = None
     definitions: list[FunctionDefinition] | None = None
     error: BaseException | None = None
+    encoded: bytes | None = None
     started_s = 0.0
     stopped_s = 0.0
 
@@ -64,7 +66,8 @@ class Run:
     @property
     def root(self) -> Run:
         """The run that everything here is part of."""
-        # No reference to itself: a cycle would keep every transaction, and its snapshot, until the garbage collector comes.
+        # No reference to itself: a cycle would keep every transaction, and its snapshot, until the garbage collector
+        # comes.
         return self.outermost or self
 
     def nested(self, definition: FunctionDefinition) -> Run:

@@ -31,12 +31,11 @@ from nbconvex.functions.handler import (
     call_action,
     call_handler,
     checked_args,
-    checked_result,
     plain_args,
-    result_limits,
 )
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox
+from nbconvex.functions.result import checked_result, result_limits
 from nbconvex.functions.run import CURRENT, Kind, Run
 from nbconvex.limits import Limits
 

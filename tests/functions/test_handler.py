@@ -1,4 +1,4 @@
-"""Arguments in, a result out: the checks of a call."""
+"""Arguments in, and the call itself."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from nbconvex import UNSET, Int64, args, returns, v
+from nbconvex import UNSET, Int64, args, v
 from nbconvex.errors import (
     ArgumentsInvalidError,
     CallerError,
     LimitExceededError,
     NbconvexError,
     NotAllowedError,
-    ReturnInvalidError,
 )
 from nbconvex.testing import convex_test
 
@@ -161,80 +160,8 @@ def test_arguments_have_a_size_limit() -> None:
         t.query(lambda ctx, **given: None, a="x" * 1_000)
 
 
-AB, A = {"a": 1, "b": 2}, {"a": 1}
-OBJECT_A = v.object({"a": v.number()})
-BAD_RESULTS: list[tuple[str, str, Any, Any, list[str]]] = [
-    ("returns-validation/incomplete_validator_query", "query", OBJECT_A, AB, ['"b"', "not in the validator"]),
-    ("returns-validation/primitive_wrong", "query", v.number(), "x", ['Value: "x"', "Validator: v.float64()"]),
-    ("returns-validation/action_incomplete", "action", OBJECT_A, AB, ['field "b"']),
-    ("returns-validation/unsupported_value", "query", None, {"tags": [{1}]}, ["set", ".tags[0]"]),
-]
-
-
-@pytest.mark.case(*[case[0] for case in BAD_RESULTS])
-@pytest.mark.parametrize(("kind", "validator", "result", "words"), [case[1:] for case in BAD_RESULTS])
-def test_bad_results_are_reported(kind: str, validator: Any, result: Any, words: list[str]) -> None:
-    handler: Any = lambda ctx: result  # noqa: E731 - a handler that a decorator can mark
-    with convex_test() as t, pytest.raises(ReturnInvalidError) as caught:
-        getattr(t, kind)(handler if validator is None else returns(validator)(handler))
-    for word in ["ReturnsValidationError in inline: ", *words]:
-        assert word in str(caught.value)
-
-
-@pytest.mark.case(
-    "returns-validation/correct_query", "returns-validation/action_correct", "returns-validation/no_validator"
-)
-def test_good_results_are_delivered() -> None:
-    with convex_test() as t:
-        for call in (t.query, t.mutation, t.action):
-            assert call(returns(OBJECT_A)(lambda ctx: A)) == A
-            assert call(lambda ctx: AB) == AB
-            assert call(lambda ctx: None) is None
-
-
-@pytest.mark.case("returns-validation/mutation_incomplete_rolls_back")
-def test_mutation_with_a_bad_result_stores_nothing() -> None:
-    with convex_test() as t:
-        with pytest.raises(ReturnInvalidError):
-            t.mutation(returns(OBJECT_A)(lambda ctx: {"a": ctx.db.insert("t", {})}))
-        assert t.query(lambda ctx: ctx.db.query("t").count()) == 0
-
-
-@pytest.mark.case("returns-validation/nested_return_validated")
-def test_bad_result_of_a_nested_call_surfaces_in_the_caller() -> None:
-    with convex_test() as t:
-        t.backend.query(name="m:f", returns=v.number())(lambda ctx: "x")
-        with pytest.raises(ReturnInvalidError, match="in m:f"):
-            t.mutation(lambda ctx: ctx.run_query("m:f"))
-
-
-@pytest.mark.case("limits/return_too_large")
-def test_result_has_a_size_limit_and_no_other() -> None:
-    with convex_test(limits={"result_bytes": 100_000}) as t:
-        assert len(t.query(lambda ctx: list(range(10_000)))) == 10_000
-        with pytest.raises(LimitExceededError, match=r"has 180,002 bytes \(limit result_bytes: 100,000\)"):
-            t.query(lambda ctx: list(range(20_000)))
-
-
-@pytest.mark.case("functions/unconsumed_query_returned")
-def test_query_that_was_not_consumed_names_the_ways_to_consume_it() -> None:
-    with convex_test() as t:
-        for forgotten in (lambda ctx: ctx.db.query("t"), lambda ctx: {"rows": ctx.db.query("t").order("desc")}):
-            with pytest.raises(NotAllowedError, match=r"\.collect\(\), \.take\(n\), \.unique\(\) or \.first\(\)"):
-                t.query(forgotten)
-
-
 async def a_helper(ctx: Any) -> int:
     return 7
-
-
-def test_coroutine_that_was_not_awaited_says_which() -> None:
-    with convex_test() as t:
-        for call in (t.query, t.mutation, t.action):
-            with pytest.raises(NotAllowedError, match=r"uses a_helper\(\.\.\.\) without await"):
-                call(lambda ctx: a_helper(ctx))
-            with pytest.raises(NotAllowedError, match="without await"):
-                call(lambda ctx: [a_helper(ctx)])
 
 
 @pytest.mark.case("functions/sync_handler_allowed")
