@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -54,6 +55,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Exit status 1 when a target of round 1 was missed or a durable peer did not sync."""
     asked = _parse(arguments)
+    # Users' Python keeps compiled modules; where the surroundings forbid it, every child would compile all of them anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(BUILD / "pycache")
     if asked.install_peers:
         print("Node peers:")
         install_node_peers()
