@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import Any, Self
 
 PATIENCE_S = 90.0
-SETTLE_MS = 2_000
+SETTLE_MS = 1_000
+READY = """() => {
+  const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+  const kernel = context?.session?.kernel;
+  return context?.isReady && kernel?.status === "idle" && kernel.connectionStatus === "connected";
+}"""
 _RAN = re.compile(r"\[\d+\]")
 IDLE = '.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
@@ -53,6 +58,7 @@ class Lab:
             sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={self._port}",
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.root}", "--LabApp.news_url=None",
+            "--LabApp.expose_app_in_browser=True",
             "--ServerApp.ip=127.0.0.1",
         ]  # fmt: skip
         if os.name == "posix" and os.geteuid() == 0:
@@ -99,7 +105,8 @@ class Lab:
         """The notebook in a browser's page, ready to run."""
         page.goto(f"http://127.0.0.1:{self._port}/lab/tree/{name}?token={self._token}&reset")
         page.wait_for_selector(IDLE, timeout=PATIENCE_S * 1e3)
-        # Lab says so a moment before it is true: a cell that is run too early waits for ever.
+        # The indicator says idle before the notebook has its kernel: a cell that is run then waits for ever.
+        page.wait_for_function(READY, timeout=PATIENCE_S * 1e3)
         page.wait_for_timeout(SETTLE_MS)
         return LabNotebook(page)
 

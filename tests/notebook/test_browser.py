@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.notebook.lab_driver import Lab, LabNotebook
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
 
@@ -87,3 +92,46 @@ def test_live_table_changes_on_the_page_while_another_cell_sleeps(notebook, arte
     (artefacts / f"lab-answers-{theme}.png").write_bytes(notebook.page.screenshot())
     assert "messages:newest" in notebook.output(8).inner_text()
     assert "ArgumentValidationError" in notebook.output(9).inner_text()
+
+
+def code_cells(notebook: Path) -> dict[int, str]:
+    """A notebook's code cells by position."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return {at: "".join(each["source"]) for at, each in enumerate(cells) if each["cell_type"] == "code"}
+
+
+def texts(notebook: LabNotebook) -> list[str]:
+    # Not inner_text: Lab does not lay out what is scrolled away.
+    found: list[str] = notebook.page.locator(".nbc-live tbody tr").all_text_contents()
+    return found
+
+
+def test_tour_runs_and_its_live_table_changes(browser, tmp_path, artefacts) -> None:
+    with Lab(tmp_path) as lab:
+        shutil.copytree(NOTEBOOKS, lab.root, dirs_exist_ok=True)
+        context = browser.new_context(viewport={"width": 1250, "height": 900})
+        notebook = lab.open(context.new_page(), "01-tour.ipynb")
+        code = code_cells(NOTEBOOKS / "01-tour.ipynb")
+        live = next(at for at, source in code.items() if source.startswith("%live"))
+        busy = next(at for at, source in code.items() if "time.sleep" in source)
+        for at in (each for each in code if each < busy):
+            notebook.run(at)
+        notebook.page.wait_for_selector(".nbc-live tbody tr")
+        before = texts(notebook)
+        notebook.start(busy)
+        while texts(notebook) == before:
+            assert notebook.is_running(busy)
+            notebook.page.wait_for_timeout(50)
+        assert notebook.is_running(busy)
+        notebook.output(live).scroll_into_view_if_needed()
+        (artefacts / "tour-live.png").write_bytes(notebook.page.screenshot())
+        for at in (each for each in code if each > busy):
+            notebook.run(at)
+        assert "kg" in notebook.page.locator(".nbc-live thead").text_content()
+        refused = next(at for at, source in code.items() if "Emperor" in source)
+        assert "ArgumentsInvalidError" in notebook.output(refused).text_content() or "DocumentInvalidError" in (
+            notebook.output(refused).text_content()
+        )
+        notebook.output(live).scroll_into_view_if_needed()
+        (artefacts / "tour-end.png").write_bytes(notebook.page.screenshot())
+        context.close()
