@@ -14,7 +14,7 @@ from benchmarks.peers.contract import Peer, PeerMissingError
 from benchmarks.peers.nbconvex_functions import define_functions, now
 from benchmarks.spread import summary_of
 
-_PART = 5_000
+_PART = 100
 _GETS_PER_CALL = 100
 _PATIENCE_S = 20.0
 

@@ -37,6 +37,8 @@ from nbconvex.values.schema import SchemaDefinition
 
 #: A schema push that meets commits this often is repeated once more with commits held back.
 _PUSH_TRIES = 3
+#: From this many writes on, what a commit leaves in memory is put together.
+_BULK_MIN = 64
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
 
@@ -195,6 +197,8 @@ class Database:
     def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
         """What waits to become durable; None where nothing was written and all that was read is durable."""
         writes = [write for write in transaction.writes.values() if not (write.before is None and write.after is None)]
+        if len(writes) >= _BULK_MIN:
+            writes = [write.packed() for write in writes]
         with self._state_lock:
             if self._queue.failure is not None or self._is_closed:
                 raise self._refusal()
