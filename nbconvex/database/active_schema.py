@@ -8,6 +8,7 @@ Threads: immutable.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,3 +41,10 @@ class ActiveSchema:
         if declared is None:
             return {}
         return {name: (tuple(index.fields), index.staged) for name, index in declared.indexes.items()}
+
+    def nearest(self, table: str) -> str | None:
+        """The listed table that an unlisted name looks like, where names are strict; else None."""
+        if not self.definition.strict_table_names or table in self.definition.tables:
+            return None
+        close = difflib.get_close_matches(table, self.definition.tables, 1)
+        return close[0] if close else None

@@ -11,10 +11,8 @@ Threads: belongs to one thread at a time.
 
 from __future__ import annotations
 
-import difflib
 import math
 import random
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -77,12 +75,12 @@ class Transaction:
     """One unit of work over one snapshot.
 
     Units:  `now_ms`, the frozen clock, and `creation_time_ms`, that of the first insert, in milliseconds.
-    Shapes:  `writes` by (table number, internal id). `reader` names the function for messages.
+    Shapes:  `writes` by (table number, internal id). `reader` names the function, `notes` are for its author.
     """
 
     __slots__ = (
         "_make_id", "_next_creation_ms", "_own_tables", "_pending", "_random", "creation_time_ms", "has_paginated",
-        "limits", "metrics", "now_ms", "page_end", "reader", "reads", "seed", "snapshot", "writable", "writes",
+        "limits", "metrics", "notes", "now_ms", "page_end", "reader", "reads", "seed", "snapshot", "writable", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +106,7 @@ class Transaction:
         self.writable = writable
         self.reader = reader
         self.writes: dict[_WriteKey, Write] = {}
+        self.notes: list[str] = []
         self.has_paginated = False
         self.page_end: str | None = None
         self._make_id = make_id
@@ -158,7 +157,10 @@ class Transaction:
         Raises:  CallerError for a system table outside of `db.system` and the other way round.
         """
         self._require_accessor(table, system=system)
-        return Query(self, self.table(table), table)
+        found = self.table(table)
+        if found is None:
+            self._note_misspelling(table, "does not exist, so nothing is found in it")
+        return Query(self, found, table)
 
     def table(self, name: str) -> Table | None:
         """The table of that name with this transaction's writes applied, or None. Its absence counts as read."""
@@ -336,7 +338,7 @@ class Transaction:
         return self.table(name) or self._create_table(name)
 
     def _create_table(self, name: str) -> Table:
-        self._warn_unlisted(name)
+        self._note_misspelling(name, "is not in the schema; inserting into it creates it")
         return self.create_table(name)
 
     def create_table(self, name: str) -> Table:
@@ -367,15 +369,13 @@ class Transaction:
         self._record(self.snapshot.layout[number], internal, None, document, None)
         return document_id
 
-    def _warn_unlisted(self, name: str) -> None:
+    def _note_misspelling(self, table: str, consequence: str) -> None:
         schema = self.snapshot.schema
-        if schema is None or not schema.definition.strict_table_names or name in schema.definition.tables:
-            return
-        close = difflib.get_close_matches(name, schema.definition.tables, 1)
-        if close:
-            warnings.warn(
-                f'the table "{name}" is not in the schema and was created. Did you mean "{close[0]}"?', stacklevel=2
-            )
+        meant = None if schema is None else schema.nearest(table)
+        if meant is not None:
+            note = f'the table "{table}" {consequence}. Did you mean "{meant}"?'
+            if note not in self.notes:
+                self.notes.append(note)
 
     def _existing(self, document_id: str, table: str | None, operation: str, verb: str) -> tuple[Table, bytes, bytes]:
         """The table, internal id and payload of a document that is to be changed."""

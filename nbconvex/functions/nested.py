@@ -43,6 +43,7 @@ def call(
         # Own reads, so that they cannot conflict; the same frozen time.
         child.tx = run.runner.database.begin_at(run.tx.snapshot, reader=definition.path)
         child.tx.creation_time_ms = run.tx.creation_time_ms
+        child.tx.notes = run.tx.notes
     return _in_transaction(child, args, limits)
 
 

@@ -150,7 +150,7 @@ class Runner:
         tx = run.tx
         run.ts = tx.snapshot.ts
         value = self._called(run, plain)
-        if key is not None:
+        if key is not None and not tx.notes:
             self.cache.keep(key, run, value)
         return value
 
@@ -398,7 +398,7 @@ class Runner:
         run.stopped_s = clock.monotonic_s()
         duration_s = run.stopped_s - run.started_s
         if run.tx is not None and not run.is_cached:
-            self._warn_near_limits(run, duration_s, is_live=source == "live")
+            self._warn(run, duration_s, is_live=source == "live")
         error = run.error
         if error is not None and isinstance(error, Exception):
             _mark(error, run)
@@ -414,8 +414,10 @@ class Runner:
         now_ms = self.clock.now_ns() / 1e6
         self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (), error, "live", False))
 
-    def _warn_near_limits(self, run: Run, duration_s: float, *, is_live: bool) -> None:
+    def _warn(self, run: Run, duration_s: float, *, is_live: bool) -> None:
         assert run.tx is not None, run.path
+        for note in run.tx.notes:
+            run.sink.warn(f"{run.definition.name}: {note}")
         used = run.tx.metrics
         if (
             used.documents_read * 5 > used.documents_read_max * 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -115,10 +117,19 @@ def test_a_plain_int_is_stored_as_the_type_that_the_schema_asks_for() -> None:
 
 
 @pytest.mark.case("schema/unlisted_table_strict_hint")
-def test_a_near_miss_of_a_table_s_name_is_warned_about_once_it_is_created() -> None:
+def test_a_near_miss_of_a_table_s_name_is_noted_when_it_is_created_or_not_found() -> None:
+    def notes(tx: Any, work: Callable[[Any], Any]) -> list[str]:
+        work(tx)
+        return [each.rpartition(". ")[2] for each in tx.notes]
+
     database = open_database(schema=MESSAGES)
-    with pytest.warns(UserWarning, match='Did you mean "messages"'):
-        write(database, lambda tx: tx.insert("mesages", {"anything": 1}))
-    write(database, lambda tx: tx.insert("mesages", {"anything": 1}))
+    begin = partial(database.begin, writable=True)
+    meant = ['Did you mean "messages"?']
+    assert notes(begin(), lambda tx: [tx.query("mesages").collect(), tx.query("mesages").first()]) == meant
+    assert notes(begin(), lambda tx: tx.query("nothing_like_it").collect()) == []
+    created = begin()
+    assert notes(created, lambda tx: tx.insert("mesages", {"anything": 1})) == meant
+    database.commit(created)
+    assert notes(begin(), lambda tx: [tx.insert("mesages", {}), tx.query("mesages").collect()]) == []
     relaxed = open_database(schema=define_schema(dict(MESSAGES.tables), strict_table_names=False))
-    write(relaxed, lambda tx: tx.insert("mesages", {}))
+    assert notes(relaxed.begin(writable=True), lambda tx: tx.insert("mesages", {})) == []

@@ -11,6 +11,7 @@ import pytest
 from nbconvex.errors import ConflictError, ConvexError, LimitExceededError
 from nbconvex.functions import runner as runner_module
 from nbconvex.testing import TestBackend, convex_test
+from nbconvex.values.schema import define_schema, table
 
 
 @pytest.fixture(autouse=True)
@@ -237,6 +238,19 @@ def test_metrics_say_what_was_used_and_what_remains() -> None:
         assert metrics["documentsRead"] == {"used": 1, "remaining": 9}
         assert metrics["bytesWritten"]["used"] == 2 + (1 + 1 + 1) + 61
         assert metrics["databaseQueries"]["used"] == 1
+
+
+@pytest.mark.case("schema/unlisted_table_strict_hint")
+def test_misspelled_table_is_warned_of_in_the_log_and_under_the_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with convex_test(define_schema({"messages": table({})})) as t:
+        t.backend.query(name="m:list")(lambda ctx: ctx.db.query("mesages").collect())
+        note = '[WARN] m:list: the table "mesages" does not exist, so nothing is found in it. Did you mean "messages"?'
+        for _ in range(2):
+            assert t.query("m:list") == []
+            assert list(t.backend.logs)[-1].lines == (note,)
+            assert capsys.readouterr().err == f"{note}\n"
+        t.mutation(lambda ctx: ctx.run_query("m:list", use_stale_snapshot=True))
+        assert "mesages" in list(t.backend.logs)[-1].lines[0]
 
 
 def test_near_limit_is_warned_of_in_the_log() -> None:
