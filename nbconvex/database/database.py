@@ -262,7 +262,7 @@ class Database:
             raise LimitExceededError(
                 "memory_bytes_max", "the documents and indexes of this store would outgrow its memory budget",
                 maximum=self.memory_bytes_max, actual=following.memory_bytes,
-                cure="Delete documents, or open the store with a larger memory_limit.",
+                cure="Delete documents, or open the store with a larger memory_bytes_max.",
             )  # fmt: skip
 
     def _refusal(self) -> StorageError:

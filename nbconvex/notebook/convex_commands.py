@@ -201,7 +201,7 @@ def _run(session: Session, options: argparse.Namespace) -> Result:
 
 @_command(
     "reset",
-    "Delete all documents. Functions and the schema stay.",
+    "Delete all documents, all tables and the schema. Functions stay.",
     _argument("--yes", action="store_true", help="do it; without it nothing is deleted"),
 )
 def _reset(session: Session, options: argparse.Namespace) -> Lines:
@@ -210,8 +210,10 @@ def _reset(session: Session, options: argparse.Namespace) -> Lines:
     what = f"{_counted(documents, 'document')} in {_counted(len(tables), 'table')} of {session.shown_path}"
     if not options.yes:
         return Lines([("!", f"This would delete {what}."), ("", "To do it: %convex reset --yes")])
-    session.backend.database.clear()
-    return Lines([("✓", f"Deleted: {what}. Functions and the schema stay.")])
+    had_schema = session.backend.database.snapshot.schema is not None
+    session.backend.reset()
+    schema = " The schema is gone too: run the %%schema cell to have it again." if had_schema else ""
+    return Lines([("✓", f"Deleted: {what}. Functions stay.{schema}")])
 
 
 @_command(
@@ -226,7 +228,10 @@ def _open(session: Session, options: argparse.Namespace) -> Lines:
     if path.endswith(".py"):
         return load_file(session, Path(path).expanduser())
     session.open(path)
-    return Lines([("✓", f"{_store(session)} is open. Run your %%schema and function cells again for it.")])
+    opened = f"{_store(session)} is open"
+    if path == IN_MEMORY:
+        opened = "A store in memory is open, and nothing in it is kept"
+    return Lines([("✓", f"{opened}. Run your %%schema and function cells again for it.")])
 
 
 @_command("close", "Stop live views and close the store's file; the next cell that needs it opens it again.")

@@ -10,6 +10,7 @@ Threads: the kernel's main thread.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from traitlets.config.configurable import Configurable
 from nbconvex.notebook.picture import ROWS_MAX
 
 LIVE_MODES: Final = ("auto", "widget", "html")
+_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?\s*", re.IGNORECASE | re.ASCII)
 
 
 class NbConvex(Configurable):
@@ -38,6 +40,11 @@ class NbConvex(Configurable):
     live_rows = AnyTrait(
         ROWS_MAX, help="Rows that a live view sends to the page at most. Environment: NBCONVEX_LIVE_ROWS."
     ).tag(config=True)
+    memory_limit = AnyTrait(
+        "",
+        help="What documents and indexes may take in memory: '2GB', '512MB' or a number of bytes. Empty: a quarter of "
+        "the machine's. Takes effect when the store is opened next. Environment: NBCONVEX_MEMORY_LIMIT.",
+    ).tag(config=True)
     fold_tracebacks = AnyTrait(
         True, help="Leave nbconvex's own frames out of tracebacks. Environment: NBCONVEX_FOLD_TRACEBACKS."
     ).tag(config=True)
@@ -46,11 +53,16 @@ class NbConvex(Configurable):
         # The last values that made sense: while IPython loads a configuration, the traits already hold the new ones.
         self._kept: dict[str, Any] = {}
         super().__init__(**settings)
-        for name in ("database", "live", "live_rows", "fold_tracebacks"):
+        for name in ("database", "live", "live_rows", "memory_limit", "fold_tracebacks"):
             text = os.environ.get(f"NBCONVEX_{name.upper()}")
             # What the user's configuration says goes before what the environment says.
             if text and not self._is_configured(name):
                 setattr(self, name, text)
+
+    @property
+    def memory_bytes_max(self) -> int | None:
+        """`memory_limit` in bytes; None where it is not set."""
+        return _bytes_of(self.memory_limit)
 
     def _is_configured(self, name: str) -> bool:
         return name in self.config.get(type(self).__name__, {})
@@ -71,6 +83,12 @@ class NbConvex(Configurable):
             return self._accepted("live_rows", rows)
         return self._refused("live_rows", proposal["value"], "a number from 1 to 100000")
 
+    @validate("memory_limit")
+    def _validate_memory_limit(self, proposal: dict[str, Any]) -> Any:
+        if proposal["value"] == "" or _bytes_of(proposal["value"]):
+            return self._accepted("memory_limit", proposal["value"])
+        return self._refused("memory_limit", proposal["value"], "a size such as '2GB' or '512MB', or a number of bytes")
+
     @validate("fold_tracebacks")
     def _validate_fold_tracebacks(self, proposal: dict[str, Any]) -> Any:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -87,3 +105,12 @@ class NbConvex(Configurable):
         kept = self._kept.get(name, self.traits()[name].default_value)
         print(f"NbConvex.{name} must be {expected}, not {value!r}; it stays {kept!r}.", file=sys.stderr)  # noqa: T201
         return kept
+
+
+def _bytes_of(size: Any) -> int | None:
+    """The bytes that a size means: units are powers of 1,000, or of 1,024 with an i (GiB). None where it is no size."""
+    found = _SIZE.fullmatch(str(size))
+    if found is None or isinstance(size, bool):
+        return None
+    number, unit, binary = found.groups()
+    return int(float(number) * (1_024 if binary else 1_000) ** ("kmgt".index(unit.lower()) + 1 if unit else 0))

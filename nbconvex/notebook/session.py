@@ -109,7 +109,7 @@ class Session:
         if self._backend is None:
             if not self.is_loaded:
                 raise CallerError("the nbconvex extension was unloaded.", hint="%load_ext nbconvex")
-            self._backend = _open(self.path)
+            self._backend = _open(self.path, self.options)
         return self._backend
 
     def open(self, path: str) -> None:
@@ -121,7 +121,7 @@ class Session:
         if self._backend is not None and path == self._path:
             return
         # The new one first: a file that is locked or damaged must not cost the one that works.
-        opened = _open(path)
+        opened = _open(path, self.options)
         self.close_store()
         self._backend, self._path = opened, path
 
@@ -234,9 +234,9 @@ def _is_named(reference: FunctionReference, name: str) -> bool:
     return name in reference._parts  # noqa: SLF001 - its public attributes are names of functions
 
 
-def _open(path: str) -> Backend:
-    """A backend on `path`. Imports the engine, which loading the extension must not."""
+def _open(path: str, options: NbConvex) -> Backend:
+    """A backend on `path` with the user's memory limit. Imports the engine, which loading the extension must not."""
     __tracebackhide__ = True
     from nbconvex.backend import Backend
 
-    return Backend.open(path)
+    return Backend.open(path, memory_bytes_max=options.memory_bytes_max)

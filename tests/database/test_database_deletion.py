@@ -177,7 +177,7 @@ def test_a_store_does_not_outgrow_its_memory_but_can_shrink() -> None:
         for _ in range(1_000):
             insert_all(database, "t", [{"body": "x" * 1_000}])
 
-    with pytest.raises(LimitExceededError, match="memory") as raised:
+    with pytest.raises(LimitExceededError, match="with a larger memory_bytes_max") as raised:
         fill()
     assert raised.value.limit == "memory_bytes_max"
     assert 15_000 < database.memory_bytes <= 20_000

@@ -100,8 +100,14 @@ def test_help_lists_every_command(shell) -> None:
 def test_reset_asks_first(app) -> None:
     assert "This would delete 3 documents in 1 table" in app.run("%convex reset").plain[0]
     assert app.value("internal.hidden.count()") == 3
-    assert "Deleted: 3 documents" in app.run("%convex reset --yes").plain[0]
+    assert "Deleted: 3 documents in 1 table of :memory:. Functions stay." in app.run("%convex reset --yes").plain[0]
     assert app.value("internal.hidden.count()") == 0
+
+
+def test_reset_deletes_the_schema_and_says_so(app) -> None:
+    app.run("%%schema\nmessages = table({'channel': v.string(), 'body': v.string()})")
+    assert "The schema is gone too" in app.run("%convex reset --yes").plain[0]
+    assert app.value("get_ipython().nbconvex_extension.session.backend.database.snapshot.schema") is None
 
 
 def test_open_works_on_another_store_and_back(stored_app, tmp_path) -> None:
@@ -110,6 +116,7 @@ def test_open_works_on_another_store_and_back(stored_app, tmp_path) -> None:
     assert "newest" not in stored_app.ipython.user_ns
     stored_app.run(APP[1])
     assert stored_app.value("api.messages.newest()") == []
+    assert "A store in memory is open, and nothing in it is kept." in stored_app.run("%convex open :memory:").plain[0]
     stored_app.run("%convex open nbconvex.duckdb")
     stored_app.run(APP[1])
     assert len(stored_app.value("api.messages.newest()")) == 3

@@ -31,6 +31,31 @@ def test_nonsense_in_the_environment_is_ignored(value, monkeypatch) -> None:
     assert NbConvex().live_rows == 1_000
 
 
+@pytest.mark.parametrize(
+    ("limit", "size_bytes"),
+    [("2GB", 2 * 10**9), ("512 mb", 512 * 10**6), ("1.5GiB", 3 * 2**29), ("4096", 4096), (4096, 4096), ("", None)],
+)
+def test_memory_limit_is_a_size_with_a_unit_or_bytes(limit, size_bytes, capsys) -> None:
+    options = NbConvex()
+    options.memory_limit = limit
+    assert options.memory_bytes_max == size_bytes
+    options.memory_limit = "much"
+    assert options.memory_limit == limit
+    assert "must be a size such as '2GB'" in capsys.readouterr().err
+
+
+def test_memory_limit_holds_for_the_store_that_is_opened_next(bare_shell, monkeypatch) -> None:
+    monkeypatch.setenv("NBCONVEX_DATABASE", ":memory:")
+    monkeypatch.setenv("NBCONVEX_MEMORY_LIMIT", "1KB")
+    bare_shell.run("%load_ext nbconvex")
+    bare_shell.run("%%mutation\ndef put(ctx):\n    return ctx.db.insert('things', {'text': 'x' * 2_000})")
+    assert "would outgrow its memory budget" in str(bare_shell.fail("api.main.put()").error)
+    bare_shell.run("%config NbConvex.memory_limit = '1MB'")
+    bare_shell.run("%convex close")
+    bare_shell.run("%%mutation\ndef put(ctx):\n    return ctx.db.insert('things', {'text': 'x' * 2_000})")
+    bare_shell.run("api.main.put()")
+
+
 def test_database_trait_names_the_store(bare_shell, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("NBCONVEX_DATABASE", "mine.duckdb")
     bare_shell.run("%load_ext nbconvex")
