@@ -91,7 +91,9 @@ def test_function_of_an_earlier_kernel_is_answered_with_its_cell(tmp_path: Path)
     with nbconvex.open(path) as backend:
         with pytest.raises(FunctionNotFoundError) as caught:
             backend.api.messages.list()
-        assert "by a %%query messages cell, and that has not been run in this kernel: run it again" in str(caught.value)
+        assert "by a %%query messages cell, which has not been run since this store was opened: run it again" in str(
+            caught.value
+        )
         with pytest.raises(FunctionNotFoundError) as caught:
             backend.run_query("messages:list", public=True)
         assert "kernel" not in str(caught.value)

@@ -17,6 +17,7 @@ from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.run import CURRENT, Kind
 from nbconvex.values.signature import validators_from_signature
 from nbconvex.values.validator_check import compile_check
+from nbconvex.values.validator_report import misspelling
 from nbconvex.values.validators import Validator, v
 
 Handler = Callable[..., Any]
@@ -28,6 +29,8 @@ Check = Callable[[Any, TableNames], Any]
 #: What a module part or a function's name may look like. Source: semantics 1.7.
 NAME_PART_MAX = 64
 DEFAULT_MODULE = "main"
+#: What is advised where an argument is missing that the handler's own parameters ask for.
+DEFAULT_ADVICE = "Give the parameter a default to make it optional."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class FunctionDefinition:
     """One function, ready to run.
 
     Shapes:  `path` is `dir/module:function`; `check_args` and `check_returns` are None where anything goes;
-    `parameters` are the names the handler takes besides `ctx`, None where it takes any; `takes_dict` says that the
+    `is_annotated` says that `args` was read from annotations; `parameters` are the names the handler takes besides
+    `ctx`, None where it takes any; `takes_dict` says that the
     handler is `def f(ctx, args)` and gets the arguments as one dict.
     Units:  `generation` rises with every change of any function of one registry.
     """
@@ -45,6 +49,7 @@ class FunctionDefinition:
     handler: Handler
     is_internal: bool = False
     args: Validator | None = None
+    is_annotated: bool = False
     returns: Validator | None = None
     check_args: Check | None = None
     check_returns: Check | None = None
@@ -89,15 +94,15 @@ class FunctionDefinition:
         for name in sorted(self.required):
             if name not in args:
                 raise ArgumentsInvalidError(
-                    self.path, f'Object is missing the required argument "{name}". Give it a default to make it '
-                    f"optional.\nObject: {args!r}", path=f".{name}",
+                    self.path, f'Object is missing the required argument "{name}".'
+                    f"{misspelling(name, args, self.parameters)} {DEFAULT_ADVICE}\nObject: {args!r}", path=f".{name}",
                 )  # fmt: skip
         for name in args:
             if name not in self.parameters:
                 known = ", ".join(sorted(self.parameters))
                 raise ArgumentsInvalidError(
                     self.path, f'Object contains the extra argument "{name}", which is no parameter of the function; '
-                    f"it takes {known}.\nObject: {args!r}", path=f".{name}",
+                    f"it takes {known}.{misspelling(name, args, self.parameters)}\nObject: {args!r}", path=f".{name}",
                 )  # fmt: skip
 
 
@@ -132,6 +137,7 @@ def define(
         handler=handler,
         is_internal=is_internal,
         args=args_validator,
+        is_annotated=args_validator is not None and args_validator is from_signature.args,
         returns=returns_validator,
         check_args=None if args_validator is None or args_validator.kind == "any" else compile_check(args_validator),
         check_returns=(

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.errors import ArgumentsInvalidError, LimitExceededError, ValueInvalidError
 from nbconvex.functions import teaching
 from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
+from nbconvex.functions.definition import DEFAULT_ADVICE
 from nbconvex.functions.run import CURRENT, Run
 from nbconvex.limits import Limits
 from nbconvex.values.codec import normalize_sized
-from nbconvex.values.validator_report import ValidationProblem
+from nbconvex.values.signature import plain_instances
+from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -68,6 +70,9 @@ def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dic
             definition.name, f"an object (a dict) is expected as the function's argument, got {type(args).__name__} "
             f"{args!r}",
         )  # fmt: skip
+    if definition.convert_args is not None:
+        # The handler takes instances, so it may be given some.
+        args = plain_instances(args)
     try:
         plain, size = normalize_sized(args, limits=limits, nesting_max=limits.argument_nesting)
     except ValueInvalidError as error:
@@ -89,7 +94,10 @@ def checked_args(definition: FunctionDefinition, plain: dict[str, Any], tables: 
     try:
         return definition.checked_args(plain, tables)
     except ValidationProblem as problem:
-        raise ArgumentsInvalidError(definition.name, problem.report, path=problem.path) from None
+        report = problem.report
+        if definition.is_annotated and not problem.path:
+            report = report.replace(OPTIONAL_ADVICE, DEFAULT_ADVICE)
+        raise ArgumentsInvalidError(definition.name, report, path=problem.path) from None
 
 
 def call_handler(run: Run, args: dict[str, Any]) -> Any:

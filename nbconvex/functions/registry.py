@@ -20,6 +20,8 @@ from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions.definition import DEFAULT_MODULE, NAME_PART_MAX, Declaration, FunctionDefinition, renamed
 
 _PART = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
+#: From which ratio on one name may be meant by another.
+_ALIKE = 0.6
 #: How a stored function handle begins. Source: semantics 1.7.
 HANDLE_PREFIX = "function://"
 
@@ -150,14 +152,13 @@ class Registry:
         known = [
             each.name for each in self._by_path.values() if not (is_public_only and each.is_internal)
         ]  # an internal name must not leak through a suggestion
-        close = difflib.get_close_matches(path.removesuffix(":default"), known, 1)
+        suggestion = _nearest(path.removesuffix(":default"), known)
         detail = ""
         if not is_public_only and path in self.remembered:
             detail = (
-                f" It was defined before this kernel started, by {self.remembered[path]}, "
-                "and that has not been run in this kernel: run it again."
+                f" It was defined by {self.remembered[path]}, which has not been run since this store was opened: "
+                "run it again."
             )
-        suggestion = close[0] if close and close[0] != path.removesuffix(":default") else None
         return FunctionNotFoundError(
             path.removesuffix(":default"), suggestion=None if detail else suggestion, detail=detail
         )
@@ -204,6 +205,24 @@ class Registry:
                 self._listeners = tuple(each for each in self._listeners if each is not listener)
 
         return stop
+
+
+def _nearest(path: str, known: Iterable[str]) -> str | None:
+    """The path that was probably meant: each part by itself, or a long module would make any function look alike."""
+    module, colon, function = path.partition(":")
+    best, best_ratio = None, _ALIKE
+    for other in known:
+        other_module, _, other_function = other.partition(":")
+        ratio = _likeness(module, other_module)
+        if colon:
+            ratio = min(ratio, _likeness(function, other_function))
+        if ratio >= best_ratio and other != path:
+            best, best_ratio = other, ratio
+    return best
+
+
+def _likeness(text: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, text, other).ratio()
 
 
 def _same_shape(old: FunctionDefinition, new: FunctionDefinition) -> bool:

@@ -9,7 +9,9 @@ Source: semantics 1.6.
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -18,6 +20,10 @@ from nbconvex.values.foreign import shown
 
 #: Longest value that a report shows whole.
 _SHOWN_CHARACTERS_MAX = 400
+
+
+#: What is advised where a field is missing.
+OPTIONAL_ADVICE = "If it may be absent, wrap its validator in v.optional(...)."
 
 
 class MismatchKind(Enum):
@@ -69,12 +75,9 @@ class ValidationProblem(ValueInvalidError):
 def _sentence(mismatch: Mismatch) -> str:
     match mismatch.kind:
         case MismatchKind.MISSING_FIELD:
-            return (
-                f'Object is missing the required field "{mismatch.detail}". '
-                "If it may be absent, wrap its validator in v.optional(...)."
-            )
+            return f'Object is missing the required field "{mismatch.detail}".{_guess(mismatch)} {OPTIONAL_ADVICE}'
         case MismatchKind.EXTRA_FIELD:
-            return f'Object has an extra field "{mismatch.detail}" that is not in the validator.'
+            return f'Object has an extra field "{mismatch.detail}" that is not in the validator.{_guess(mismatch)}'
         case MismatchKind.LITERAL:
             return f"Value {show_value(mismatch.value)} is not the literal that {mismatch.validator} asks for."
         case MismatchKind.ID_OF_OTHER_TABLE:
@@ -91,6 +94,22 @@ def _sentence(mismatch: Mismatch) -> str:
             return 'A key of a record may not be empty or start with "_".'
         case _:
             return "Value does not match validator."
+
+
+def _guess(mismatch: Mismatch) -> str:
+    known = getattr(mismatch.validator, "fields", {})
+    has_others = getattr(mismatch.validator, "rest", None) is not None
+    return "" if has_others else misspelling(mismatch.detail or "", mismatch.value, known)
+
+
+def misspelling(name: str, given: Iterable[str], known: Iterable[str]) -> str:
+    """A guess, as a sentence to append, at what was written in the place of `name`, or what `name` was written for."""
+    given, known = set(given), set(known)
+    if name in known:
+        close = difflib.get_close_matches(name, sorted(given - known), 1)
+        return f' Did you mean "{name}" where it has "{close[0]}"?' if close else ""
+    close = difflib.get_close_matches(name, sorted(known - given), 1)
+    return f' Did you mean "{close[0]}"?' if close else ""
 
 
 def show_value(value: Any, *, characters_max: int = _SHOWN_CHARACTERS_MAX) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,6 +23,12 @@ from nbconvex.testing import convex_test
 
 def taking(validator: Any) -> Any:
     return args(validator)(lambda ctx, **given: given)
+
+
+@dataclass
+class Point:
+    x: float
+    label: str | None = None
 
 
 ARRAY = v.array(v.object({"b": v.string()}))
@@ -71,6 +78,47 @@ def test_bad_arguments_are_reported(validator: Any, given: Any, words: list[str]
     assert sentence.startswith("ArgumentValidationError in inline: ")
     for word in words:
         assert word in sentence
+
+
+@pytest.mark.case("args-validation/missing_before_extra")
+def test_misspelled_argument_is_named_beside_the_missing_one() -> None:
+    def annotated(ctx, name: str, size: int = 0): ...
+
+    def bare(ctx, name, size=0): ...
+
+    declared = args({"name": v.string(), "size": v.optional(v.number())})(lambda ctx, **given: given)
+    for function, advice in (
+        (annotated, "Give the parameter a default"),
+        (bare, "Give the parameter a default"),
+        (declared, "wrap its validator in v.optional(...)"),
+    ):
+        with convex_test() as t:
+            with pytest.raises(
+                ArgumentsInvalidError, match=r'required.*Did you mean "name" where it has "nme"'
+            ) as caught:
+                t.query(function, nme="x")
+            assert advice in str(caught.value)
+            assert ("v.optional(...)" in str(caught.value)) == (function is declared)
+            with pytest.raises(ArgumentsInvalidError, match=r'extra.*"siz".*Did you mean "size"') as caught:
+                t.query(function, name="x", siz=1)
+            with pytest.raises(ArgumentsInvalidError) as caught:
+                t.query(function, other="x")
+            assert "Did you mean" not in str(caught.value)
+
+
+def test_dataclass_instance_is_taken_where_the_handler_takes_one() -> None:
+    def xs(ctx, point: Point, more: list[Point]) -> list[float]:
+        assert all(type(each) is Point for each in (point, *more))
+        return [each.x for each in (point, *more)]
+
+    with convex_test() as t:
+        t.backend.query(name="m:xs")(xs)
+        assert t.query(xs, point=Point(1), more=[Point(2), {"x": 3.5}]) == [1, 2, 3.5]
+        assert t.action(lambda ctx: ctx.run_query("m:xs", point=Point(1), more=())) == [1]
+        with pytest.raises(ArgumentsInvalidError, match=r"Path: \.point\.x"):
+            t.query(xs, point=Point("one"), more=[])  # type: ignore[arg-type]
+        with pytest.raises(ArgumentsInvalidError, match="Point"):
+            t.query(lambda ctx, point: point, point=Point(1))
 
 
 GOOD_ARGS: list[tuple[str, Any, Any]] = [

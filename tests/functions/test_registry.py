@@ -83,6 +83,25 @@ def test_missing_function_is_answered_with_the_nearest() -> None:
     assert str(caught.value) == "Could not find public function for 'mesages:list'. Did you mean \"messages:list\"?"
 
 
+@pytest.mark.parametrize(
+    ("asked", "suggested"),
+    [
+        ("main:nope", None),
+        ("messages:unlike", None),
+        ("main:outr", "main:outer"),
+        ("mesages:lst", "messages:list"),
+        ("mesages", "messages:list"),
+        ("other:list", None),
+    ],
+)
+def test_a_name_is_suggested_only_where_each_part_looks_alike(asked: str, suggested: str | None) -> None:
+    registry = Registry()
+    registry.replace("cell 1", [a_query("main:outer"), a_query("messages:list")])
+    with pytest.raises(FunctionNotFoundError) as caught:
+        registry.find(asked)
+    assert caught.value.suggestion == suggested
+
+
 @pytest.mark.case("functions/internal_hidden_from_clients")
 def test_internal_function_is_not_told_apart_from_a_missing_one() -> None:
     registry = Registry()
@@ -141,7 +160,10 @@ def test_default_export_goes_by_its_module() -> None:
 
 def test_remembered_function_is_answered_with_its_cell() -> None:
     registry = Registry({"main:list": "a %%query main cell"})
-    with pytest.raises(FunctionNotFoundError, match="by a %%query main cell, and that has not been run in this kernel"):
+    with pytest.raises(
+        FunctionNotFoundError,
+        match=r"by a %%query main cell, which has not been run since this store was opened: run it again",
+    ):
         registry.find("main:list")
     with pytest.raises(FunctionNotFoundError) as caught:
         registry.find("main:list", is_public_only=True)
