@@ -1,7 +1,7 @@
 """The clock stands still and chance is repeatable while a query or a mutation runs; the world is out of reach.
 
 Owns:  the replacements of `time.time`, `random.*` and `os.urandom`, and the audit hook that refuses network, processes,
-timers and threads.
+timers, event loops and threads.
 Must not know: what a query or a mutation is; it asks the run that the code at hand belongs to.
 Invariants: code outside of a run, and actions, see the originals' behaviour. The replacements are in place while at
 least one backend is open, and every name has its original back afterwards. A replacement that somebody else replaced
@@ -14,6 +14,7 @@ Source: semantics 1.5; ADR on determinism.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import dis
 import os
@@ -30,6 +31,7 @@ from nbconvex.functions.run import CURRENT, Run
 
 _TIMER = "a timer (time.sleep)"
 _THREAD = "a thread (threading)"
+_LOOP = "an event loop (asyncio.run)"
 #: How `threading` starts one, by version. Sleeping and starting threads are audited from Python 3.12 and 3.13 on only.
 _THREAD_STARTERS = ("_start_new_thread", "_start_joinable_thread")
 _GLOBAL_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
@@ -131,6 +133,9 @@ def _refusing(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def call(*positional: Any, **named: Any) -> Any:
         run = _run_here()
         if run is not None:
+            for each in positional:
+                if isinstance(each, types.CoroutineType):
+                    each.close()
             raise teaching.nondeterministic(run.path, run.definition.kind, what)
         return original(*positional, **named)
 
@@ -144,6 +149,8 @@ def _replacements() -> Iterator[tuple[types.ModuleType, str, Any]]:
     yield os, "urandom", urandom
     yield random, "_urandom", urandom
     yield time, "sleep", _refusing(_TIMER, time.sleep)
+    yield asyncio, "run", _refusing(_LOOP, asyncio.run)
+    yield asyncio, "new_event_loop", _refusing(_LOOP, asyncio.new_event_loop)
     for name in _THREAD_STARTERS:
         if hasattr(threading, name):
             yield threading, name, _refusing(_THREAD, getattr(threading, name))

@@ -399,6 +399,11 @@ class Runner:
         duration_s = run.stopped_s - run.started_s
         if run.tx is not None and not run.is_cached:
             self._warn(run, duration_s, is_live=source == "live")
+        elif duration_s > self.limits.action_time_s and not (run.is_deterministic or run.definition.is_async):
+            run.sink.warn(
+                f"{run.definition.name} took {duration_s:,.1f} s (limit action_time_s: {self.limits.action_time_s}). "
+                "A plain def cannot be stopped from outside; make it async def, or split it into several actions."
+            )
         error = run.error
         if error is not None and isinstance(error, Exception):
             _mark(error, run)

@@ -23,6 +23,11 @@ _PLURALS = {"query": "queries", "mutation": "mutations", "action": "actions"}
 _AWAITED = re.compile(r"object (\S+) can't be used in 'await' expression|'(\S+)' object can't be awaited")
 _ITERATED = re.compile(r"'async for' requires an object with __aiter__ method, got (\S+)")
 _GATHERED = re.compile(r"An asyncio.Future, a coroutine or an awaitable is required")
+#: What to do as long as `ctx.scheduler` is not built.
+_UNTIL_SCHEDULED = (
+    "Scheduling comes with a later release; until then call the action after the mutation, from the cell or from an "
+    "action."
+)
 
 
 class NoSuchNameError(NotAllowedError, AttributeError):
@@ -70,7 +75,10 @@ def action_db(path: str) -> NoSuchNameError:
 
 def not_built(path: str, member: str, what: str) -> NoSuchNameError:
     """For members that a later version brings."""
-    return NoSuchNameError(f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.")
+    instead = f" {_UNTIL_SCHEDULED}" if member == "scheduler" else ""
+    return NoSuchNameError(
+        f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.{instead}"
+    )
 
 
 def query_runs(path: str, verb: str, target: str) -> NotAllowedError:
@@ -87,7 +95,7 @@ def mutation_runs_action(path: str, target: str) -> NotAllowedError:
     return NotAllowedError(
         f"{path} is a mutation, and mutations cannot call the action {target}: a mutation is a transaction that may be "
         "run again or undone, and what an action does in the world (an e-mail, a payment) cannot be. "
-        "Schedule the action instead: it starts once the mutation has committed.",
+        f"Schedule the action instead: it starts once the mutation has committed. {_UNTIL_SCHEDULED}",
         hint=f"ctx.scheduler.run_after(0, internal.{_dotted(target)}, name=value)",
     )
 

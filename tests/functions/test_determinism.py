@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import random
@@ -106,6 +107,8 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda ctx: os.urandom(8), "true randomness (os.urandom)"),
     (lambda ctx: secrets.token_hex(), "true randomness (secrets, SystemRandom)"),
     (start_thread, "a thread"),
+    (lambda ctx: asyncio.run(asyncio.sleep(0)), "an event loop (asyncio.run)"),
+    (lambda ctx: asyncio.new_event_loop(), "an event loop"),
 ]
 
 

@@ -274,12 +274,22 @@ def test_action_that_never_ends_is_stopped_at_its_limit() -> None:
     with convex_test(limits={"action_time_s": 0.02}) as t:  # type: ignore[dict-item]
         with pytest.raises(LimitExceededError, match="the action inline ran too long"):
             t.action(endless)
+        assert list(t.backend.logs)[-1].lines == ()
 
         async def times_out_itself(ctx: Any) -> None:
             raise TimeoutError("own")
 
         with pytest.raises(TimeoutError, match="own"):
             t.action(times_out_itself)
+
+
+def test_plain_action_that_took_too_long_is_warned_of_in_the_log() -> None:
+    with convex_test(limits={"action_time_s": 60}) as t:
+        t.action(lambda ctx: t.clock.advance(59))
+        assert list(t.backend.logs)[-1].lines == ()
+        t.action(lambda ctx: t.clock.advance(61))
+        [line] = list(t.backend.logs)[-1].lines
+        assert line.startswith("[WARN] inline took 61.0 s (limit action_time_s: 60). A plain def cannot be stopped")
 
 
 @pytest.mark.case("notebook/async_cell_and_sync_cell")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,10 @@ async def _sleeping(ctx: Any) -> None:
     await asyncio.sleep(0)
 
 
+async def _forgets_await(ctx: Any) -> int:
+    return len(ctx.run_query("m:rows"))
+
+
 TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     ("write in a query", in_query(lambda ctx: ctx.db.insert("t", {})), ["is a query", "ctx.db.insert", "@mutation"]),
     ("scoped write in a query", in_query(lambda ctx: ctx.db.table("t").patch("x", {})), ["is a query", "%%mutation"]),
@@ -54,7 +59,12 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     (
         "action from a mutation",
         in_mutation(lambda ctx: ctx.run_action("mail:send")),
-        ["mutations cannot call the action mail:send", "run again", "ctx.scheduler.run_after(0, internal.mail.send,"],
+        [
+            "mutations cannot call the action mail:send",
+            "run again",
+            "ctx.scheduler.run_after(0, internal.mail.send,",
+            "until then call the action after the mutation",
+        ],
     ),
     ("mutation from a query", in_query(lambda ctx: ctx.run_mutation("m:f")), ["queries may only run queries", "m:f"]),
     ("action from a query", in_query(lambda ctx: ctx.run_action("m:f")), ["queries may only run queries", "m:f"]),
@@ -74,12 +84,26 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     ("unknown on db", in_mutation(lambda ctx: ctx.db.inser("t", {})), ["ctx.db has no inser", "ctx.db.insert"]),
     ("unknown on a table", in_mutation(lambda ctx: ctx.db.table("t").colect), ["ctx.db.table(...) has no colect"]),
     ("write to system tables", in_mutation(lambda ctx: ctx.db.system.insert("t", {})), ["System tables are read-only"]),
-    ("scheduler", in_mutation(lambda ctx: ctx.scheduler), ["this build of nbconvex has no scheduler yet"]),
+    (
+        "scheduler",
+        in_mutation(lambda ctx: ctx.scheduler),
+        ["this build of nbconvex has no scheduler yet", "until then call the action"],
+    ),
     ("storage", in_action(lambda ctx: ctx.storage), ["this build of nbconvex has no file storage yet"]),
     ("awaited document", lambda t: t.query(_await_get), ["awaits a value that is already there", "Remove the await"]),
     ("awaited list", lambda t: t.query(_await_query), ["awaits a value that is already there (a list)"]),
     ("async for", lambda t: t.query(_async_for), ["async for", "Remove the async"]),
     ("waiting query", lambda t: t.query(_sleeping), ["waits for something outside of ctx", "only actions may"]),
+    (
+        "network in a mutation",
+        in_mutation(lambda ctx: urllib.request.urlopen("http://127.0.0.1:9/")),
+        ["is a mutation: a network request", "can't be used in queries and mutations", "%%action"],
+    ),
+    (
+        "missing await in an action",
+        lambda t: t.action(_forgets_await),
+        ["uses ctx.run_query(m:rows, ...) without await", "await ctx.run_query(m:rows, ...)"],
+    ),
     ("forgotten collect", in_query(lambda ctx: ctx.db.query("t")), [".collect(), .take(n), .unique() or .first()"]),
     (
         "metrics in an action",
@@ -93,6 +117,7 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
 @pytest.mark.parametrize(("wrong", "words"), [case[1:] for case in TAUGHT], ids=[case[0] for case in TAUGHT])
 def test_wrong_use_is_told_what_to_write_instead(wrong: Callable[[TestBackend], Any], words: list[str]) -> None:
     with convex_test() as t:
+        t.backend.query(name="m:rows")(lambda ctx: [])
         with pytest.raises(NbconvexError) as caught:
             wrong(t)
         for word in words:
