@@ -114,7 +114,7 @@ def _request(given: Mapping[str, Any], fingerprint: bytes, kept_end: str | None,
         maximum = given.get(name)
         if maximum is not None and not (isinstance(maximum, int | float) and maximum > 0):
             raise CallerError(f"paginate: {name} must be greater than 0, got {maximum!r}.")
-        maxima.append(default if maximum is None else int(maximum))
+        maxima.append(default if maximum is None or maximum == math.inf else int(maximum))
     cursor, end = given.get("cursor"), given.get("end_cursor")
     end = kept_end if end is None else end
     return _Request(

@@ -24,9 +24,13 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
         ("new tables", diff.added_tables),
         ("changed tables", diff.changed_tables),
         ("tables no longer in the schema (their documents stay)", diff.removed_tables),
-        ("new indexes", _names(diff.added_indexes)),
+        ("new indexes", _names(each for each in diff.added_indexes if not each[1].staged)),
+        (
+            "new staged indexes (no query can use them yet)",
+            _names(each for each in diff.added_indexes if each[1].staged),
+        ),
         ("indexes that can be used now", _names(diff.enabled_indexes)),
-        ("staged indexes", _names(diff.staged_indexes)),
+        ("indexes now staged (no query can use them)", _names(diff.staged_indexes)),
         ("indexes gone", _names(diff.removed_indexes)),
     ]
     changes = " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
@@ -48,7 +52,9 @@ def schema_listing(schema: SchemaDefinition | None) -> Listing:
         [
             name,
             str(table.validator),
-            ", ".join(f"{each.name} ({', '.join(each.fields)})" for each in table.indexes.values()),
+            ", ".join(
+                f"{each.name} ({', '.join(each.fields)}){' staged' * each.staged}" for each in table.indexes.values()
+            ),
         ]
         for name, table in tables.items()
     ]

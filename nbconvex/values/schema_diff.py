@@ -60,7 +60,9 @@ class SchemaDiff:
             ("enabled", self.enabled_indexes),
             ("staged", self.staged_indexes),
         ):
-            lines += [f"{sign} index {table}.{index.name} ({', '.join(index.fields)})" for table, index in indexes]
+            for table, index in indexes:
+                staged = " staged" if index.staged and sign == "+" else ""
+                lines.append(f"{sign} index {table}.{index.name} ({', '.join(index.fields)}){staged}")
         if self.has_other_settings:
             lines.append("~ settings")
         return "\n".join(lines) or "no change"

@@ -195,6 +195,11 @@ def test_options_are_refused(options: dict[str, Any], words: str) -> None:
         page_of(open_with(*numbered(3)), **options)
 
 
+def test_an_infinite_maximum_is_none() -> None:
+    page = page_of(open_with(*numbered(3)), num_items=2, maximum_rows_read=math.inf, maximum_bytes_read=math.inf)
+    assert len(page["page"]) == 2
+
+
 def test_a_client_s_options_are_taken_as_they_come() -> None:
     database = open_with(*numbered(5))
     options = {"numItems": 2.0, "cursor": None, "id": 17, "endCursor": None, "maximumRowsRead": None}

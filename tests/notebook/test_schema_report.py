@@ -25,6 +25,19 @@ def test_every_kind_of_change_is_named() -> None:
     )
 
 
+def test_staged_index_is_said_to_be_staged() -> None:
+    def users(*, staged: bool):
+        return define_schema({"users": table({"name": v.string()}).index("by_name", ["name"], staged=staged)})
+
+    bare = define_schema({"users": table({"name": v.string()})})
+    new = "✓ schema: new staged indexes (no query can use them yet): users.by_name (name)"
+    assert repr(schema_lines(report(bare, users(staged=True)))) == new
+    assert str(diff(bare, users(staged=True))) == "+ index users.by_name (name) staged"
+    assert "indexes that can be used now: users.by_name" in repr(schema_lines(report(users(staged=True), OLD)))
+    assert "indexes now staged" in repr(schema_lines(report(users(staged=False), users(staged=True))))
+    assert "by_name (name) staged" in repr(schema_listing(users(staged=True)))
+
+
 def test_nothing_changed_is_said() -> None:
     assert repr(schema_lines(report(OLD, OLD))) == "✓ schema: nothing changed"
     assert repr(schema_lines(report(OLD, OLD), is_check_only=True)) == "? the data fits; this would change: nothing"
