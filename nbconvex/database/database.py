@@ -25,13 +25,20 @@ from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Write
+from nbconvex.database.snapshot import (
+    BY_CREATION_TIME,
+    BY_ID,
+    SCHEMAS_TABLE,
+    TABLES_TABLE,
+    Snapshot,
+    Write,
+    listed_table,
+)
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
-from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import INTERNAL_ID_BYTES, IdMaker, encode_id
 from nbconvex.values.schema import SchemaDefinition
 
@@ -414,8 +421,8 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
     touched: list[tuple[int, str] | bytes] = []
     dropped: set[int] = set()
     for write in writes:
-        if write.table == TABLES_TABLE and write.before is not None and write.after is None:
-            dropped.add(int(decode_document(write.before)["number"]))
+        if write.table == TABLES_TABLE and write.before is not None:
+            dropped.add(listed_table(write.before)[1])
         table = accepted.layout.get(write.table)
         if table is None:  # born in this commit: nobody can have read its indexes, but anyone may have had an id
             touched += ((write.table, BY_ID), write.id_key)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.schema_push import stored_schema
-from nbconvex.database.snapshot import SYSTEM_TABLES, TABLES_TABLE, Snapshot, Table
+from nbconvex.database.snapshot import SYSTEM_TABLES, TABLES_TABLE, Snapshot, Table, listed_table
 from nbconvex.errors import StorageCorruptError
 from nbconvex.storage.persistence import Persistence
-from nbconvex.values.codec import decode_document
 
 
 def load_snapshot(persistence: Persistence) -> Snapshot:
@@ -26,12 +25,15 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     snapshot = Snapshot.empty()
     tables = dict(snapshot.tables)
     numbers = dict(snapshot.numbers)
+    last_number = snapshot.last_number
     for number, name in SYSTEM_TABLES.items():
         tables[number] = Table.loaded(number, name, rows.pop(number, ()), {})
     for _, payload in tables[TABLES_TABLE].documents.entries():
-        document = decode_document(payload)
-        numbers[document["name"]] = int(document["number"])
-        tables[int(document["number"])] = Table.empty(int(document["number"]), document["name"])
+        table_name, number = listed_table(payload)
+        last_number = max(last_number, number)
+        if table_name is not None:
+            numbers[table_name] = number
+            tables[number] = Table.empty(number, table_name)
     stored = stored_schema(snapshot.with_tables(tables, None))
     schema = None if stored is None else ActiveSchema(stored)
     for number, table in tables.items():
@@ -44,4 +46,4 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     if strays:
         stray = ", ".join(map(str, strays))
         raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
-    return Snapshot(loaded.head, tables, numbers, schema)
+    return Snapshot(loaded.head, tables, numbers, schema, last_number=last_number)

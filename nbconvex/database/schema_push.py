@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
-from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Table, Write
+from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Table, Write, listed_table
 from nbconvex.errors import SchemaInvalidError, SchemaViolatedError
-from nbconvex.values.codec import decode_document
+from nbconvex.values.codec import decode_document, encode_document
 from nbconvex.values.schema import SchemaDefinition
 from nbconvex.values.schema_diff import SchemaDiff, diff, is_superset
 from nbconvex.values.validator_report import MismatchKind, ValidationProblem
@@ -188,8 +188,16 @@ def deletions(snapshot: Snapshot, numbers: list[int]) -> tuple[list[Write], int]
         writes.extend(_deletion(table, internal, payload) for internal, payload in table.rows())
     listing = snapshot.tables[TABLES_TABLE]
     for internal, payload in listing.rows():
-        if int(decode_document(payload)["number"]) in numbers:
-            writes.append(_deletion(listing, internal, payload))
+        name, number = listed_table(payload)
+        if name is not None and number not in numbers:
+            continue
+        deletion = _deletion(listing, internal, payload)
+        if number < snapshot.last_number:
+            writes.append(deletion)
+        elif name is not None:
+            # The highest number is remembered until a higher one is given: ids of this table must fit no other.
+            nameless = encode_document({**decode_document(payload), "name": None})
+            writes.append(deletion._replace(after=nameless, keys_after=deletion.keys_before))
     return writes, count
 
 

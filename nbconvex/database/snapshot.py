@@ -304,11 +304,12 @@ class Snapshot:
 
     `schema` is the schema in force, or None; its identity changes with every push, and with nothing else. `layout` is
     the tables with the right names, numbers and indexes, whose documents may be older: enough for who only writes.
+    `last_number` is the highest number that any table ever had: ids of a dropped table must not fit another one.
     Mechanism: a commit's writes are entered into the trees when somebody looks, those of several commits at once; a
     group of inserts that nobody reads between costs one pass. Settling is idempotent, so two threads may do it at once.
     """
 
-    __slots__ = ("_pending", "_tables", "layout", "memory_bytes", "numbers", "schema", "ts")
+    __slots__ = ("_pending", "_tables", "depth", "last_number", "layout", "memory_bytes", "numbers", "schema", "ts")
 
     def __init__(
         self,
@@ -317,18 +318,24 @@ class Snapshot:
         numbers: Mapping[str, int],
         schema: ActiveSchema | None = None,
         pending: tuple[Snapshot, Sequence[Write]] | None = None,
+        *,
+        last_number: int = FIRST_USER_TABLE - 1,
     ) -> None:
         self.ts = ts
+        self.last_number = last_number
         self.layout = layout
         self.numbers = numbers
         self.schema = schema
         # What it follows and what was written since; one attribute, so that it is read in one step.
         self._pending = pending
         self._tables: Mapping[int, Table] | None = None
+        #: How many commits wait to be entered into the trees.
+        self.depth = 0
         if pending is None:
             self._tables = layout
             self.memory_bytes = sum([table.memory_bytes for table in layout.values()])
         else:
+            self.depth = pending[0].depth + 1
             self.memory_bytes = pending[0].memory_bytes + sum([_write_bytes(write) for write in pending[1]])
 
     @classmethod
@@ -355,18 +362,19 @@ class Snapshot:
 
     def with_tables(self, tables: Mapping[int, Table], schema: ActiveSchema | None) -> Snapshot:
         """The same moment with other tables and schema: what a schema push makes of it."""
-        return Snapshot(self.ts, tables, self.numbers, schema)
+        return Snapshot(self.ts, tables, self.numbers, schema, last_number=self.last_number)
 
     def with_writes(self, writes: Sequence[Write], ts: int) -> Snapshot:
         """The snapshot after a commit at `ts`, tables that it created or dropped included."""
         if all(write.table != TABLES_TABLE for write in writes):
-            return Snapshot(ts, self.layout, self.numbers, self.schema, (self, writes))
+            return Snapshot(ts, self.layout, self.numbers, self.schema, (self, writes), last_number=self.last_number)
         tables, numbers = dict(self.tables), dict(self.numbers)
         for write in writes:
             if write.table == TABLES_TABLE:
                 _apply_table_write(write, tables, numbers)
         _enter(writes, tables)
-        return Snapshot(ts, tables, numbers, self.schema)
+        last_number = max(self.last_number, *numbers.values())
+        return Snapshot(ts, tables, numbers, self.schema, last_number=last_number)
 
     def settle(self) -> Mapping[int, Table]:
         """Enter what was written since the nearest settled ancestor."""
@@ -380,6 +388,7 @@ class Snapshot:
         tables = dict(settled)
         _enter(unsettled[0] if len(unsettled) == 1 else _merged(unsettled), tables)
         self.layout = self._tables = tables
+        self.depth = 0
         self._pending = None
         return tables
 
@@ -411,15 +420,23 @@ def _enter(writes: Sequence[Write], tables: dict[int, Table]) -> None:
             tables[number] = tables[number].with_writes(changed)
 
 
+def listed_table(payload: bytes | None) -> tuple[str | None, int]:
+    """Name and number of the table that a document of `_tables` stands for.
+
+    Without a name none is left: the document is kept for the number, which must not be given again.
+    """
+    if payload is None:
+        return None, 0
+    document = decode_document(payload)
+    return document["name"], int(document["number"])
+
+
 def _apply_table_write(write: Write, tables: dict[int, Table], numbers: dict[str, int]) -> None:
     """A document of `_tables` came or went: so does the table. A renamed document is not a case: names are for good."""
-    if write.after is None:
-        assert write.before is not None, "a write without before and after changes nothing"
-        document = decode_document(write.before)
-        tables.pop(document["number"], None)
-        numbers.pop(document["name"], None)
-    elif write.before is None:
-        document = decode_document(write.after)
-        number, name = int(document["number"]), document["name"]
+    name, number = listed_table(write.before)
+    if name is not None:
+        del tables[number], numbers[name]
+    name, number = listed_table(write.after)
+    if name is not None:
         tables[number] = Table.empty(number, name)
         numbers[name] = number

@@ -343,7 +343,7 @@ class Transaction:
 
     def create_table(self, name: str) -> Table:
         """Bring a table into being. Two transactions that do so at once conflict: both read all table names."""
-        number = max(FIRST_USER_TABLE, max(self.snapshot.layout, default=0) + 1, max(self._own_tables, default=0) + 1)
+        number = max((self.snapshot.last_number, *self._own_tables)) + 1
         if len(self.snapshot.layout) + len(self._own_tables) >= self.limits.tables:
             raise LimitExceededError("tables", f'cannot create table "{name}"', maximum=self.limits.tables)
         table = self._own_tables[number] = Table.empty(number, name)

@@ -10,9 +10,17 @@ import pytest
 
 from nbconvex.clock import SystemClock
 from nbconvex.database.database import Database
-from nbconvex.database.snapshot import Snapshot
-from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageFailedError
+from nbconvex.database.loading import load_snapshot
+from nbconvex.database.snapshot import TABLES_TABLE, Snapshot
+from nbconvex.errors import (
+    ConflictError,
+    DocumentInvalidError,
+    LimitExceededError,
+    SchemaInvalidError,
+    StorageFailedError,
+)
 from nbconvex.storage.memory import MemoryPersistence
+from nbconvex.values.ids import decode_id
 from nbconvex.values.schema import define_schema, table
 from nbconvex.values.validators import v
 from tests.database.stores import (
@@ -47,6 +55,64 @@ def run_together(*tasks: Callable[[], Any]) -> None:
         raise failures[0]
 
 
+# -- numbers of tables -------------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_a_dropped_table_is_never_given_again() -> None:
+    persistence = MemoryPersistence()
+    database = open_database(persistence)
+    [kept] = insert_all(database, "kept", [{}])
+    [old] = insert_all(database, "newest", [{}])
+    database.drop_table("newest")
+    database = open_database(persistence)
+    database.push_schema(define_schema({"links": table({"to": v.id("other")}), "other": table({})}))
+    insert_all(database, "newest", [{}])
+    reader = database.begin(writable=False)
+    assert [reader.normalize_id(name, old) for name in ("links", "other", "newest", "kept")] == [None] * 4
+    assert reader.get(old) is None
+    assert reader.normalize_id("kept", kept) == kept
+    with pytest.raises(DocumentInvalidError, match="no table of this database"):
+        insert_all(database, "links", [{"to": old}])
+
+
+def test_numbers_go_on_after_everything_was_cleared_again_and_again() -> None:
+    persistence = MemoryPersistence()
+    seen = []
+    for _ in range(3):
+        database = open_database(persistence)
+        seen += [decode_id(insert_all(database, name, [{}])[0])[0] for name in ("a", "b")]
+        database.clear()
+        assert database.clear() == 0
+        assert load_snapshot(persistence).last_number == database.snapshot.last_number == seen[-1]
+        assert len(database.snapshot.tables[TABLES_TABLE].documents) == 1
+    assert seen == [10_001, 10_002, 10_003, 10_004, 10_005, 10_006]
+
+
+def test_dropping_an_older_table_leaves_nothing_of_it() -> None:
+    database = open_database()
+    for name in ("a", "b", "c"):
+        insert_all(database, name, [{}])
+    database.drop_table("c")
+    database.drop_table("a")
+    assert len(database.snapshot.tables[TABLES_TABLE].documents) == 2
+    assert decode_id(insert_all(database, "d", [{}])[0])[0] == 10_004
+    database.drop_table("b")
+    assert len(database.snapshot.tables[TABLES_TABLE].documents) == 1
+
+
+def test_two_that_create_a_table_after_a_drop_get_different_numbers() -> None:
+    database = open_database()
+    [old] = insert_all(database, "dropped", [{}])
+    creators = [database.begin(writable=True) for _ in range(2)]
+    database.drop_table("dropped")
+    for name, transaction in zip("ab", creators, strict=True):
+        transaction.insert(name, {})
+        with pytest.raises(ConflictError):
+            database.commit(transaction)
+    numbers = {decode_id(each)[0] for each in [old, *(insert_all(database, name, [{}])[0] for name in "ab")]}
+    assert len(numbers) == 3
+
+
 # -- clearing, dropping, closing ---------------------------------------------------------------------------------------
 
 
@@ -56,12 +122,15 @@ def test_clearing_deletes_everything_also_on_disk() -> None:
     insert_all(database, "accounts", [{"owner": "ada"}] * 3)
     insert_all(database, "unlisted", [{}])
     assert database.clear() == 4
-    assert contents(database.snapshot) == contents(Snapshot.empty())
+    left = contents(database.snapshot)
+    # The one document that is left remembers the highest table number.
+    assert len(left.pop("_tables")["documents"]) == 1
+    assert left == {name: each for name, each in contents(Snapshot.empty()).items() if name != "_tables"}
     assert database.snapshot.schema is None
-    assert database.memory_bytes == 0
+    assert database.memory_bytes == database.snapshot.tables[TABLES_TABLE].memory_bytes < 200
     assert database.clear() == 0
     again = open_database(persistence)
-    assert contents(again.snapshot) == contents(Snapshot.empty())
+    assert contents(again.snapshot) == contents(database.snapshot)
     insert_all(database, "accounts", [{"owner": 1}])
     assert read(database, lambda tx: tx.query("accounts").count()) == 1
 
