@@ -9,11 +9,12 @@ Threads: immutable.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nbconvex.values.schema import SchemaDefinition
+from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
+from nbconvex.values.validators import ObjectValidator, UnionValidator, Validator
 
 #: Checks a value and returns it converted; the second argument gives a table's name by its number.
 Check = Callable[[Any, Mapping[int, str]], Any]
@@ -22,10 +23,11 @@ Check = Callable[[Any, Mapping[int, str]], Any]
 class ActiveSchema:
     """A schema definition with its validators compiled.
 
-    Shapes:  `checks` holds a function for each table whose documents are validated.
+    Shapes:  `checks` has a function for each table whose documents are validated; `int64_fields` the indexed fields of
+    such tables that hold 64-bit integers and no other numbers.
     """
 
-    __slots__ = ("checks", "definition")
+    __slots__ = ("checks", "definition", "int64_fields")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -34,6 +36,9 @@ class ActiveSchema:
             if definition.schema_validation
             else {}
         )
+        self.int64_fields: dict[str, frozenset[str]] = {
+            name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
+        }
 
     def indexes_of(self, table: str) -> dict[str, tuple[tuple[str, ...], bool]]:
         """The declared indexes of a table: fields and whether staged, by name."""
@@ -48,3 +53,20 @@ class ActiveSchema:
             return None
         close = difflib.get_close_matches(table, self.definition.tables, 1)
         return close[0] if close else None
+
+
+def _int64_fields(table: TableDefinition) -> Iterator[str]:
+    for index in table.indexes.values():
+        for path in index.fields:
+            validator: Validator | None = table.validator
+            for part in path.split("."):
+                validator = validator.fields.get(part) if isinstance(validator, ObjectValidator) else None
+            if validator is not None and _is_int64(validator):
+                yield path
+
+
+def _is_int64(validator: Validator) -> bool:
+    """Whether its values are 64-bit integers, or null."""
+    members = validator.members if isinstance(validator, UnionValidator) else (validator,)
+    kinds = {member.kind for member in members}
+    return "int64" in kinds and kinds <= {"int64", "null"}

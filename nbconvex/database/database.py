@@ -169,9 +169,10 @@ class Database:
             self._queue.wait(pending)
         return pending.ts
 
-    def commit_async(self, transaction: Transaction, resolve: Resolve) -> None:
+    def commit_async(self, transaction: Transaction, resolve: Resolve, *, is_flushed: bool = True) -> None:
         """Accept now; `resolve` is told the timestamp from the committer thread, or at once where nothing waits.
 
+        Without `is_flushed` the caller promises a `flush_soon` later, once for all that it accepts until then.
         Raises:  ConflictError, at once; StorageFailedError.
         """
         if not transaction.writes and transaction.snapshot.ts <= self._queue.published.ts:
@@ -179,8 +180,12 @@ class Database:
             return
         if self._accept(transaction, resolve) is None:
             resolve(transaction.snapshot.ts)
-        else:
+        elif is_flushed:
             self._queue.wake()
+
+    def flush_soon(self) -> None:
+        """Have the committer thread make durable what waits."""
+        self._queue.wake()
 
     def wait_durable(self, ts: int) -> None:
         """Return when everything up to `ts` is durable.

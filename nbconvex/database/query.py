@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.database.filters import Predicate, predicate_of
-from nbconvex.database.ranges import RangeBuilder, interval_of
+from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Table, TableIndex
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
 from nbconvex.values.codec import decode_document
@@ -265,7 +265,11 @@ class Query:
             fields = (*self._named_index(table, name).fields, "_creationTime", "_id")
         if not builder.conditions:
             return b"", None
-        return interval_of(f"{table.name}.{name}", fields, builder.conditions, table.number)
+        conditions = builder.conditions
+        schema = self._transaction.snapshot.schema
+        if schema is not None and table.name in schema.int64_fields:
+            conditions = with_int64(conditions, schema.int64_fields[table.name])
+        return interval_of(f"{table.name}.{name}", fields, conditions, table.number)
 
     def _named_index(self, table: Table, name: str) -> TableIndex:
         index = table.indexes.get(name)

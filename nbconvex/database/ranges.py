@@ -9,14 +9,14 @@ Threads: a builder belongs to one call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NoReturn
 
 from nbconvex.database.payload import creation_bound
 from nbconvex.errors import CallerError, IndexInvalidError, ValueInvalidError
 from nbconvex.values.codec import normalize
 from nbconvex.values.ids import decode_id
-from nbconvex.values.scalars import UNSET
+from nbconvex.values.scalars import INT64_MAX, INT64_MIN, UNSET, Int64
 from nbconvex.values.sort_key import after_prefix, encode_key
 
 _LOWER = {"gt", "gte"}
@@ -73,6 +73,16 @@ class RangeBuilder:
             f"an index range has no q.{name}. It has eq, gt, gte, lt and lte; "
             "anything else is a filter: .with_index(...).filter(lambda q: ...)."
         )
+
+
+def with_int64(conditions: Sequence[tuple[str, str, Any]], fields: Container[str]) -> tuple[tuple[str, str, Any], ...]:
+    """The same conditions, with an int on one of `fields` as the 64-bit integer that a write would have made of it."""
+    return tuple(
+        (operation, field, Int64(value))
+        if field in fields and type(value) is int and INT64_MIN <= value <= INT64_MAX
+        else (operation, field, value)
+        for operation, field, value in conditions
+    )
 
 
 def interval_of(

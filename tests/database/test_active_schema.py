@@ -25,8 +25,12 @@ def test_a_check_converts_what_it_accepts_and_refuses_the_rest() -> None:
 
 def test_without_validation_there_is_nothing_to_check_and_indexes_stay() -> None:
     active = ActiveSchema(define_schema(TABLES, schema_validation=False))
-    assert active.checks == {}
+    assert (active.checks, active.int64_fields) == ({}, {})
     assert active.indexes_of("messages") == {"by_n": (("n",), False), "by_na": (("n", "a"), True)}
+
+
+def test_indexed_fields_that_hold_64_bit_integers_only_are_known() -> None:
+    assert ActiveSchema(define_schema(TABLES)).int64_fields == {"messages": {"n"}}
 
 
 def test_a_table_that_is_not_listed_has_no_checks_and_no_indexes() -> None:

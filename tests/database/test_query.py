@@ -213,6 +213,39 @@ def test_an_index_orders(case: Ordered) -> None:
 
 
 @pytest.mark.case("ordering/cross_type_desc")
+def test_an_int_in_a_range_is_a_64_bit_integer_where_the_schema_says_that_the_field_is() -> None:
+    fields = {
+        "n": v.int64(),
+        "maybe": v.optional(v.int64()),
+        "null": v.nullable(v.int64()),
+        "deep": v.object({"n": v.int64()}),
+        "number": v.number(),
+        "either": v.union(v.int64(), v.number()),
+    }
+    paths = ["n", "maybe", "null", "deep.n", "number", "either"]
+    definition = table(fields)
+    for path in paths:
+        definition = definition.index(f"by_{path.replace('.', '_')}", [path])
+    database = open_database(schema=define_schema({"t": definition}))
+    document = {"n": 5, "maybe": 5, "null": 5, "deep": {"n": 5}, "number": 5, "either": 5}
+    insert_all(database, "t", [document, {**document, "either": Int64(5)}])
+
+    def found(path: str, value: Any) -> list[int]:
+        index = f"by_{path.replace('.', '_')}"
+        return [
+            read(database, lambda tx: tx.query("t").with_index(index, **{path: value}).count()),
+            read(
+                database, lambda tx: tx.query("t").with_index(index, lambda q: q.gt(path, 4).lte(path, value)).count()
+            ),
+        ]
+
+    assert {path: found(path, 5) for path in paths} == dict.fromkeys(paths, [2, 2]) | {"either": [1, 1]}
+    assert found("n", Int64(5)) == [2, 2]
+    assert read(database, lambda tx: tx.query("t").with_index("by_null", null=None).count()) == 0
+    with pytest.raises(CallerError, match="is beyond"):
+        read(database, lambda tx: tx.query("t").with_index("by_n", n=2**63))
+
+
 def test_an_index_orders_all_types_descending() -> None:
     values = [
         "stringValue",
