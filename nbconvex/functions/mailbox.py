@@ -1,26 +1,42 @@
-"""Handing outcomes from other threads to an event loop.
+"""What goes between an event loop and the threads that serve it, many at a time.
 
-Owns:  `Mailbox`, one a loop; one wake-up of the loop serves all outcomes that have arrived.
+Owns:  `Mailbox`, one a loop; one wake-up of the loop serves all outcomes that have arrived, and one call to the outside
+serves all that asked for it in one turn of the loop.
 Must not know: what the outcomes mean.
-Threads: `post` from any thread; futures are resolved in the loop.
+Threads: `post` from any thread; `once_a_turn` in the loop, where futures are resolved.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 
 class Mailbox:
     """Outcomes on their way to the futures of one loop."""
 
-    __slots__ = ("_is_woken", "_items", "loop")
+    __slots__ = ("_is_due", "_is_woken", "_items", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._items: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._is_woken = False
+        self._is_due = False
+
+    def once_a_turn(self, call: Callable[[], None]) -> None:
+        """Call `call` when everything that is ready in the loop has had its turn; asking again until then is one call.
+
+        Waking a thread for each of 64 coroutines would cost each of them a change of threads, and group nothing.
+        """
+        if not self._is_due:
+            self._is_due = True
+            self.loop.call_soon(self._call_due, call)
+
+    def _call_due(self, call: Callable[[], None]) -> None:
+        self._is_due = False
+        call()
 
     def post(self, future: asyncio.Future[Any], outcome: Any) -> None:
         """Resolve `future` soon: with `outcome`, or by raising it where it is an exception."""

@@ -307,7 +307,8 @@ class Runner:
             mailbox = self._mailbox = Mailbox(loop)
         future: asyncio.Future[int] = loop.create_future()
         assert run.tx is not None, run.path
-        self.database.commit_async(run.tx, partial(mailbox.post, future))
+        self.database.commit_async(run.tx, partial(mailbox.post, future), is_flushed=False)
+        mailbox.once_a_turn(self.database.flush_soon)
         return future
 
     async def _action_async(self, run: Run, args: Any) -> Any:

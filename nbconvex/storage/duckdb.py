@@ -33,6 +33,9 @@ from nbconvex.storage.persistence import Commit, Loaded, check_order
 
 JOURNAL_SUFFIX = ".journal"
 
+#: Endings by which DuckDB takes a file for data and not for a database.
+DATA_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx", ".gz", ".zst"})
+
 #: One batch of commits becomes one frame, up to this; more is written as several, one after the other.
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 
@@ -53,7 +56,8 @@ class ApplySettings:
     """When the journal's commits are moved into the file, whichever comes first."""
 
     pending_bytes: int = 8 * 1024 * 1024
-    age_s: float = 60.0
+    #: Short enough that a file copied from under an open store lacks only moments, should somebody do that.
+    age_s: float = 5.0
 
 
 class DuckdbPersistence:
@@ -95,6 +99,12 @@ class DuckdbPersistence:
         full = Path(path).resolve()
         if full.is_dir():
             raise StoragePathError(f"{name}: this path is a folder. Name a file in it, such as {name}/app.duckdb.")
+        if full.suffix.lower() in DATA_SUFFIXES:
+            # DuckDB opens such a file as data in a database of its own, in memory, and keeps nothing.
+            raise StoragePathError(
+                f"{name}: a name that ends in {full.suffix} is a data file's. Name the store {full.stem}.duckdb; "
+                "read the data file in a cell and insert its rows."
+            )
         journal = Journal.open(
             full.with_name(full.name + JOURNAL_SUFFIX), name=name, files=files, holder=_holder(clock or SystemClock())
         )

@@ -185,6 +185,9 @@ class DuckdbFile:
         }
         connection = duckdb.connect(str(path), config=config)
         connection.execute("SET enable_progress_bar = false")
+        if connection.execute("SELECT path FROM duckdb_databases() WHERE NOT internal").fetchone() == (None,):
+            connection.close()
+            raise StoragePathError(f"{self._name}: DuckDB takes this name for a data file's. Name it app.duckdb.")
         # Memory that DuckDB has freed goes back at once: the next bulk write may be a minute away.
         connection.execute("SET allocator_flush_threshold = '1MB'")
         return connection

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import nbconvex
 from nbconvex import api, internal
 from nbconvex.errors import CallerError
 from nbconvex.testing import convex_test
@@ -29,3 +34,15 @@ def test_unbound_reference_runs_on_the_only_open_backend() -> None:
 def test_unbound_reference_shows_its_name_without_a_backend() -> None:
     assert repr(api.m.f) == "<reference api.m.f>"
     assert dir(api) == []
+
+
+def test_a_program_that_ends_without_closing_leaves_one_file_with_everything(tmp_path: Path) -> None:
+    path = tmp_path / "app.duckdb"
+    program = Path(__file__).with_name("exiting_program.py")
+    run = subprocess.run([sys.executable, program, path], capture_output=True, text=True, timeout=60, check=True)
+    assert list(tmp_path.iterdir()) == [path]
+    with nbconvex.open(path) as backend:
+        ids = backend.run(
+            backend.query(lambda ctx: [each["_id"] for each in ctx.db.query("things").collect()], name="main:ids")
+        )
+    assert ids == [run.stdout.strip()]

@@ -14,6 +14,7 @@ from nbconvex.errors import (
     StorageError,
     StorageFailedError,
     StorageLockedError,
+    StoragePathError,
 )
 from nbconvex.storage import duckdb as duckdb_module
 from nbconvex.storage.duckdb import ApplySettings, DuckdbPersistence
@@ -264,3 +265,13 @@ class TestMovingInTheBackground:
             store.changes(1)
         assert store.changes(2) == []
         store.close()
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.TSV", "data.json", "data.parquet"])
+def test_a_data_files_name_is_refused_for_duckdb_would_keep_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(StoragePathError, match=r"data\.duckdb"):
+        DuckdbPersistence.open(path)
+    assert path.read_text() == "a,b\n1,2\n"
+    assert list(tmp_path.iterdir()) == [path]
