@@ -228,15 +228,34 @@ def _apply(node: _Node, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]
     """The nodes that stand in `node`'s place after `changes`: none, one, or several of its height."""
     if isinstance(node, _Leaf):
         return _apply_to_leaf(node, changes, key_of)
-    rebuilt: list[_Node] = []
-    start = 0
-    for position, child in enumerate(node.children):
+    separators, children = node.separators, node.children.copy()
+    replaced: dict[int, list[_Node]] = {}
+    start, grown = 0, 0
+    while start < len(changes):
+        position = bisect_right(separators, changes[start][0])
         stop = len(changes)
-        if position < len(node.separators):
-            stop = bisect_left(changes, node.separators[position], lo=start, key=_key_of)
-        rebuilt.extend(_apply(child, changes[start:stop], key_of) if stop > start else (child,))
+        if position < len(separators):
+            stop = bisect_left(changes, separators[position], lo=start, key=_key_of)
+        child = children[position]
+        nodes = _apply(child, changes[start:stop], key_of)
         start = stop
+        if len(nodes) == 1 and not _has_shrunk(child, nodes[0]):
+            children[position] = nodes[0]
+            grown += nodes[0].size - child.size
+        else:
+            replaced[position] = nodes
+    if not replaced:
+        # Most often no child was split or emptied: the separators stand.
+        return [_Branch(separators, children, node.size + grown)]
+    rebuilt: list[_Node] = []
+    for position, child in enumerate(children):
+        rebuilt.extend(replaced.get(position, (child,)))
     return _pack(_joined(rebuilt), key_of)
+
+
+def _has_shrunk(before: _Node, after: _Node) -> bool:
+    """Whether a leaf has become small enough to look for a neighbour to join."""
+    return isinstance(after, _Leaf) and after.size < before.size and after.size <= _JOIN_MAX // 2
 
 
 def _key_of(change: Change) -> bytes:
@@ -257,28 +276,38 @@ def _joined(nodes: list[_Node]) -> list[_Node]:
 
 
 def _apply_to_leaf(leaf: _Leaf, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]:
-    keys = leaf.keys if key_of is None else list(map(key_of, leaf.payloads))
     if len(changes) >= _BULK_MIN:
-        merged: dict[bytes, bytes | None] = dict(zip(keys, leaf.payloads, strict=True))
-        merged.update(changes)
-        entries = sorted((key, payload) for key, payload in merged.items() if payload is not None)
-        appended = not keys or changes[0][0] > keys[-1]
-        return _split([key for key, _ in entries], [payload for _, payload in entries], key_of, appended=appended)
-    keys, payloads = keys.copy(), leaf.payloads.copy()
+        return _merged(leaf, changes, key_of)
+    copy = _copied(leaf)
+    keys, payloads = copy.keys, copy.payloads
     appended = False
     for key, payload in changes:
-        position = bisect_left(keys, key)
-        is_present = position < len(keys) and keys[position] == key
+        position, is_present = _place(copy, key, key_of)
         if payload is None:
             if is_present:
-                del keys[position], payloads[position]
+                del payloads[position]
+                if key_of is None:
+                    del keys[position]
         elif is_present:
             payloads[position] = payload
         else:
-            appended = position == len(keys)
-            keys.insert(position, key)
+            appended = position == len(payloads)
             payloads.insert(position, payload)
+            if key_of is None:
+                keys.insert(position, key)
+    if len(payloads) <= LEAF_MAX:
+        return [copy] if payloads else []
     return _split(keys, payloads, key_of, appended=appended)
+
+
+def _merged(leaf: _Leaf, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]:
+    """What `_apply_to_leaf` gives for many changes, by sorting once."""
+    keys = leaf.keys if key_of is None else list(map(key_of, leaf.payloads))
+    merged: dict[bytes, bytes | None] = dict(zip(keys, leaf.payloads, strict=True))
+    merged.update(changes)
+    entries = sorted((key, payload) for key, payload in merged.items() if payload is not None)
+    appended = not keys or changes[0][0] > keys[-1]
+    return _split([key for key, _ in entries], [payload for _, payload in entries], key_of, appended=appended)
 
 
 def _split(keys: list[bytes], payloads: list[bytes], key_of: KeyOf, *, appended: bool) -> list[_Node]:
