@@ -228,7 +228,7 @@ class Backend:
         run.is_unlimited = is_unlimited
         try:
             return self.runner.execute(run, {} if args is None else args)
-        except Exception as error:
+        except BaseException as error:
             trim(error)
             raise
 

@@ -15,6 +15,7 @@ Source: architecture.md 3.4; performance.md 2.3.
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from queue import SimpleQueue
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.run import Run
     from nbconvex.functions.runner import Runner
 
+_LOGGER = logging.getLogger("nbconvex")
 #: One query to watch: a path or reference, or a pair of that and its arguments.
 Wanted = tuple[Any, Mapping[str, Any] | None]
 
@@ -363,7 +365,11 @@ class LiveQueries:
             else:
                 subscriber.callback(LiveAdvance(ts, updates))
         except Exception as error:
-            self._runner.log_problem("a subscriber's callback", error)
+            trim(error)
+            paths = ", ".join(live.path for live in subscriber.queries)
+            # The subscription stays: the next result may be one that its callback can deal with.
+            _LOGGER.exception("The callback of a subscription to %s failed.", paths)
+            self._runner.log_problem(f"a subscriber's callback ({paths})", error)
 
     def stop(self) -> None:
         """End the live thread and forget everything. Calling it twice is fine."""

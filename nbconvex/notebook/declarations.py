@@ -3,7 +3,9 @@
 Owns:  finding them after a cell has run, loading a file of them, and having the backend define them.
 Must not know: what a declaration means.
 Invariants: the notebook's namespace is the module `main`: what is bound there is defined, what was bound anew replaces
-       what it was, what is gone is gone. A declaration that belongs to another backend or module is left alone.
+       what it was, what is gone is gone. What a cell that failed has declared is not defined, and what it replaced
+       stays in force until a cell that succeeds binds the name anew. A declaration that belongs to another backend or
+       module is left alone.
 Threads: the kernel's main thread, after a cell.
 """
 
@@ -37,15 +39,12 @@ def load_file(session: Session, path: Path) -> Lines:
 
 def collect_declarations(session: Session) -> None:
     """Define what plain cells have declared, and show what changed."""
-    ours = set(map(id, session.declared.values()))
-    found = {
-        name: value
-        for name, value in list(session.shell.user_ns.items())
-        # IPython keeps the last results under names of its own.
-        if isinstance(value, Declaration)
-        and not name.startswith("_")
-        and (value.reference is None or id(value) in ours)
-    }
+    found = {}
+    for name, value in _declared(session).items():
+        if id(value) not in session.refused:
+            found[name] = value
+        elif name in session.declared:
+            found[name] = session.declared[name]
     if found == session.declared:
         return
     try:
@@ -55,3 +54,23 @@ def collect_declarations(session: Session) -> None:
         return
     session.declared = found
     display(report_lines(report))
+
+
+def refuse_declarations(session: Session) -> None:
+    """Remember what a cell that failed has declared, so that no later cell defines it."""
+    in_force = set(map(id, session.declared.values()))
+    bound = _declared(session).values()
+    session.refused = {id(value): value for value in bound if id(value) not in in_force}
+
+
+def _declared(session: Session) -> dict[str, Declaration]:
+    """The declarations that are bound in the notebook and belong to it."""
+    ours = set(map(id, session.declared.values()))
+    return {
+        name: value
+        for name, value in list(session.shell.user_ns.items())
+        # IPython keeps the last results under names of its own.
+        if isinstance(value, Declaration)
+        and not name.startswith("_")
+        and (value.reference is None or id(value) in ours)
+    }

@@ -19,7 +19,7 @@ from nbconvex.notebook.card import Card
 from nbconvex.notebook.cell_magics import CellMagics
 from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.completion import Completion
-from nbconvex.notebook.declarations import collect_declarations
+from nbconvex.notebook.declarations import collect_declarations, refuse_declarations
 from nbconvex.notebook.line_magics import LineMagics
 from nbconvex.notebook.live import live
 from nbconvex.notebook.nest import old_package_applied
@@ -76,6 +76,8 @@ class Extension:
     def _after_cell(self, result: Any) -> None:
         if getattr(result, "success", True):
             collect_declarations(self.session)
+        else:
+            refuse_declarations(self.session)
 
 
 def load_ipython_extension(shell: Any) -> None:

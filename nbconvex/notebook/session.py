@@ -71,6 +71,8 @@ class Session:
         self._injected: dict[str, Any] = {}
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
+        #: Those that cells which failed have declared, by their identity.
+        self.refused: dict[int, Declaration] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
         self.is_loaded = False
         host = Host(self)

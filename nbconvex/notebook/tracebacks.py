@@ -3,8 +3,7 @@
 Owns:  leaving our own frames out of tracebacks; naming a place as "Cell In[4], line 7"; an error in two lines, for
        where there is no room for a traceback.
 Must not know: what went wrong, magics.
-Invariants: a frame of user code is never left out. An error that is not one of ours and was raised in our code is our
-       bug: it is shown with every frame.
+Invariants: those of `nbconvex.functions.tracebacks`: no frame of user code is left out, and our own bugs show all.
 Threads: any.
 Source: IPython hides frames by `__tracebackhide__`, but always shows the last one, which is ours whenever we refuse
 something; so the frames are taken out of the traceback before IPython sees it.
@@ -13,17 +12,13 @@ something; so the frames are taken out of the traceback before IPython sees it.
 from __future__ import annotations
 
 import linecache
-import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from nbconvex.errors import NbconvexError
+from nbconvex.functions.tracebacks import chained, entries_of, is_ours, is_own_fault, is_users, users_entries
 
-_PACKAGE: Final = str(Path(__file__).parents[1])
-#: Where installed code lives: Python's own and packages.
-_LIBRARIES: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 #: How a magic is called: the frame below these is a line that IPython wrote, not the user.
 _MAGIC_CALLS: Final = frozenset({"run_cell_magic", "run_line_magic"})
 #: What a fold leaves untouched: chains longer than this are nobody's reading.
@@ -32,17 +27,14 @@ _CHAIN_MAX: Final = 50
 
 def folded(error: BaseException | None, traceback: types.TracebackType | None) -> types.TracebackType | None:
     """`traceback` without our frames, where what is left still explains `error`."""
-    entries = list(_entries(traceback))
-    if not entries or not any(_is_ours(entry.tb_frame) for entry in entries):
+    if is_own_fault(error, traceback) or not any(is_ours(entry.tb_frame.f_code) for entry in entries_of(traceback)):
         return traceback
-    if _is_ours(entries[-1].tb_frame) and not isinstance(error, (NbconvexError, KeyboardInterrupt, SyntaxError)):
-        return traceback
-    kept = [entry for entry in entries if not _is_ours(entry.tb_frame)]
+    kept = users_entries(traceback)
     users = [at for at, entry in enumerate(kept) if not _is_ipython(entry.tb_frame)]
     if len(users) > 1 and users[0] + 1 < len(kept) and kept[users[0] + 1].tb_frame.f_code.co_name in _MAGIC_CALLS:
         # The call of the magic itself says nothing when the error is inside the cell that the magic ran.
         del kept[users[0]]
-    return _chained(kept)
+    return chained(kept)
 
 
 def fold_chain(error: BaseException) -> None:
@@ -98,7 +90,9 @@ class Folding:
 def place_of(error: BaseException) -> str:
     """Where in user code `error` was raised: `Cell In[4], line 7, in send`. Empty if it was not."""
     users = [
-        each for each in _entries(error.__traceback__) if not _is_ours(each.tb_frame) and not _is_ipython(each.tb_frame)
+        each
+        for each in entries_of(error.__traceback__)
+        if not is_ours(each.tb_frame.f_code) and not _is_ipython(each.tb_frame)
     ]
     if not users:
         return ""
@@ -109,7 +103,7 @@ def place_of(error: BaseException) -> str:
 
 def line_of(error: BaseException) -> str:
     """The line of user code that raised `error`, without its indentation."""
-    users = [each for each in _entries(error.__traceback__) if not _is_ours(each.tb_frame)]
+    users = [each for each in entries_of(error.__traceback__) if not is_ours(each.tb_frame.f_code)]
     if not users:
         return ""
     return linecache.getline(users[-1].tb_frame.f_code.co_filename, users[-1].tb_lineno).strip()
@@ -135,27 +129,7 @@ def describe(error: BaseException) -> tuple[str, str]:
 
 def has_user_frames(error: BaseException) -> bool:
     """Whether `error` passed through user code, so that a traceback has something to show."""
-    frames = [each.tb_frame for each in _entries(error.__traceback__)]
-    return any(not frame.f_code.co_filename.startswith((_PACKAGE, *_LIBRARIES)) for frame in frames)
-
-
-def _entries(traceback: types.TracebackType | None) -> Iterator[types.TracebackType]:
-    while traceback is not None:
-        yield traceback
-        traceback = traceback.tb_next
-
-
-def _chained(entries: list[types.TracebackType]) -> types.TracebackType | None:
-    chained: types.TracebackType | None = None
-    for entry in reversed(entries):
-        # A copy: what `sys.last_traceback` and a debugger hold keeps its frames.
-        chained = types.TracebackType(chained, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-    return chained
-
-
-def _is_ours(frame: types.FrameType) -> bool:
-    # Python's import machinery stands between us and a file of the user's.
-    return frame.f_code.co_filename.startswith((_PACKAGE, "<frozen importlib"))
+    return any(is_users(each.tb_frame.f_code) for each in entries_of(error.__traceback__))
 
 
 def _is_ipython(frame: types.FrameType) -> bool:

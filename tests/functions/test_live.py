@@ -393,6 +393,27 @@ def test_subscribers_faults_and_closings_do_not_disturb_the_others(t: TestBacken
     assert "ZeroDivisionError" in {type(record.error).__name__ for record in t.backend.logs}
 
 
+def test_callback_that_fails_is_told_to_the_logger_and_stays(t: TestBackend, caplog: pytest.LogCaptureFixture) -> None:
+    told = Told()
+
+    def fails(update: LiveUpdate) -> None:
+        told(update)
+        raise ValueError("mine")
+
+    subscription = t.backend.subscribe("m:bodies", None, fails)
+    insert(t, "one")
+    t.settle()
+    assert (told.values, subscription.is_closed) == ([[], ["one"]], False)
+    assert [(each.name, each.getMessage()) for each in caplog.records] == [
+        ("nbconvex", "The callback of a subscription to m:bodies failed.")
+    ] * 2
+    assert "in fails" in caplog.text
+    assert "ValueError: mine" in caplog.text
+    assert [each.path for each in t.backend.logs if isinstance(each.error, ValueError)] == [
+        "a subscriber's callback (m:bodies)"
+    ] * 2
+
+
 def test_callback_may_call_and_subscribe(t: TestBackend) -> None:
     t.backend.mutation(name="m:log")(lambda ctx, n: ctx.db.insert("log", {"n": n}))
     inner = Told()

@@ -22,6 +22,12 @@ def test_decorated_functions_of_plain_cells_are_defined_too(shell) -> None:
 def test_cell_with_an_error_declares_nothing(shell) -> None:
     shell.fail("from nbconvex import query\n@query\ndef f(ctx): return 1\nundefined")
     assert shell.run("%convex functions").plain[0].startswith("No functions yet")
+    assert shell.run("1").plain == []
+    assert "✓ new main:f" in shell.run("from nbconvex import query\n@query\ndef f(ctx): return 1").plain[-1]
+    shell.fail("@query\ndef f(ctx): return 2\nundefined")
+    assert shell.run("1").plain == []
+    assert shell.value("api.main.f()") == 1
+    assert "✓ changed main:f" in shell.run("@query\ndef f(ctx): return 3").plain[-1]
 
 
 def test_declaration_that_cannot_work_is_refused_shortly(shell) -> None:
