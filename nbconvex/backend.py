@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
-from nbconvex.errors import CallerError, FunctionNotFoundError
+from nbconvex.errors import CallerError, FunctionNotFoundError, StoragePathError
 from nbconvex.functions import current, determinism, logs, teaching
 from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
 from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
@@ -40,11 +40,11 @@ from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.memory import MemoryPersistence
+from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
 
 if TYPE_CHECKING:
     from nbconvex.database.schema_push import SchemaReport
     from nbconvex.storage.persistence import Persistence
-    from nbconvex.values.schema import SchemaDefinition
 
 IN_MEMORY = ":memory:"
 #: The global that remembers which functions a store has had, for the message after a restart.
@@ -367,11 +367,14 @@ class Backend:
             trim(error)
             raise
 
-    def push_schema(self, schema: SchemaDefinition, *, check_only: bool = False) -> SchemaReport:
-        """Put a schema in force if all documents fit, or change nothing.
+    def push_schema(
+        self, schema: SchemaDefinition | Mapping[str, TableDefinition], *, check_only: bool = False
+    ) -> SchemaReport:
+        """Put a schema, or a dict of tables, in force if all documents fit, or change nothing.
 
         Raises:  SchemaViolatedError; SchemaInvalidError.
         """
+        schema = schema if isinstance(schema, SchemaDefinition) else define_schema(schema)
         report = self.database.push_schema(schema, check_only=check_only)
         if not check_only:
             # An index that came or went concerns queries in a way that no read set shows.
@@ -467,6 +470,8 @@ def _persistence_of(path: str | os.PathLike[str], clock: Clock) -> Persistence:
     text = os.fspath(path)
     if text == IN_MEMORY:
         return MemoryPersistence()
+    if not text.strip():
+        raise StoragePathError("the path of the store is empty: name a file, as app.duckdb, or write :memory:.")
     scheme = text.partition("://")[0] if "://" in text else ""
     if scheme:
         raise CallerError(

@@ -7,7 +7,9 @@ NbconvexError
 ├── CallerError                 the caller or the app's author must change something; never retried
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
-│   ├── IndexInvalidError · LimitExceededError · NotAllowedError · CursorInvalidError
+│   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
+│   ├── NotAllowedError
+│   │   └── NotAvailableError   for Python also a missing attribute
 │   └── ConvexError             raised by user code; its data crosses the wire
 ├── TransientError              the same call may succeed later
 │   ├── ConflictError · OverloadedError · HeadMovedError (internal)
@@ -184,6 +186,15 @@ class NotAllowedError(CallerError):
 
     code = "NotAllowed"
     http_status = 403
+
+
+class NotAvailableError(NotAllowedError, AttributeError):
+    """`ctx`, or a part of it, has no such member in this kind of function.
+
+    Python asks for names in its own way: `hasattr` says no, and `getattr` gives its default.
+    """
+
+    code = "NotAvailable"
 
 
 class ConvexError(CallerError):

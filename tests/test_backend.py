@@ -14,8 +14,10 @@ from nbconvex.errors import (
     CallerError,
     FunctionNotFoundError,
     NotAllowedError,
+    SchemaInvalidError,
     StorageError,
     StorageLockedError,
+    StoragePathError,
 )
 from nbconvex.testing import convex_test
 
@@ -170,3 +172,27 @@ def test_memory_has_a_budget_unless_told_otherwise() -> None:
         assert backend.database.memory_bytes_max > 64 * 1024 * 1024
     with Backend.open(memory_bytes_max=1_000) as backend, pytest.raises(CallerError, match="memory"):
         backend.run_inline(_inline("mutation", lambda ctx: [ctx.db.insert("t", {"x": "y" * 500}) for _ in range(9)]))
+
+
+def test_plain_dict_of_tables_is_a_schema() -> None:
+    with nbconvex.open() as backend:
+        backend.push_schema({"users": nbconvex.table({"name": nbconvex.v.string()})})
+        assert list(backend.database.snapshot.schema.definition.tables) == ["users"]
+        with pytest.raises(SchemaInvalidError, match="define_schema takes a dict"):
+            backend.push_schema(["users"])  # type: ignore[arg-type]
+
+
+def test_name_of_a_module_instead_of_the_module_is_refused() -> None:
+    with nbconvex.open() as backend:
+        with pytest.raises(
+            CallerError, match=r"got str 'app': import it first\.\n.*import app; backend\.add_module\(app\)"
+        ):
+            backend.add_module("app")  # type: ignore[arg-type]
+        with pytest.raises(CallerError, match="import app"):
+            backend.add_module(Path("app.py"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["", "  "])
+def test_empty_path_is_no_store(path: str) -> None:
+    with pytest.raises(StoragePathError, match="the path of the store is empty"):
+        nbconvex.open(path)

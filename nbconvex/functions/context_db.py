@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nbconvex.errors import CallerError
+from nbconvex.errors import CallerError, NotAvailableError
 from nbconvex.functions import teaching
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class SystemReader:
         if name.startswith("_"):
             raise AttributeError(name)
         if name in _WRITES:
-            raise teaching.NoSuchNameError("System tables are read-only: ctx.db.system has no " + name + ".")
+            raise NotAvailableError("System tables are read-only: ctx.db.system has no " + name + ".")
         raise teaching.unknown_name("ctx.db.system", name, ("get", "query", "normalize_id"))
 
 

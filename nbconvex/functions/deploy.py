@@ -139,7 +139,17 @@ def define_tables_cell(source: str, *, namespace: Namespace, filename: str, vali
 def module_definitions(
     module: ModuleType | Mapping[str, Any], name: str, origin: str
 ) -> Iterator[tuple[Declaration, FunctionDefinition]]:
-    """The functions that a module, or any namespace, declares with decorators."""
+    """The functions that a module, or any namespace, declares with decorators.
+
+    Raises:  CallerError for what is neither.
+    """
+    if not isinstance(module, ModuleType | Mapping):
+        raise CallerError(
+            f"a module, or a dict of names, was expected, got {type(module).__name__} {module!r:.80}: import it first.",
+            hint=f"import {module}; backend.add_module({module})"
+            if isinstance(module, str) and module.isidentifier()
+            else "import app; backend.add_module(app)",
+        )
     namespace = module if isinstance(module, Mapping) else vars(module)
     for bound, value in list(namespace.items()):
         if isinstance(value, Declaration):

@@ -288,6 +288,16 @@ class LiveQueries:
             self._dirty.update(live for alike in self._by_call.values() for live in alike)
         self._wake()
 
+    def failing(self, paths: Iterable[str]) -> dict[str, Exception]:
+        """Those of `paths` that are followed, or run by queries that are, and whose newest result is an error."""
+        with self._lock:
+            return {
+                live.path: live.update.error
+                for path in paths
+                for live in self._by_path.get(path, ())
+                if live.update is not None and live.update.error is not None
+            }
+
     def _wake(self) -> None:
         if not self._is_woken:
             self._is_woken = True

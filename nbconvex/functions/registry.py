@@ -214,8 +214,9 @@ def _nearest(path: str, known: Iterable[str]) -> str | None:
     for other in known:
         other_module, _, other_function = other.partition(":")
         ratio = _likeness(module, other_module)
-        if colon:
-            ratio = min(ratio, _likeness(function, other_function))
+        # A name alone may stand for a module with a default function, or have lost its module.
+        likeness = _likeness(function or path, other_function)
+        ratio = min(ratio, likeness) if colon else max(ratio, likeness)
         if ratio >= best_ratio and other != path:
             best, best_ratio = other, ratio
     return best

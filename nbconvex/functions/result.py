@@ -127,10 +127,10 @@ def _refuse_unfinished(run: Run, result: Any) -> None:
         items += result
     for item in items:
         if isinstance(item, Query):
-            raise teaching.unconsumed_query(run.path)
+            raise teaching.unconsumed_query(run.path) from None
         if isinstance(item, CoroutineType):
             name = item.__qualname__
             item.close()
-            raise teaching.unawaited(run.path, f"{name}(...)")
+            raise teaching.unawaited(run.path, f"{name}(...)") from None
         if inspect.isawaitable(item):
-            raise teaching.unawaited(run.path, getattr(item, "text", type(item).__name__))
+            raise teaching.unawaited(run.path, getattr(item, "text", type(item).__name__)) from None

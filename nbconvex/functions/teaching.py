@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nbconvex.errors import NotAllowedError
+from nbconvex.errors import NotAllowedError, NotAvailableError
 
 if TYPE_CHECKING:
     from nbconvex.functions.definition import FunctionDefinition
@@ -30,53 +30,49 @@ _UNTIL_SCHEDULED = (
 )
 
 
-class NoSuchNameError(NotAllowedError, AttributeError):
-    """A member that this kind of function does not have. Also an AttributeError, so that `hasattr` says no."""
-
-
 def snake(name: str) -> str:
     """The snake_case spelling of a camelCase name."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
 
 
-def unknown_name(owner: str, name: str, known: Iterable[str]) -> NoSuchNameError:
+def unknown_name(owner: str, name: str, known: Iterable[str]) -> NotAvailableError:
     """For `ctx.runMutation`, `ctx.db.normalizeId` and names that do not exist at all."""
     names = sorted(known)
     spelled = snake(name)
     if spelled != name and spelled in names:
-        return NoSuchNameError(
+        return NotAvailableError(
             f"{owner}.{name} is spelled {owner}.{spelled} here: nbconvex's names are snake_case.",
             hint=f"{owner}.{spelled}",
         )
     close = difflib.get_close_matches(spelled, names, 1, 0.7)
-    return NoSuchNameError(
+    return NotAvailableError(
         f"{owner} has no {name}. It has {', '.join(names)}.", hint=f"{owner}.{close[0]}" if close else None
     )
 
 
-def query_writes(path: str, call: str) -> NoSuchNameError:
+def query_writes(path: str, call: str) -> NotAvailableError:
     """For `ctx.db.insert` in a query."""
     module = path.partition(":")[0]
-    return NoSuchNameError(
+    return NotAvailableError(
         f"{path} is a query, and queries only read: {call} is not available. They are run again whenever data changes, "
         "so they must not change any. Make this function a mutation.",
         hint=f"%%mutation {module}   or   @mutation",
     )
 
 
-def action_db(path: str) -> NoSuchNameError:
+def action_db(path: str) -> NotAvailableError:
     """For `ctx.db` in an action."""
-    return NoSuchNameError(
+    return NotAvailableError(
         f"{path} is an action, and actions have no ctx.db: they run outside of any transaction. "
         "Read through a query and write through a mutation.",
         hint="ctx.run_query(internal.module.function, name=value)   or   ctx.run_mutation(...)",
     )
 
 
-def not_built(path: str, member: str, what: str) -> NoSuchNameError:
+def not_built(path: str, member: str, what: str) -> NotAvailableError:
     """For members that a later version brings."""
     instead = f" {_UNTIL_SCHEDULED}" if member == "scheduler" else ""
-    return NoSuchNameError(
+    return NotAvailableError(
         f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.{instead}"
     )
 
@@ -205,9 +201,9 @@ def unawaited(path: str, what: str) -> NotAllowedError:
     return NotAllowedError(f"{path} uses {what} without await, so there is no value yet.", hint=f"await {what}")
 
 
-def only_in(path: str, member: str, kinds: str) -> NoSuchNameError:
+def only_in(path: str, member: str, kinds: str) -> NotAvailableError:
     """For a member that other kinds have."""
-    return NoSuchNameError(f"{path}: ctx.{member} is available only in {kinds}.")
+    return NotAvailableError(f"{path}: ctx.{member} is available only in {kinds}.")
 
 
 def ended(path: str) -> NotAllowedError:

@@ -10,12 +10,14 @@ Threads: the kernel's main thread.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.magic import Magics, magics_class
 
+from nbconvex.errors import CallerError
 from nbconvex.notebook.arguments import parse_arguments, unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 _MODULE = argument("module", nargs="?", default="main", help="the module of the functions: api.MODULE.function")
 _INTERNAL = argument("--internal", action="store_true", help="clients cannot call them, other functions can")
+#: How long a defining cell waits to hear how the live queries fare that follow it.
+_LIVE_WAIT_S: Final = 0.5
 _HELP = argument("--help", "-h", action="store_true", help="show this text")
 
 
@@ -79,7 +83,7 @@ class CellMagics(Magics):
                 display(schema_listing(None if schema is None else schema.definition))
                 return
             source = CellSource.of(self._session.shell, "schema", line, cell)
-            with _cell_syntax(source):
+            with _cell_errors(self._session, source):
                 report = backend.define_schema_cell(
                     source.padded,
                     namespace=self._session.shell.user_ns,
@@ -161,7 +165,7 @@ class CellMagics(Magics):
         live = getattr(options, "live", None)
         arguments = None if live is None else parse_arguments(read_words(unquoted(live)))
         source = CellSource.of(self._session.shell, kind, line, cell)
-        with _cell_syntax(source):
+        with _cell_errors(self._session, source):
             report = self._session.backend.define_cell(
                 kind,
                 source.padded,
@@ -171,7 +175,7 @@ class CellMagics(Magics):
                 namespace=self._session.shell.user_ns,
                 filename=source.filename,
             )
-        display(report_lines(report))
+        display(report_lines(report, self._session))
         if arguments is not None and report.paths:
             display(show_live(self._session, report.paths[0], arguments))
 
@@ -181,8 +185,8 @@ class CellMagics(Magics):
         return Listing(f"each {kind}", ["function", "visibility"], sorted(rows), empty=f"No {kind} is defined yet.")
 
 
-def report_lines(report: CellReport) -> Lines:
-    """What is new, changed and gone after a defining cell, and how many live queries follow."""
+def report_lines(report: CellReport, session: Session) -> Lines:
+    """What is new, changed and gone after a defining cell, how many live queries follow, and which of them fail."""
     parts = [
         f"{word} {', '.join(path.removesuffix(':default') for path in paths)}"
         for word, paths in (("new", report.added), ("changed", report.changed), ("gone", report.removed))
@@ -191,14 +195,43 @@ def report_lines(report: CellReport) -> Lines:
     if report.live_queries:
         parts.append(f"{report.live_queries} live {'query follows' if report.live_queries == 1 else 'queries follow'}")
     lines = [("✓", " · ".join(parts) or "nothing changed")]
-    return Lines(lines + [("!", note) for note in report.notes])
+    return Lines(lines + [("!", note) for note in (*report.notes, *_live_problems(report, session))])
+
+
+def _live_problems(report: CellReport, session: Session) -> Iterator[str]:
+    """What becomes of the live queries that follow, if that is soon known; otherwise their views show it."""
+    live = session.backend.live
+    if not report.live_queries or not live.settle(_LIVE_WAIT_S):
+        return
+    for path, error in live.failing((*report.added, *report.changed, *report.removed)).items():
+        reason = str(error).partition("\n")[0]
+        yield f"The live query {path.removesuffix(':default')} fails now: {type(error).__name__}: {reason}"
 
 
 @contextmanager
-def _cell_syntax(source: CellSource) -> Iterator[None]:
-    """Mark a syntax error of the cell as such: how the cell came to be compiled is nobody's affair."""
+def _cell_errors(session: Session, source: CellSource) -> Iterator[None]:
+    """Mark a syntax error of the cell as such, for how it was compiled is nobody's affair; name an overwritten name."""
     try:
         yield
     except SyntaxError as error:
         error.nbconvex_cell = error.filename == source.filename  # type: ignore[attr-defined]
         raise
+    except (AttributeError, TypeError) as error:
+        name = _overwritten(session, error, source)
+        if name is None:
+            raise
+        raise CallerError(
+            f"the name {name} was overwritten in this notebook, and is not nbconvex's any more ({error}).",
+            hint=f"from nbconvex import {name}",
+        ).with_traceback(error.__traceback__) from None  # fmt: skip
+
+
+def _overwritten(session: Session, error: AttributeError | TypeError, source: CellSource) -> str | None:
+    """The name of ours that the notebook has bound to something else, if that is what `error` comes from."""
+    for name, value in session.overwritten().items():
+        if isinstance(error, AttributeError):
+            if error.obj is value:
+                return name
+        elif f"'{type(value).__name__}' object is not" in str(error) and re.search(rf"\b{name}\b", source.padded):
+            return name
+    return None

@@ -195,7 +195,11 @@ def _run(session: Session, options: argparse.Namespace) -> Result:
     path = backend.registry.find(options.function).path
     record = next((each for each in reversed(list(backend.logs)) if each.path == path), None)
     status = "" if record is None else f"{record.duration_ms:.1f} ms, request {record.request_id}"
-    first_row = ROWS_MAX * (max(1, options.page) - 1)
+    count = len(value) if isinstance(value, list) else 0
+    last = max(1, -(-count // ROWS_MAX))
+    if options.page > last:
+        status = f"there is no page {options.page:,}: this is page {last:,}, the last; {status}"
+    first_row = ROWS_MAX * (max(1, min(options.page, last)) - 1)
     return Result(value, title=title, status=status, as_json=options.json, first_row=first_row)
 
 

@@ -34,7 +34,7 @@ def load_file(session: Session, path: Path) -> Lines:
         raise CallerError(f"there is no Python file {path}.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return report_lines(session.backend.add_module(module, path.stem))
+    return report_lines(session.backend.add_module(module, path.stem), session)
 
 
 def collect_declarations(session: Session) -> None:
@@ -53,7 +53,7 @@ def collect_declarations(session: Session) -> None:
         say(f"{type(error).__name__}: {error}")
         return
     session.declared = found
-    display(report_lines(report))
+    display(report_lines(report, session))
 
 
 def refuse_declarations(session: Session) -> None:

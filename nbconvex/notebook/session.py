@@ -69,6 +69,7 @@ class Session:
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView, Any]] = []
         self._injected: dict[str, Any] = {}
+        self._offered: dict[str, Any] = {}
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
         #: Those that cells which failed have declared, by their identity.
@@ -194,6 +195,7 @@ class Session:
     def inject(self, names: Mapping[str, Any]) -> list[str]:
         """Bind names that are free in the notebook; answers those that were not."""
         taken = []
+        self._offered = dict(names)
         for name, value in names.items():
             if name in self._injected and self.shell.user_ns.get(name) is self._injected[name]:
                 self._bind(name, value)
@@ -202,6 +204,11 @@ class Session:
             else:
                 self._bind(name, value)
         return taken
+
+    def overwritten(self) -> dict[str, Any]:
+        """What the notebook has bound, itself, to those names that `inject` was given."""
+        names = self.shell.user_ns
+        return {name: names[name] for name, ours in self._offered.items() if names.get(name, ours) is not ours}
 
     def withdraw(self) -> None:
         """Take back the names that still mean what they were bound to."""

@@ -87,6 +87,7 @@ def test_missing_function_is_answered_with_the_nearest() -> None:
     ("asked", "suggested"),
     [
         ("main:nope", None),
+        ("list", "messages:list"),
         ("messages:unlike", None),
         ("main:outr", "main:outer"),
         ("mesages:lst", "messages:list"),

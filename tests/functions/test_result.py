@@ -72,8 +72,11 @@ def test_result_has_a_size_limit_and_no_other() -> None:
 def test_query_that_was_not_consumed_names_the_ways_to_consume_it() -> None:
     with convex_test() as t:
         for forgotten in (lambda ctx: ctx.db.query("t"), lambda ctx: {"rows": ctx.db.query("t").order("desc")}):
-            with pytest.raises(NotAllowedError, match=r"\.collect\(\), \.take\(n\), \.unique\(\) or \.first\(\)"):
+            with pytest.raises(
+                NotAllowedError, match=r"\.collect\(\), \.take\(n\), \.unique\(\) or \.first\(\)"
+            ) as caught:
                 t.query(forgotten)
+            assert caught.value.__suppress_context__
 
 
 async def a_helper(ctx: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbconvex.errors import NbconvexError
+from nbconvex.errors import NbconvexError, NotAllowedError, NotAvailableError
 from nbconvex.functions import teaching
 from nbconvex.testing import TestBackend, convex_test
 
@@ -122,6 +122,12 @@ def test_wrong_use_is_told_what_to_write_instead(wrong: Callable[[TestBackend], 
             wrong(t)
         for word in words:
             assert word in str(caught.value)
+
+
+def test_member_that_is_not_there_is_refused_with_a_documented_error() -> None:
+    with convex_test() as t, pytest.raises(NotAvailableError, match="is a query, and queries only read") as caught:
+        t.query(lambda ctx: ctx.db.insert("t", {}))
+    assert isinstance(caught.value, NotAllowedError)
 
 
 def test_query_has_no_writer_says_hasattr_too() -> None:

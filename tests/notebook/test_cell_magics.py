@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from nbconvex.errors import ConvexError, FunctionNotFoundError, SchemaInvalidError
+from nbconvex.errors import CallerError, ConvexError, FunctionNotFoundError, SchemaInvalidError
 
 SCHEMA = """%%schema
 messages = table({"channel": v.string(), "body": v.string()}).index("by_channel", ["channel"])
@@ -232,3 +232,37 @@ def test_functions_see_the_notebook_as_it_is_when_they_run(shell) -> None:
     assert shell.value("api.things.value()") == 20
     shell.run("factor = 3")
     assert shell.value("api.things.value()") == 30
+
+
+@pytest.mark.parametrize(
+    ("spoiling", "cell", "name"),
+    [
+        ("v = [1]", SCHEMA, "v"),
+        ("table = 5", SCHEMA, "table"),
+        ("Id = {}\ndef Id(): ...", "%%query\ndef f(ctx, user: Id['users']): ...", "Id"),
+    ],
+)
+def test_overwritten_name_of_ours_is_named(shell, spoiling, cell, name) -> None:
+    shell.run(spoiling)
+    error = shell.fail(cell).error
+    assert isinstance(error, CallerError)
+    assert f"the name {name} was overwritten in this notebook" in str(error)
+    assert f"from nbconvex import {name}" in str(error)
+    shell.run(f"from nbconvex import {name}")
+    shell.run(cell)
+
+
+def test_error_that_has_nothing_to_do_with_an_overwritten_name_stays_as_it_is(shell) -> None:
+    shell.run("v = 5")
+    assert isinstance(shell.fail("%%query\nlen(5)\ndef f(ctx): ...").error, TypeError)
+
+
+def test_changed_query_that_fails_for_its_live_views_is_told_at_once(app) -> None:
+    app.run("%config NbConvex.live = 'html'")
+    app.run("view = live(api.messages.newest, channel='a')")
+    ran = app.run(NEWEST.replace("return [", "1 / 0; return ["))
+    assert ran.plain[0].splitlines() == [
+        "✓ changed messages:newest · 1 live query follows",
+        "! The live query messages:newest fails now: ZeroDivisionError: division by zero",
+    ]
+    assert app.run(NEWEST).plain == ["✓ changed messages:newest · 1 live query follows"]

@@ -74,6 +74,9 @@ def test_run_shows_ten_thousand_documents_as_pages(app) -> None:
     assert "showing 1,000 of 10,000 rows" in ran.html[0]
     assert len(ran.plain[0].splitlines()) < 40
     assert "9999" in app.run("%convex run bulk:everything --page 10").html[0]
+    beyond = app.run("%convex run bulk:everything --page 99").html[0]
+    assert "there is no page 99: this is page 10, the last" in beyond
+    assert "9999" in beyond
 
 
 def test_error_in_a_function_run_by_the_magic_shows_its_frames(app) -> None:
