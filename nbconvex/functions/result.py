@@ -23,6 +23,7 @@ from nbconvex.errors import LimitExceededError, ReturnInvalidError, ValueInvalid
 from nbconvex.functions import teaching
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.values.codec import encode_value, normalize, normalize_sized
+from nbconvex.values.foreign import rows_of_frame
 from nbconvex.values.scalars import NUMBER_MAX
 from nbconvex.values.validator_report import ValidationProblem
 
@@ -69,6 +70,12 @@ def _any_result(run: Run, result: Any, limits: Limits) -> Any:
         value, size = normalize_sized(result, limits=limits, nesting_max=limits.argument_nesting)
     except ValueInvalidError as error:
         _refuse_unfinished(run, result)
+        rows = rows_of_frame(result)
+        if rows is not None:
+            frame = f"{type(result).__name__}, which is no value: return its rows"
+            raise ReturnInvalidError(
+                definition.name, f"the result is a {frame}.\n  Write instead:  return {rows}"
+            ) from None
         raise ReturnInvalidError(definition.name, str(error), path=error.path) from None
     if size > limits.result_bytes:
         raise LimitExceededError(

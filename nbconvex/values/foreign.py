@@ -16,6 +16,7 @@ from nbconvex.values.scalars import UNSET
 
 _PLAIN_TYPES = (bool, int, float, str, bytes, list, dict)
 
+_MISSING_ADVICE = "UNSET, which leaves the field out, or None where the field may be null"
 # By the name of the class, among the bases of the object's own: what to write instead. `{}` stands for the object.
 _ADVICE = {
     "datetime.datetime": "x.timestamp() * 1000, the milliseconds since 1970",
@@ -41,10 +42,10 @@ _ADVICE = {
     "pathlib.PurePath": "str(x)",
     "enum.Enum": "x.value",
     "numpy.ndarray": "x.tolist()",
-    "pandas.Series": "x.to_list()",
+    "pandas.Series": "x.to_dict() for a row, x.to_list() for a column",
     "pandas.Index": "x.to_list()",
-    "pandas.NaTType": "None",
-    "pandas.NAType": "None",
+    "pandas.NaTType": _MISSING_ADVICE,
+    "pandas.NAType": _MISSING_ADVICE,
     "polars.Series": "x.to_list()",
     "pyarrow.Table": 'for row in x.to_pylist(): ctx.db.insert("table", row)',
 }
@@ -99,14 +100,24 @@ def describe_foreign(value: Any) -> tuple[str, str]:
     kind = type(value)
     name = f"{_package(kind)}.{kind.__name__}" if _package(kind) not in {"builtins", "__main__"} else kind.__name__
     problem = f"{name} is not a supported type of value"
-    if kind.__name__ in {"DataFrame", "LazyFrame"}:
-        rows = 'df.to_dict("records")' if _package(kind) == "pandas" else "df.to_dicts()"
+    rows = rows_of_frame(value)
+    if rows is not None:
         return f"{problem}; insert its rows as documents", f'for row in {rows}: ctx.db.insert("table", row)'
     for base in kind.__mro__:
         for spelling in (f"{base.__module__}.{base.__name__}", f"{_package(base)}.{base.__name__}"):
             if spelling in _ADVICE:
                 return problem, _ADVICE[spelling]
     return problem, _general_advice(value)
+
+
+def rows_of_frame(frame: Any) -> str | None:
+    """What to write for the rows of a pandas or polars frame; None for anything else."""
+    kind = type(frame)
+    if kind.__name__ not in {"DataFrame", "LazyFrame"}:
+        return None
+    if _package(kind) == "pandas":
+        return 'df.to_dict("records")'
+    return "df.to_dicts()" if kind.__name__ == "DataFrame" else "df.collect().to_dicts()"
 
 
 def _general_advice(value: Any) -> str:

@@ -11,6 +11,7 @@ Source: semantics 1.9 (sizes, limits), 3.2, 3.9.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
@@ -213,7 +214,7 @@ def _array(value: list[Any] | tuple[Any, ...], depth: int, limits: Limits) -> tu
         raise _RefusalError(
             f"an array has {count:,} elements",
             limit=("array_length", limits.array_length, count),
-            hint="Keep the elements as documents of a table of their own, or as bytes.",
+            hint="Pass them in batches, one call a batch; keep them as documents of a table of their own, or as bytes.",
         )
     if count >= 8 and set(map(type, value)) == {float}:
         return list(value), 2 + 9 * count
@@ -301,8 +302,9 @@ def _check_name(name: Any) -> None:
         )
     if not (name.isascii() and name.isprintable()):
         raise _RefusalError(
-            f"field name {name!r:.80} is not made of printable ASCII characters; keep such text in a value",
-            hint='[{"key": ..., "value": ...}]',
+            f"field name {name!r:.80} is not made of printable ASCII characters; rename the field, or keep such text in "
+            "a value",
+            hint=_quoted(_ascii_like(name)) if _ascii_like(name) else '[{"key": ..., "value": ...}]',
         )
 
 
@@ -328,6 +330,13 @@ def _check_document_names(names: tuple[Any, ...], length_max: int) -> None:
                 limit=("identifier_length", length_max, len(name)),
                 hint="Keep long text in a value.",
             )
+
+
+def _ascii_like(name: str) -> str:
+    """What is left of a name without accents and other marks; nothing, if its letters are of another script."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+    letters = "".join(mark for mark in plain if not unicodedata.combining(mark))
+    return _identifier_like(letters) if letters.isascii() else ""
 
 
 def _identifier_like(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from nbconvex import UNSET, Int64, returns, v
@@ -151,3 +152,9 @@ def test_bytes_written_on_the_way_belong_to_the_result_as_it_is() -> None:
 def test_names_of_rows_are_remembered() -> None:
     assert result_module._are_names(("a", "b"))
     assert not result_module._are_names(("$a",))
+
+
+def test_frame_as_a_result_is_answered_with_its_rows() -> None:
+    with convex_test() as t, pytest.raises(ReturnInvalidError) as caught:
+        t.query(lambda ctx: pd.DataFrame({"a": [1]}))
+    assert 'Write instead:  return df.to_dict("records")' in str(caught.value)

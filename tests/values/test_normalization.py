@@ -233,3 +233,16 @@ def test_sizes_follow_the_formula():
 
 def test_paths_are_written_as_one_would_index():
     assert format_path(["a", 0, "b c", ""]) == ".a[0]['b c']['']"
+
+
+@pytest.mark.parametrize(("name", "instead"), [("größe", '"grosse"'), ("naïveté", '"naivete"'), ("名前", '[{"key"')])
+def test_field_name_in_another_alphabet_is_named_with_the_rule_and_what_to_write(name: str, instead: str) -> None:
+    with pytest.raises(ValueInvalidError) as caught:
+        normalize_document({name: 1})
+    assert f"field name '{name}' is not made of printable ASCII characters; rename the field" in str(caught.value)
+    assert f"Write instead:  {instead}" in str(caught.value)
+
+
+def test_array_that_is_too_long_is_to_come_in_batches() -> None:
+    with pytest.raises(LimitExceededError, match="Pass them in batches, one call a batch"):
+        normalize([1] * 8_193)
