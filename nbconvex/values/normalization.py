@@ -302,8 +302,8 @@ def _check_name(name: Any) -> None:
         )
     if not (name.isascii() and name.isprintable()):
         raise _RefusalError(
-            f"field name {name!r:.80} is not made of printable ASCII characters; rename the field, or keep such text in "
-            "a value",
+            f"field name {name!r:.80} is not made of printable ASCII characters; rename the field, or keep such text "
+            "in a value",
             hint=_quoted(_ascii_like(name)) if _ascii_like(name) else '[{"key": ..., "value": ...}]',
         )
 
