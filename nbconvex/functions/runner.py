@@ -440,9 +440,11 @@ class Runner:
                 "Read less: through an index, with .take(n), or a page at a time."
             )
         elif duration_s > self.limits.query_time_s:
+            is_writing = used.documents_written > used.documents_read
+            cure = "Write less at once, one call a batch" if is_writing else "Read less through an index"
             run.sink.warn(
                 f"{run.definition.name} took {duration_s:.2f} s (limit query_time_s: {self.limits.query_time_s}). "
-                "Read less through an index, or do the work in an action."
+                f"{cure}, or do the work in an action."
             )
 
 

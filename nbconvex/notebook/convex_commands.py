@@ -27,6 +27,8 @@ Run = Callable[[Session, argparse.Namespace], Any]
 
 #: Calls that `%convex logs` shows unless told otherwise.
 LOGS_SHOWN: Final = 20
+#: Characters of an error in the log: the traceback and the error itself have the rest.
+_ENDED_MAX: Final = 100
 #: Documents that `%convex data TABLE` shows unless told otherwise.
 DOCUMENTS_SHOWN: Final = 100
 
@@ -74,7 +76,7 @@ def _command(
     return register
 
 
-@_command("status", "The store, its tables and functions, live views, the newest errors.")
+@_command("status", "The store, its tables and functions, live views, how many calls there were and how many failed.")
 def _status(session: Session, _options: argparse.Namespace) -> Card:
     if not session.is_open:
         return Card("nbconvex", [("store", f"{session.shown_path} (opens with the first cell that needs it)")])
@@ -90,7 +92,7 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
         "nbconvex",
         [
             ("store", _store(session)),
-            ("tables", f"{len(tables):,} with {documents:,} documents"),
+            ("tables", f"{len(tables):,} with {_counted(documents, 'document')}"),
             ("functions", ", ".join(_counted(count, kind) for kind, count in kinds.items())),
             ("live views", f"{following:,} following"),
             ("calls", f"{len(calls):,} in the log, {failed:,} failed" if calls else "none yet"),
@@ -101,7 +103,7 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
 
 @_command(
     "functions",
-    "The functions that are defined: kind, arguments, where they were defined.",
+    "The functions that are defined: kind, visibility, arguments, results.",
     _argument("--internal", action="store_true", help="only those that clients cannot call"),
 )
 def _functions(session: Session, options: argparse.Namespace) -> Listing:
@@ -147,7 +149,7 @@ def _data(session: Session, options: argparse.Namespace) -> Listing | Result:
 
 @_command(
     "logs",
-    "The newest calls, what they printed, how they ended.",
+    "The newest calls, what they printed, how they ended; (live) marks a query that ran for its live views.",
     _argument("--fn", help="only calls of this function, or of this module"),
     _argument("--errors", action="store_true", help="only calls that failed"),
     _argument("--limit", type=int, default=LOGS_SHOWN, help=f"how many calls ({LOGS_SHOWN})"),
@@ -159,6 +161,8 @@ def _logs(session: Session, options: argparse.Namespace) -> Listing:
         for record in session.backend.logs
         if (not options.errors or record.error is not None) and _is_of(record.path, options.fn)
     ]
+    # The log has them in the order in which they ended; the time that is shown is that of their beginning.
+    records.sort(key=lambda record: record.started_ms)
     rows = [_log_row(record) for record in records[-max(1, options.limit) :]]
     return Listing(
         "calls, the newest last"
@@ -273,7 +277,11 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%live MODULE:QUERY name=value", "A table that follows the data."),
     ]
     commands = [(f"%convex {command.name}", command.summary) for command in COMMANDS.values()]
-    return Listing("nbconvex: --help after any of these tells more", ["write", "what it does"], cells + commands)
+    return Listing(
+        "nbconvex: --help after any of these lines tells more; for cells %query --help, with one %",
+        ["write", "what it does"],
+        cells + commands,
+    )
 
 
 def find_command(word: str) -> str:
@@ -306,7 +314,8 @@ def _arguments(definition: Any) -> str:
     fields = getattr(definition.args, "fields", None)
     if fields is None:
         names = ", ".join(sorted(definition.parameters or ()))
-        return names or ("anything" if definition.parameters is None else "nothing")
+        # Without a declaration there is no check: whatever comes is accepted, and not passed on.
+        return names or ("anything" if definition.parameters is None else "none (others are ignored)")
     return (
         ", ".join(f"{name}{'?' * each.is_optional}: {short_validator(each)}" for name, each in fields.items())
         or "nothing"
@@ -328,9 +337,11 @@ def _is_of(path: str, wanted: str | None) -> bool:
 def _log_row(record: Any) -> list[str]:
     at = datetime.fromtimestamp(record.started_ms / 1e3).astimezone()
     ended = "ok" if record.error is None else f"{type(record.error).__name__}: {record.error}".splitlines()[0]
+    if len(ended) > _ENDED_MAX:
+        ended = f"{ended[: _ENDED_MAX - 1]}…"
     return [
         f"{at:%H:%M:%S}",
-        record.path,
+        f"{record.path} (live)" if record.source == "live" else record.path,
         ended,
         f"{record.duration_ms:.1f}",
         "\n".join(record.lines),

@@ -264,7 +264,10 @@ def test_slow_transaction_is_warned_of_in_the_log() -> None:
     with convex_test(limits={"query_time_s": 1}) as t:
         t.query(lambda ctx: t.clock.advance(1.5))
         [line] = list(t.backend.logs)[-1].lines
-        assert line.startswith("[WARN] inline took 1.50 s (limit query_time_s: 1)")
+        assert line.startswith("[WARN] inline took 1.50 s (limit query_time_s: 1). Read less through an index")
+        t.mutation(lambda ctx: [ctx.db.insert("t", {}), t.clock.advance(1.5)][:0])
+        [line] = list(t.backend.logs)[-1].lines
+        assert "Write less at once, one call a batch, or do the work in an action." in line
 
 
 def test_action_that_never_ends_is_stopped_at_its_limit() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from IPython.core.error import UsageError
 
@@ -48,6 +50,31 @@ def test_logs_show_calls_prints_and_errors(app) -> None:
     assert "messages:fail" in errors
     assert "messages:send" not in errors
     assert app.run("%convex logs --fn other").plain == ["No such calls in the log."]
+
+
+def test_logs_stand_in_the_order_of_the_times_they_show_and_mark_live_runs(app) -> None:
+    app.run("%%action outer\ndef call(ctx):\n    ctx.run_query('messages:newest')\n    raise ValueError('x' * 300)")
+    app.run("backend = get_ipython().nbconvex_extension.session.backend")
+    app.run("s = backend.subscribe('messages:newest', {}, None); s.close()")
+    app.fail("outer.call()")
+    ran = app.run("%convex logs --limit 3")
+    rows = ran.plain[0].splitlines()[-3:]
+    assert ["messages:newest (live)" in rows[0], "outer:call" in rows[1], "messages:newest " in rows[2]] == [True] * 3
+    assert f"ValueError: {'x' * 87}…<" in ran.html[0]
+
+
+def test_functions_tell_what_one_without_parameters_takes(app) -> None:
+    app.run("%%query bare\ndef nothing(ctx): ...\ndef anything(ctx, **what): ...")
+    plain = app.run("%convex functions").plain[0]
+    assert re.search(r"bare:nothing +query +public +none \(others are ignored\)", plain)
+    assert re.search(r"bare:anything +query +public +anything", plain)
+    assert app.value("api.bare.nothing(more=1)") is None
+
+
+def test_one_document_is_singular(shell) -> None:
+    shell.run("%%mutation\ndef add(ctx): ctx.db.insert('t', {})")
+    shell.run("add()")
+    assert "1 with 1 document\n" in shell.run("%convex status").plain[0]
 
 
 def test_run_calls_any_function_and_shows_the_result(app) -> None:
