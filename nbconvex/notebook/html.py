@@ -19,12 +19,15 @@ from nbconvex.notebook.picture import Picture, cell_text
 #: Rows of a static table that stand open; what follows is folded, a page at a time.
 PAGE_ROWS: Final = 100
 
+#: Between a cell's text and its edge; titles and notes stand as far in as the text does.
+_SIDE = "10px"
 _LINE = "1px solid rgba(128,128,128,.3)"
-_CELL = f"padding:3px 10px;border:0;border-bottom:{_LINE};vertical-align:top;max-width:32em;overflow-wrap:break-word"
-_HEAD = "padding:4px 10px;border:0;border-bottom:2px solid rgba(128,128,128,.45);font-weight:600;white-space:nowrap"
+_CELL = f"padding:3px {_SIDE};border:0;border-bottom:{_LINE};vertical-align:top;max-width:32em;overflow-wrap:break-word"
+_HEAD = f"padding:4px {_SIDE};border:0;border-bottom:2px solid rgba(128,128,128,.45);font-weight:600;white-space:nowrap"
 _TABLE = "border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant-numeric:tabular-nums"
-_CAPTION = "caption-side:top;text-align:left;padding:2px 0 6px;font-size:13px;color:inherit"
+_CAPTION = f"caption-side:top;text-align:left;padding:2px {_SIDE} 6px;font-size:13px;color:inherit"
 _QUIET = "opacity:.7"
+_NOTE = f"{_QUIET};font-size:12px;padding:4px {_SIDE} 0"
 _PROBLEM = (
     f"border:{_LINE};border-left:4px solid #c0392b;border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
 )
@@ -45,15 +48,16 @@ def escaped(text: object) -> str:
 
 def picture_html(picture: Picture, *, title: str = "", status: str = "", problem: str = "") -> str:
     """A whole static view: a table or a text with its title, a line of status, and the problem if there is one."""
-    parts = [f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(status)}</div>'] if status else []
+    parts = [f'<div style="{_NOTE}">{escaped(status)}</div>'] if status else []
     warning = f'<div role="note" style="{_PROBLEM}">⚠ {escaped(problem)}</div>' if problem else ""
     if picture.shape == "value":
-        heading = f'<div style="font-size:13px;padding:2px 0 6px"><b>{escaped(title)}</b></div>' if title else ""
-        body = f'{heading}<pre style="margin:0;white-space:pre-wrap;{_MONO}">{escaped(picture.text)}</pre>'
+        heading = f'<div style="font-size:13px;padding:2px {_SIDE} 6px"><b>{escaped(title)}</b></div>' if title else ""
+        shown = f"margin:0;padding:0 {_SIDE};white-space:pre-wrap;{_MONO}"
+        body = f'{heading}<pre style="{shown}">{escaped(picture.text)}</pre>'
     else:
         body = _pages(picture, title)
     notes = [note for note in (_shown(picture), picture.note) if note]
-    below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped("; ".join(notes))}</div>' if notes else ""
+    below = f'<div style="{_NOTE}">{escaped("; ".join(notes))}</div>' if notes else ""
     return f'<div style="max-width:100%;overflow-x:auto">{warning}{body}{below}{"".join(parts)}</div>'
 
 
@@ -98,11 +102,11 @@ def _pages(picture: Picture, title: str) -> str:
     """The first rows open, the following ones folded: pages without a script."""
     if not picture.rows:
         heading = f"<b>{escaped(title)}</b> " if title else ""
-        return f'<div style="font-size:13px">{heading}<span style="{_QUIET}">no rows</span></div>'
+        return f'<div style="font-size:13px;padding:2px {_SIDE}">{heading}<span style="{_QUIET}">no rows</span></div>'
     rows = [_row(picture, row) for row in picture.rows]
     first = _table(title, picture.columns, picture.numeric, "".join(rows[:PAGE_ROWS]))
     folded = "".join(
-        f'<details><summary style="cursor:pointer;font-size:12px;padding:4px 0">rows {at + 1:,} to '
+        f'<details><summary style="cursor:pointer;font-size:12px;padding:4px {_SIDE}">rows {at + 1:,} to '
         f"{min(at + PAGE_ROWS, len(rows)):,}</summary>"
         f"{_table('', picture.columns, picture.numeric, ''.join(rows[at : at + PAGE_ROWS]))}</details>"
         for at in range(PAGE_ROWS, len(rows), PAGE_ROWS)

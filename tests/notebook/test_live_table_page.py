@@ -178,3 +178,38 @@ def test_text_stands_out_in_both_themes(browser, artefacts, scheme) -> None:
         assert bare.contrast("thead th") > 4.5
     finally:
         context.close()
+
+
+LEFT = """(selector) => {
+  const node = document.querySelector(selector);
+  return node.getBoundingClientRect().left + parseFloat(getComputedStyle(node).paddingLeft);
+}"""
+WIDTHS = """(selector) => {
+  const node = document.querySelector(selector);
+  return [node.clientWidth, node.scrollWidth];
+}"""
+#: What JupyterLab says of every pre in an output.
+NOTEBOOK_CSS = ".jp-OutputArea-output pre { padding: 0; margin: 0; border: none }"
+
+
+def test_text_keeps_its_distance_where_the_notebook_takes_all_padding(context) -> None:
+    bare = BarePage(context, state(344))
+    bare.page.add_style_tag(content=NOTEBOOK_CSS)
+    bare.page.evaluate("() => document.getElementById('here').classList.add('jp-OutputArea-output')")
+    padding = bare.page.evaluate("() => getComputedStyle(document.querySelector('.nbc-value')).padding")
+    assert padding == "8px 12px"
+
+
+def test_wide_table_scrolls_inside_its_card(context) -> None:
+    bare = BarePage(context, state([{f"column_{at}": at for at in range(40)}]))
+    page, card, scroll = (bare.page.evaluate(WIDTHS, each) for each in ("html", ".nbc-live", ".nbc-scroll"))
+    assert (page[0], card[0]) == (page[1], card[1])
+    assert scroll[1] > scroll[0]
+    right = bare.page.evaluate("() => document.querySelector('.nbc-live').getBoundingClientRect().right")
+    assert right < bare.page.evaluate("() => document.getElementById('here').getBoundingClientRect().right")
+
+
+def test_title_and_headings_stand_above_the_text_of_cells(context) -> None:
+    bare = BarePage(context, state([{"name": "Ada"}]))
+    places = {bare.page.evaluate(LEFT, each) for each in (".nbc-bar", ".nbc-table th", ".nbc-table td", ".nbc-foot")}
+    assert len(places) == 1
