@@ -55,7 +55,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Exit status 1 when a target of round 1 was missed or a durable peer did not sync."""
     asked = _parse(arguments)
-    # Users' Python keeps compiled modules; where the surroundings forbid it, every child would compile all of them anew.
+    # Users' Python keeps compiled modules; where that is forbidden, every child would compile all of them anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = str(BUILD / "pycache")
     if asked.install_peers:
