@@ -11,7 +11,7 @@ import pytest
 
 from nbconvex import define_schema, mutation, query, table, v
 from nbconvex.backend import Backend
-from nbconvex.errors import ConvexError, DocumentInvalidError, LimitExceededError
+from nbconvex.errors import ConvexError, DocumentInvalidError, LimitExceededError, SchemaInvalidError
 from nbconvex.limits import Limits
 from nbconvex.testing import convex_test
 
@@ -150,6 +150,6 @@ def test_driver_that_cannot_start_leaves_nothing_open() -> None:
     import time
 
     before = time.time
-    with pytest.raises(AttributeError):
+    with pytest.raises(SchemaInvalidError):
         convex_test(schema=5)  # type: ignore[arg-type]
     assert time.time is before
