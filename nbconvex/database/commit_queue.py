@@ -24,8 +24,8 @@ from nbconvex.storage.persistence import Commit, Persistence
 
 _log = logging.getLogger(__name__)
 
-#: Commits that nobody has looked at are entered into the indexes together, this many at a time at most.
-SETTLE_DEPTH = 64
+#: Writes that nobody has looked at are entered into the indexes together, once there are this many.
+SETTLE_WRITES = 64
 
 #: Told when a commit is durable: its timestamp, or why it failed.
 Resolve = Callable[[int | BaseException], None]
@@ -119,7 +119,7 @@ class CommitQueue:
             else:
                 # Entries are in the order of their commits; a reader's snapshot may be older than the last of them.
                 published = next(each.snapshot for each in reversed(batch) if each.commit is not None)
-                if published.depth >= SETTLE_DEPTH:
+                if published.unsettled >= SETTLE_WRITES:
                     published.settle()
                 self.published = published
         for pending in batch:

@@ -309,7 +309,7 @@ class Snapshot:
     group of inserts that nobody reads between costs one pass. Settling is idempotent, so two threads may do it at once.
     """
 
-    __slots__ = ("_pending", "_tables", "depth", "last_number", "layout", "memory_bytes", "numbers", "schema", "ts")
+    __slots__ = ("_pending", "_tables", "last_number", "layout", "memory_bytes", "numbers", "schema", "ts", "unsettled")
 
     def __init__(
         self,
@@ -329,13 +329,13 @@ class Snapshot:
         # What it follows and what was written since; one attribute, so that it is read in one step.
         self._pending = pending
         self._tables: Mapping[int, Table] | None = None
-        #: How many commits wait to be entered into the trees.
-        self.depth = 0
+        #: How many writes wait to be entered into the trees.
+        self.unsettled = 0
         if pending is None:
             self._tables = layout
             self.memory_bytes = sum([table.memory_bytes for table in layout.values()])
         else:
-            self.depth = pending[0].depth + 1
+            self.unsettled = pending[0].unsettled + len(pending[1])
             self.memory_bytes = pending[0].memory_bytes + sum([_write_bytes(write) for write in pending[1]])
 
     @classmethod
@@ -388,7 +388,7 @@ class Snapshot:
         tables = dict(settled)
         _enter(unsettled[0] if len(unsettled) == 1 else _merged(unsettled), tables)
         self.layout = self._tables = tables
-        self.depth = 0
+        self.unsettled = 0
         self._pending = None
         return tables
 
