@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -121,3 +122,9 @@ def pytest_make_parametrize_id(val: Any) -> str | None:
     """Cases that are dataclasses with a `name` are shown by it."""
     name = getattr(val, "name", None)
     return name if isinstance(name, str) and name else None
+
+
+def pytest_sessionstart() -> None:
+    """Take interrupts even where whoever started us ignores them, as `nohup` and background shells do."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
