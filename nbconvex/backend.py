@@ -201,16 +201,9 @@ class Backend:
         return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_outcome(
-        self,
-        target: Any,
-        args: Any = None,
-        /,
-        *,
-        identity: Who = None,
-        public: bool = False,
-        kind: Kind | None = None,
-        snapshot: Snapshot | None = None,
-    ) -> Outcome:
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False,
+        kind: Kind | None = None, snapshot: Snapshot | None = None,
+    ) -> Outcome:  # fmt: skip
         """A call with everything about it; its error is kept instead of raised. A query may read an older snapshot."""
         run = self._new_run(kind, target, identity, public=public)
         if snapshot is not None:
