@@ -2,8 +2,8 @@
 
 Owns:  `App`: paths, methods, the texts for those who are lost, what every answer has.
 Must not know: how an endpoint works; threads and ports.
-Invariants: the socket that a request came in on decides, not its path: what is served at the API address is not there at
-the site address, and the other way round. Every answer of the API has CORS headers, refusals and errors too. No
+Invariants: the socket that a request came in on decides, not its path: what is served at the API address is not there
+at the site address, and the other way round. Every answer of the API has CORS headers, refusals and errors too. No
 request, whatever it is, ends without an answer or shows a traceback.
 Threads: the server's event loop.
 Source: wire-protocol 1.1, 1.5, 1.6.

@@ -2,7 +2,7 @@
 
 Owns:  `Caller`, and the decision about `Authorization` headers and about the sync protocol's Authenticate messages.
 Must not know: HTTP, sockets; where the admin key is kept.
-Invariant: an identity is somebody's word only if it is proved, by the admin key. Tokens are refused while no provider is
+Invariant: an identity is believed only if it is proved, by the admin key. Tokens are refused while no provider is
 configured, never ignored: an app must not take a stranger for nobody.
 Threads: pure.
 Source: wire-protocol 1.2, 1.4, 4.4, 4.5.
@@ -25,7 +25,7 @@ BAD_ADMIN_KEY: Final = "The provided admin key was invalid for this instance"
 NO_PROVIDER: Final = (
     "No auth provider found matching the given token (no providers configured). Check convex/auth.config.ts."
 )
-_NOT_A_TOKEN: Final = (
+_MALFORMED: Final = (
     "Could not parse JWT payload. Check that the token is a valid JWT format with three base64-encoded parts separated "
     "by dots."
 )
@@ -47,16 +47,18 @@ class Caller:
 NOBODY: Final = Caller()
 
 
-def caller_of_header(header: str | None, admin_key: Callable[[], str]) -> Caller:
-    """Whom an `Authorization` header means. That of a Jupyter server in front of us (`token ...`) means nobody.
+def caller_of_header(header: str | None, admin_key: Callable[[], str], *, is_proxied: bool = False) -> Caller:
+    """Whom an `Authorization` header means.
 
-    Raises:  UnauthenticatedError; RequestRefusedError for a header that is neither of ours.
+    Shapes:  `is_proxied` says that a proxy has been in between: a Jupyter server's hands on the header `token ...` that
+    was meant for itself, which means nobody here. Source: jupyter-facts 6.1.
+    Raises:  UnauthenticatedError; RequestRefusedError for an identity to act as that names nobody.
     """
     if header is None or not header.strip():
         return NOBODY
     scheme, _, rest = header.strip().partition(" ")
     scheme, rest = scheme.lower(), rest.strip()
-    if scheme == "token":
+    if scheme == "token" and is_proxied:
         return NOBODY
     if scheme == "bearer":
         return caller_of_user_token(rest)
@@ -64,7 +66,7 @@ def caller_of_header(header: str | None, admin_key: Callable[[], str]) -> Caller
         key, colon, acting_as = rest.partition(":")
         caller = caller_of_admin_key(key, admin_key)
         return Caller(_identity_of_text(acting_as), is_admin=True) if colon else caller
-    raise RequestRefusedError(400, "InvalidAdminKey", _NOT_A_HEADER)
+    raise UnauthenticatedError("InvalidAdminKey", _NOT_A_HEADER)
 
 
 def caller_of_user_token(token: str) -> Caller:
@@ -74,7 +76,7 @@ def caller_of_user_token(token: str) -> Caller:
     """
     claims = _claims(token)
     if claims is None:
-        raise UnauthenticatedError("InvalidAuthHeader", _NOT_A_TOKEN)
+        raise UnauthenticatedError("InvalidAuthHeader", _MALFORMED)
     if not isinstance(claims.get("iss"), str):
         raise UnauthenticatedError("InvalidAuthHeader", _NO_ISSUER)
     raise UnauthenticatedError("NoAuthProvider", NO_PROVIDER)

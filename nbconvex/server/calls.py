@@ -77,8 +77,8 @@ class Calls:
             outcome = self.refused(error)
             return outcome if then is None else then(outcome)
         if definition.kind == "action" and definition.is_async:
-            return await self._run_async(path, args, identity, public, then)
-        job = partial(self._outcome, kind, path, args, identity, public, snapshot, then)
+            return await self._run_async(path, args, identity, then, public=public)
+        job = partial(self._outcome, kind, path, args, identity, then, public=public, snapshot=snapshot)
         return await (self._actions if definition.kind == "action" else self._transactions).run(job)
 
     async def offload(self, job: Callable[[], Result]) -> Result:
@@ -101,7 +101,7 @@ class Calls:
 
     def _outcome(
         self, kind: Kind | None, path: str, args: Any, identity: Identity | None,
-        public: bool, snapshot: Snapshot | None, then: Callable[[Outcome], Any] | None,
+        then: Callable[[Outcome], Any] | None, *, public: bool, snapshot: Snapshot | None,
     ) -> Any:  # fmt: skip
         try:
             ready = args() if callable(args) else args
@@ -113,7 +113,7 @@ class Calls:
         return outcome if then is None else then(outcome)
 
     async def _run_async(
-        self, path: str, args: Any, identity: Identity | None, public: bool, then: Callable[[Outcome], Any] | None
+        self, path: str, args: Any, identity: Identity | None, then: Callable[[Outcome], Any] | None, *, public: bool
     ) -> Any:
         if self._async_in_flight >= self._in_flight_max:
             raise OverloadedError(
@@ -121,7 +121,7 @@ class Calls:
             )
         self._async_in_flight += 1
         loop = asyncio.get_running_loop()
-        future = self._backend.runner.engine.submit(self._outcome_async(path, args, identity, public))
+        future = self._backend.runner.engine.submit(self._outcome_async(path, args, identity, public=public))
 
         def ended(_: object) -> None:
             try:
@@ -142,7 +142,7 @@ class Calls:
     def _count_down(self) -> None:
         self._async_in_flight -= 1
 
-    async def _outcome_async(self, path: str, args: Any, identity: Identity | None, public: bool) -> Outcome:
+    async def _outcome_async(self, path: str, args: Any, identity: Identity | None, *, public: bool) -> Outcome:
         try:
             ready = args() if callable(args) else args
             return await self._backend.run_outcome_async(path, ready, identity=identity, public=public, kind="action")

@@ -122,7 +122,11 @@ async def query_batch(service: Service, request: Request) -> Response:
 
 def _caller(service: Service, request: Request) -> Caller:
     # Before the body is read: a stranger's body is no work of ours.
-    return caller_of_header(request.headers.get("authorization"), lambda: service.backend.admin_key)
+    return caller_of_header(
+        request.headers.get("authorization"),
+        lambda: service.backend.admin_key,
+        is_proxied="x-forwarded-prefix" in request.headers,
+    )
 
 
 async def _body(service: Service, request: Request) -> dict[str, Any]:

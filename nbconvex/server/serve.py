@@ -49,8 +49,8 @@ def serve(
 ) -> Server:
     """A running server for `backend`: the API address at `port`, the site address at the next one.
 
-    Busy ports move up in pairs; port 0 stands for any two that are free. `allowed_hosts` are names, besides localhost and
-    numbers, that clients may ask for: "app.example.org", "*.example.org", "*".
+    Busy ports move up in pairs; port 0 stands for any two that are free. `allowed_hosts` are names, besides localhost
+    and numbers, that clients may ask for: "app.example.org", "*.example.org", "*".
     Raises:  CallerError if the backend is closed, or no ports can be had.
     """
     if backend.is_closed:
@@ -130,7 +130,7 @@ class Server:
         try:
             with Discretion(lambda error: report("server", error)):
                 loop.run_until_complete(self._listener.serve(sockets=[self._pair.api, self._pair.site]))
-        except BaseException as error:  # noqa: BLE001 - there is nobody above to hear of it
+        except BaseException as error:
             report("server", error)
         finally:
             self._pair.api.close()

@@ -57,7 +57,7 @@ class Workers:
             self._jobs.put((job, future, loop))
             if self.in_flight > len(self._threads) and len(self._threads) < self._threads_max:
                 self._start()
-        return cast(Result, await future)
+        return cast("Result", await future)
 
     def _start(self) -> None:
         self._started += 1
@@ -87,7 +87,7 @@ class Workers:
             result = contextvars.Context().run(job)
         except Exception as error:
             problem = error
-        except BaseException as error:  # noqa: BLE001 - user code may raise KeyboardInterrupt; a loop would end with it
+        except BaseException as error:
             problem = RuntimeError(f"a function raised {type(error).__name__}")
         with self._lock:
             self.in_flight -= 1
