@@ -202,10 +202,15 @@ class Backend:
 
     def run_outcome(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False,
-        kind: Kind | None = None, snapshot: Snapshot | None = None,
+        kind: Kind | None = None, snapshot: Snapshot | None = None, request_key: tuple[str, int] | None = None,
     ) -> Outcome:  # fmt: skip
-        """A call with everything about it; its error is kept instead of raised. A query may read an older snapshot."""
+        """A call with everything about it; its error is kept instead of raised.
+
+        A query may read an older `snapshot`. A mutation with a `request_key` that was answered before is answered the
+        same, and not run again.
+        """
         run = self._new_run(kind, target, identity, public=public)
+        run.request_key = request_key
         if snapshot is not None:
             run.tx = self.database.begin_at(snapshot, reader=run.path)
         value, problem = None, None
@@ -229,10 +234,6 @@ class Backend:
 
     def _new_run(self, kind: Kind | None, target: Any, identity: Who, *, public: bool) -> Run:
         return self.runner.new_run(self.find(kind, target, public=public), Identity.of(identity), is_echoed=False)
-
-    def refused(self, error: Exception) -> Outcome:
-        """The outcome of a call that came to no run."""
-        return Outcome(None, self.database.head, (), self.runner.new_request_id(), 0.0, error)
 
     def find(self, kind: Kind | None, target: Any, *, public: bool = False) -> FunctionDefinition:
         """The function that `target` stands for.

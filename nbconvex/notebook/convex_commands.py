@@ -24,6 +24,8 @@ from nbconvex.notebook.picture import ROWS_MAX
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import IN_MEMORY, Session
 
+__all__ = ["COMMANDS", "find_command", "short_validator"]
+
 #: Calls that `%convex logs` shows unless told otherwise.
 LOGS_SHOWN: Final = 20
 #: Characters of an error in the log: the traceback and the error itself have the rest.

@@ -48,18 +48,18 @@ class NbConvex(Configurable):
     ).tag(config=True)
     serve = AnyTrait(
         "auto",
-        help="Whether clients can reach the backend: 'auto' (from the first line that needs it on, %convex url or %convex "
-        "serve), 'always' (as soon as the store is open) or 'never'. Environment: NBCONVEX_SERVE.",
+        help="Whether clients can reach the backend: 'auto' (from the first line that needs it, %convex url or "
+        "%convex serve), 'always' (as soon as the store is open) or 'never'. Environment: NBCONVEX_SERVE.",
     ).tag(config=True)
     host = Unicode(
         "127.0.0.1",
-        help="The network that the server binds to; anything but 127.0.0.1 opens it to other machines. Takes effect when "
-        "the server starts next. Environment: NBCONVEX_HOST.",
+        help="The network that the server binds to; anything but 127.0.0.1 opens it to other machines. Takes effect "
+        "when the server starts next. Environment: NBCONVEX_HOST.",
     ).tag(config=True)
     port = AnyTrait(
         3210,
-        help="The port of the API address; the site address has the next one, and busy pairs move up. 0: any two. Takes "
-        "effect when the server starts next. Environment: NBCONVEX_PORT.",
+        help="The port of the API address; the site address has the next one, and busy pairs move up. 0: any two. "
+        "Takes effect when the server starts next. Environment: NBCONVEX_PORT.",
     ).tag(config=True)
     allowed_hosts = Unicode(
         "",

@@ -51,21 +51,21 @@ class Calls:
     @overload
     async def run(
         self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
-        request_key: str | None = None, snapshot: Snapshot | None = None,
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
     ) -> Outcome: ...  # fmt: skip
     @overload
     async def run(
         self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
-        request_key: str | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Result],
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Result],
     ) -> Result: ...  # fmt: skip
     async def run(
         self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
-        request_key: str | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Any] | None = None,
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Any] | None = None,
     ) -> Any:  # fmt: skip
         """The outcome of a call, or what `then` makes of it in the thread in which the function ran.
 
         Shapes:  `kind` is None where any will do; `args` may be a callable that gives them, called in that thread;
-        `snapshot` is an older one for a query to read.
+        `snapshot` is an older one for a query to read; `request_key` lets a mutation be applied once.
         Raises:  OverloadedError, at once.
         """
         backend = self._backend
@@ -78,7 +78,9 @@ class Calls:
             return outcome if then is None else then(outcome)
         if definition.kind == "action" and definition.is_async:
             return await self._run_async(path, args, identity, then, public=public)
-        job = partial(self._outcome, kind, path, args, identity, then, public=public, snapshot=snapshot)
+        job = partial(
+            self._outcome, kind, path, args, identity, then, public=public, snapshot=snapshot, request_key=request_key
+        )
         return await (self._actions if definition.kind == "action" else self._transactions).run(job)
 
     async def offload(self, job: Callable[[], Result]) -> Result:
@@ -102,11 +104,12 @@ class Calls:
     def _outcome(
         self, kind: Kind | None, path: str, args: Any, identity: Identity | None,
         then: Callable[[Outcome], Any] | None, *, public: bool, snapshot: Snapshot | None,
+        request_key: tuple[str, int] | None,
     ) -> Any:  # fmt: skip
         try:
             ready = args() if callable(args) else args
             outcome = self._backend.run_outcome(
-                path, ready, identity=identity, public=public, kind=kind, snapshot=snapshot
+                path, ready, identity=identity, public=public, kind=kind, snapshot=snapshot, request_key=request_key
             )
         except CallerError as error:
             outcome = self.refused(error)
