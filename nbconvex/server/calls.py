@@ -60,7 +60,8 @@ class Calls:
     ) -> Result: ...  # fmt: skip
     async def run(
         self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
-        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Any] | None = None,
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
+        then: Callable[[Outcome], Any] | None = None,
     ) -> Any:  # fmt: skip
         """The outcome of a call, or what `then` makes of it in the thread in which the function ran.
 

@@ -108,7 +108,8 @@ class Listener(uvicorn.Server):
             with contextlib.suppress(Exception):  # a connection in a strange state is hung up on below
                 connection.shutdown()
         until = asyncio.get_running_loop().time() + GRACE_S
-        while (state.connections or state.tasks) and asyncio.get_running_loop().time() < until:
+        # uvicorn keeps sets, and tells nobody when they are empty.
+        while (state.connections or state.tasks) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
         tasks = list(state.tasks)
         for task in tasks:
