@@ -25,6 +25,8 @@ from nbconvex.server.formats import encoded, write_json
 from nbconvex.sync.log_lines import wire_lines
 
 JSON = "application/json"
+#: Refusals after which there may be a body on the line that nobody will read.
+_LEAVES_BODY = frozenset({408, 413})
 INTERNAL_ERROR = "Your request couldn't be completed. Try again later."
 
 
@@ -50,7 +52,10 @@ def refusal(status: int, code: str, message: str) -> Response:
 def refusal_of(error: Exception) -> Response:
     """The answer to a request that ended with `error`. An error that nobody foresaw says nothing."""
     if isinstance(error, RequestRefusedError):
-        return refusal(error.status, error.reason, error.message)
+        response = refusal(error.status, error.reason, error.message)
+        if error.status in _LEAVES_BODY:
+            response.headers["connection"] = "close"
+        return response
     if isinstance(error, OverloadedError):
         return refusal(
             503, "TooManyConcurrentRequests", f"Too many requests at once: {error}. Try again a little later."
