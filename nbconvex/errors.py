@@ -10,6 +10,8 @@ NbconvexError
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
+│   ├── RequestRefusedError     from the network, before any function ran
+│   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
 ├── TransientError              the same call may succeed later
 │   ├── ConflictError · OverloadedError · HeadMovedError (internal)
@@ -196,6 +198,30 @@ class NotAvailableError(NotAllowedError, AttributeError):
     """
 
     code = "NotAvailable"
+
+
+class RequestRefusedError(CallerError):
+    """A request from the network was refused before any function ran.
+
+    `status` is its HTTP status, `reason` the short code that clients are told.
+    """
+
+    code = "RequestRefused"
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class UnauthenticatedError(RequestRefusedError):
+    """A token or a key does not show who is calling."""
+
+    code = "Unauthenticated"
+    http_status = 401
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(401, reason, message)
 
 
 class ConvexError(CallerError):

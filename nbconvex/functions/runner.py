@@ -87,6 +87,10 @@ class Runner:
         limits = self.limits
         return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))
 
+    def new_request_id(self) -> str:
+        """A request id for what comes to no run."""
+        return request_id(next(self._requests))
+
     def call(
         self,
         run: Run,
