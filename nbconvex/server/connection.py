@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import time
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -23,11 +23,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from nbconvex.errors import CallerError, OverloadedError, ProtocolError
 from nbconvex.functions.live_query import LiveAdvance
 from nbconvex.functions.outcome import Outcome
-from nbconvex.server.caller import NOBODY, Caller
+from nbconvex.server.caller import NOBODY, Caller, caller_of_token
 from nbconvex.server.wire_results import result_of, result_of_update
 from nbconvex.sync import session as protocol
 from nbconvex.sync.messages import CHUNK_BYTES_MAX, Ping, Transition, read_message, write_chunks, write_message
 from nbconvex.sync.session import Effect, Result, Session
+from nbconvex.values.codec import from_json
 
 if TYPE_CHECKING:
     from nbconvex.server.service import Service
@@ -42,7 +43,7 @@ ANSWERS_WAITING_MAX: Final = 256
 _MESSAGES_A_TURN: Final = 32
 #: npm clients from this version on take transitions in chunks; no other client does. Source: wire-protocol 3.9.
 _CHUNKED_SINCE: Final = (1, 28, 0)
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_VERSION: Final = re.compile(r"/api/(\d+)\.(\d+)\.(\d+)[^/]*/sync")
 
 
 async def serve_socket(websocket: WebSocket, service: Service) -> None:
@@ -56,8 +57,8 @@ async def serve_socket(websocket: WebSocket, service: Service) -> None:
 
 
 def _takes_chunks(websocket: WebSocket) -> bool:
-    """npm says its version in the path, and no other client does."""
-    found = _VERSION.fullmatch(str(websocket.path_params.get("version", "")))
+    """Only npm clients say their version in the path."""
+    found = _VERSION.fullmatch(websocket.scope["path"])
     return found is not None and tuple(map(int, found.groups())) >= _CHUNKED_SINCE
 
 
@@ -68,6 +69,7 @@ class Connection:
         backend = service.backend
         self._websocket = websocket
         self._service = service
+        self._inbox = service.inbox
         self._database = backend.database
         self._clock = backend.clock
         self._production = backend.production
@@ -150,14 +152,17 @@ class Connection:
 
     def _follow(self, effect: protocol.Follow) -> None:
         try:
-            args = self._service.arguments(effect.args)
+            args = from_json(effect.args, path="args")
             self._queries.add(effect.query_id, effect.path, args, page_end=effect.journal)
         except CallerError as error:
             self._session.refuse(effect.query_id, self._result(self._service.calls.refused(error)))
 
     async def _verified(self, effect: protocol.Verify) -> list[Effect]:
+        backend = self._service.backend
         try:
-            caller = await self._service.caller_of_token(effect.token_type, effect.value, effect.acting_as)
+            caller = caller_of_token(
+                effect.token_type, effect.value, lambda: backend.admin_key, acting_as=effect.acting_as
+            )
         except CallerError as error:
             return self._session.unidentified(error.message)
         self._queries.identify(caller.identity, is_public_only=not caller.is_admin)
@@ -168,7 +173,7 @@ class Connection:
     async def _mutate(self, effect: protocol.RunMutation) -> None:
         result = await self._called("mutation", effect, effect.key)
         if effect.key is not None:
-            self._service.answered()
+            self._service.count_answer()
         self._do(self._session.mutation_done(effect.request_id, result))
 
     async def _act(self, effect: protocol.RunAction) -> None:
@@ -182,7 +187,7 @@ class Connection:
         service = self._service
         try:
             return await service.calls.run(
-                kind, effect.path, lambda: service.arguments(effect.args), identity=caller.identity,
+                kind, effect.path, partial(from_json, effect.args, path="args"), identity=caller.identity,
                 public=not caller.is_admin, request_key=key, then=self._result,
             )  # fmt: skip
         except OverloadedError as error:
@@ -205,7 +210,7 @@ class Connection:
         """In the live thread."""
         production = self._production
         results = {key: result_of_update(update, production=production) for key, update in advance.updates.items()}
-        self._service.inbox.post(self._advanced, advance.ts, advance.mark, results)
+        self._inbox.post(self._advanced, advance.ts, advance.mark, results)
 
     def _advanced(self, ts: int, mark: Any, results: dict[Any, Result]) -> None:
         self._session.advanced(ts, mark, results)

@@ -109,11 +109,12 @@ def read_message(text: str | bytes) -> ClientMessage:
     Raises:  ProtocolError, which says what is wrong where.
     """
     try:
-        return _read(text)
+        message: ClientMessage = _read(text)
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise ProtocolError(f"a message could not be read: {error}") from None
     except RecursionError:
         raise ProtocolError("a message is nested too deep") from None
+    return message
 
 
 # -- to the client ----------------------------------------------------------------------------------------------------
