@@ -76,11 +76,11 @@ def caller_of_token(
 
     Raises:  UnauthenticatedError; RequestRefusedError for a kind of token that is not known.
     """
-    if token_type == "None":
+    if token_type == "None":  # noqa: S105 - a kind of token
         return NOBODY
-    if token_type == "User":
+    if token_type == "User":  # noqa: S105
         return caller_of_user_token(value or "")
-    if token_type == "Admin":
+    if token_type == "Admin":  # noqa: S105
         return caller_of_admin_key(value or "", admin_key, acting_as=acting_as)
     raise RequestRefusedError(400, "BadTokenType", f"a token is User, Admin or None, not {token_type[:40]!r}.")
 
