@@ -24,7 +24,7 @@ from nbconvex.errors import CallerError, OverloadedError, ProtocolError
 from nbconvex.functions.live_query import LiveAdvance
 from nbconvex.functions.outcome import Outcome
 from nbconvex.server.caller import NOBODY, Caller, caller_of_token
-from nbconvex.server.wire_results import result_of, result_of_update
+from nbconvex.server.wire_results import result_of
 from nbconvex.sync import session as protocol
 from nbconvex.sync.messages import CHUNK_BYTES_MAX, Ping, Transition, read_message, write_chunks, write_message
 from nbconvex.sync.session import Effect, Result, Session
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 #: A client that has heard nothing for this long is sent a Ping. npm gives up after 60 s. Source: wire-protocol 3.10.
 PING_S: Final = 15.0
-#: A client that takes nothing of what it is sent for this long is dropped.
-STALLED_S: Final = 60.0
 #: Answers that wait for a client to take them, from which on nothing more is read from it.
 ANSWERS_WAITING_MAX: Final = 256
 #: Messages of one client that are acted on before others get their turn.
@@ -82,14 +80,18 @@ class Connection:
         self._drained = asyncio.Event()
         self._drained.set()
         self._closing: protocol.Close | None = None
+        self._last_sent_s = self._clock.monotonic_s()
+        self._is_quiet = False
 
     async def serve(self) -> None:
         """Read and write until one side closes."""
         writer = asyncio.create_task(self._write())
         reader = asyncio.create_task(self._read())
+        self._service.connections.add(self)
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._service.connections.discard(self)
             self._queries.close()
             await _end((reader, writer, *self._tasks))
         for task in (reader, writer):
@@ -208,8 +210,8 @@ class Connection:
 
     def _told(self, advance: LiveAdvance) -> None:
         """In the live thread."""
-        production = self._production
-        results = {key: result_of_update(update, production=production) for key, update in advance.updates.items()}
+        result_of_update = self._service.results.of
+        results = {key: result_of_update(update) for key, update in advance.updates.items()}
         self._inbox.post(self._advanced, advance.ts, advance.mark, results)
 
     def _advanced(self, ts: int, mark: Any, results: dict[Any, Result]) -> None:
@@ -227,12 +229,7 @@ class Connection:
 
     async def _write(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(PING_S):
-                    await self._news.wait()
-            except TimeoutError:
-                await self._send(write_message(Ping()))
-                continue
+            await self._news.wait()
             self._news.clear()
             for message in self._session.outgoing(self._clock.now_ns()):
                 text = write_message(message)
@@ -245,14 +242,22 @@ class Connection:
             if self._closing is not None:
                 await self._websocket.close(self._closing.code, self._closing.reason)
                 return
+            if self._is_quiet:
+                self._is_quiet = False
+                await self._send(write_message(Ping()))
 
     async def _send(self, text: str) -> None:
-        try:
-            async with asyncio.timeout(STALLED_S):
-                await self._websocket.send_text(text)
-        except TimeoutError:
-            # It never reads: what it was owed is dropped, and so is it.
-            raise WebSocketDisconnect(1006) from None
+        await self._websocket.send_text(text)
+        self._last_sent_s = self._clock.monotonic_s()
+
+    def look_after(self) -> None:
+        """Ping a client that has heard nothing for long. Called every second.
+
+        One look at all clients costs less than a timer for every message of each.
+        """
+        if self._clock.monotonic_s() - self._last_sent_s >= PING_S:
+            self._is_quiet = True
+            self._news.set()
 
 
 async def _end(tasks: tuple[asyncio.Task[None], ...]) -> None:

@@ -73,9 +73,12 @@ class Connection(H11Protocol):
 class Listener(uvicorn.Server):
     """One server over given sockets, in the loop that calls `serve`."""
 
-    def __init__(self, config: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, on_started: Callable[[], None], on_second: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_second = on_second
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted_end: asyncio.Event | None = None
 
@@ -94,10 +97,11 @@ class Listener(uvicorn.Server):
         self._on_started()
 
     async def main_loop(self) -> None:
-        """Wait for the end; renew the date in the headers."""
+        """Wait for the end; renew the date in the headers, and say that a second has passed."""
         assert self._wanted_end is not None
         while not self._wanted_end.is_set():
             await self.on_tick(0)
+            self._on_second()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await self._wanted_end.wait()

@@ -84,6 +84,7 @@ class Server:
                 App(self.service), head_time_s=limits.request_time_s, socket_bytes_max=limits.request_bytes
             ),
             on_started=self._ready.set,
+            on_second=self.service.look_after_connections,
         )
         # A context of its own: nothing of the cell that started it, least of all its output, may stick to a server.
         self._thread = threading.Thread(

@@ -16,10 +16,12 @@ from nbconvex.functions.answered_requests import forget_old
 from nbconvex.server.calls import Calls
 from nbconvex.server.inbox import Inbox
 from nbconvex.server.past import Past
+from nbconvex.server.wire_results import Results
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.limits import Limits
+    from nbconvex.server.connection import Connection
 
 
 #: Mutations with a key after which old answers are looked for; the first one of a server counts too.
@@ -45,6 +47,9 @@ class Service:
     is_stopping: bool = False
     calls: Calls = field(init=False)
     past: Past = field(init=False)
+    results: Results = field(init=False)
+    #: Clients of the sync protocol.
+    connections: set[Connection] = field(init=False, default_factory=set)
     _inbox: Inbox | None = field(init=False, default=None)
     _answers: int = field(init=False, default=0)
     _forgetting: asyncio.Task[None] | None = field(init=False, default=None)
@@ -52,6 +57,7 @@ class Service:
     def __post_init__(self) -> None:
         self.calls = Calls(self.backend)
         self.past = Past(self.backend)
+        self.results = Results(production=self.backend.production)
 
     @property
     def limits(self) -> Limits:
@@ -63,6 +69,11 @@ class Service:
         """What to call this deployment: the store's file name without its end."""
         name = self.backend.name.replace("\\", "/").rpartition("/")[2]
         return name.removesuffix(".duckdb") or "nbconvex"
+
+    def look_after_connections(self) -> None:
+        """Keep clients alive that have nothing to hear. Called every second."""
+        for connection in tuple(self.connections):
+            connection.look_after()
 
     @property
     def inbox(self) -> Inbox:

@@ -1,6 +1,6 @@
 """What functions gave, as the sync protocol tells it.
 
-Owns:  the way from an `Outcome` or a `LiveUpdate` to a `Result`.
+Owns:  the way from an `Outcome` or a `LiveUpdate` to a `Result`; `Results`, which remembers the last one.
 Must not know: which message a result travels in.
 Threads: pure; called where the function ran, so that large values keep no event loop waiting.
 """
@@ -33,6 +33,23 @@ def result_of_update(update: LiveUpdate, *, production: bool) -> Result:
         return Result(update.value_json, lines, journal=update.journal)
     outcome = Outcome(None, update.ts, update.log_lines, getattr(error, "request_id", "0" * 16), 0.0, error)
     return _failed(outcome, lines, update.journal, production=production)
+
+
+class Results:
+    """Results of live queries, for the live thread alone: a thousand clients who are told the same share one."""
+
+    def __init__(self, *, production: bool) -> None:
+        self._production = production
+        self._last: tuple[LiveUpdate, Result] | None = None
+
+    def of(self, update: LiveUpdate) -> Result:
+        """The result of an update."""
+        last = self._last
+        if last is not None and last[0] is update:
+            return last[1]
+        result = result_of_update(update, production=self._production)
+        self._last = (update, result)
+        return result
 
 
 def _failed(outcome: Outcome, lines: tuple[str, ...], journal: str | None, *, production: bool) -> Result:
