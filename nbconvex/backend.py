@@ -188,15 +188,27 @@ class Backend:
         return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_outcome(
-        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
+        self,
+        target: Any,
+        args: Any = None,
+        /,
+        *,
+        identity: Who = None,
+        public: bool = False,
+        kind: Kind | None = None,
+        request_key: tuple[str, int] | None = None,
     ) -> Outcome:
-        """A call with everything about it; its error is kept instead of raised."""
+        """A call with everything about it; its error is kept instead of raised.
+
+        A mutation with a `request_key` that was answered before is answered the same, and not run again.
+        """
         definition = (
             self.registry.find(target, is_public_only=public)
             if kind is None
             else self._find(kind, target, public=public)
         )
         run = self.runner.new_run(definition, Identity.of(identity), is_echoed=False)
+        run.request_key = request_key
         return self._outcome(run, {} if args is None else args)
 
     def _outcome(self, run: Run, args: Any) -> Outcome:
