@@ -107,9 +107,10 @@ def _reference(definition: FunctionDefinition, indent: str) -> str:
 def arguments_text(definition: FunctionDefinition, indent: str = "") -> str:
     """The type of a function's arguments.
 
-    Without validators, the handler's parameters still say which names there are, and which must be given.
+    Without validators, the handler's parameters still say which names there are, and which must be given. One that has
+    none accepts whatever comes; it is not written so, or `onClick={reset}` would send the event.
     """
-    if definition.args is None and definition.parameters:
+    if definition.args is None and definition.parameters is not None:
         named = {
             name: v.any() if name in definition.required else v.optional(v.any())
             for name in sorted(definition.parameters)
