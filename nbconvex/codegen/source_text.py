@@ -54,11 +54,13 @@ def key(name: str) -> str:
 
 def comment(text: str | None, indent: str) -> str:
     """A documentation comment of the text, with the line end behind it; nothing for no text."""
-    lines = inspect.cleandoc(text or "").replace("*/", "*\\/").encode("utf-8", "replace").decode("utf-8").splitlines()
-    if not any(lines):
+    # Half a surrogate pair, which no file can hold, becomes a question mark.
+    sayable = inspect.cleandoc(text or "").encode("utf-8", "replace").decode("utf-8")
+    lines = sayable.strip().replace("*/", "*\\/").splitlines()
+    if not lines:
         return ""
     if len(lines) == 1:
-        return f"{indent}/** {lines[0].strip()} */\n"
+        return f"{indent}/** {lines[0]} */\n"
     body = "".join(f"{indent} * {line}".rstrip() + "\n" for line in lines)
     return f"{indent}/**\n{body}{indent} */\n"
 

@@ -76,7 +76,8 @@ def _card(report: TypesReport, *, is_followed: bool) -> Card:
     pairs = [
         ("folder", _shown(report.folder)),
         ("files", _changes(report)),
-        ("from", f"{report.functions:,} functions, {report.tables:,} tables"),
+        ("functions", f"{report.functions:,}"),
+        ("tables", f"{report.tables:,}"),
     ]
     if report.untyped:
         pairs.append(("any", _shortened(report.untyped)))

@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 
 from nbconvex.backend import Backend
 from nbconvex.values.page_validators import pagination_opts_validator, pagination_result_validator
-from nbconvex.values.scalars import Id, Int64
+from nbconvex.values.scalars import Int64
 from nbconvex.values.schema import table
 from nbconvex.values.validators import v
 
@@ -44,7 +44,7 @@ def chat_app(backend: Backend) -> None:
     query, mutation, action = backend.query, backend.mutation, backend.action
 
     @query(name="messages:list")
-    def list_messages(ctx, channel: Id["channels"], limit: int = 10) -> v.array(MESSAGE):
+    def list_messages(ctx, channel: v.id("channels"), limit: int = 10) -> v.array(MESSAGE):
         """The newest messages of a channel."""
 
     @query(name="messages:page", args={"channel": v.id("channels"), "paginationOpts": pagination_opts_validator})
@@ -57,7 +57,9 @@ def chat_app(backend: Backend) -> None:
     def untyped_page(ctx, paginationOpts): ...
 
     @mutation(name="messages:send")
-    def send(ctx, channel: Id["channels"], body: str, mood: Literal["glad", "sad"] | None = None) -> Id["messages"]: ...
+    def send(ctx, channel: v.id("channels"), body: str, mood: Literal["glad", "sad"] | None = None) -> v.id(
+        "messages"
+    ): ...
 
     @query(name="stats/daily:summary")
     def summary(ctx) -> list[Summary]: ...
