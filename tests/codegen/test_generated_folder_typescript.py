@@ -167,7 +167,6 @@ def test_nothing_else_is_complained_of(complaints) -> None:
     assert complaints == {}
 
 
-@pytest.mark.case("functions/function_reference_from_string")
 def test_references_have_the_names_of_their_functions(project) -> None:
     printed = project.run(
         'import { getFunctionName } from "convex/server";\n'
