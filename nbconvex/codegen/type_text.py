@@ -2,8 +2,8 @@
 
 Owns:  the TypeScript type of every validator, as it stands in the files that are written; which tables it names.
 Must not know: functions, schemas, files.
-Invariants: a value that a validator accepts has its type, whichever client sent it; a type is not wider than what can
-be said: an object with further fields has an index signature that admits its named ones too, as TypeScript asks.
+Invariants: what a validator lets through has its type. A type is wider than its validator only where TypeScript cannot
+say it: whole numbers are numbers, and an object with further fields has an index signature that admits its named ones.
 Threads: pure functions.
 Source: the types that npm `convex` 1.48 infers from its own validators (dist/esm-types/values/validators.d.ts).
 """

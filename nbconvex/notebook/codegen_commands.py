@@ -19,6 +19,7 @@ from nbconvex.notebook.card import Card, Lines
 
 if TYPE_CHECKING:
     from nbconvex.codegen.generated_folder import TypesReport
+    from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.notebook.session import Session
 
 #: Names of functions without types that a card shows.
@@ -61,12 +62,10 @@ def write_types_for(session: Session, options: Namespace) -> Card | Lines:
     return _card(report, is_followed=is_followed)
 
 
-def refresh_types(session: Session) -> Lines | None:
-    """What is to be said after a cell; None where no types are followed, or none have changed."""
-    if session.types_watch is None:
-        return None
+def refresh_types(watch: TypesWatch) -> Lines | None:
+    """What is to be said after a cell; None where no types have changed."""
     try:
-        report = session.types_watch.refresh()
+        report = watch.refresh()
     except CallerError as error:
         return Lines([("!", f"The types were not written: {error}"), ("", "%convex codegen --stop ends this.")])
     return Lines([("✓", f"types: {_changes(report)}")]) if report is not None and report.has_changed else None

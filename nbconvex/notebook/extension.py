@@ -82,7 +82,7 @@ class Extension:
             # Not at the top: few notebooks have a web app.
             from nbconvex.notebook.codegen_commands import refresh_types
 
-            told = refresh_types(self.session)
+            told = refresh_types(self.session.types_watch)
             if told is not None:
                 display(told)
 
