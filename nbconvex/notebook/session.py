@@ -28,6 +28,7 @@ from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
+    from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
@@ -73,6 +74,8 @@ class Session:
         self._kept: list[tuple[LiveView, Any]] = []
         self._injected: dict[str, Any] = {}
         self._offered: dict[str, Any] = {}
+        #: The folder whose types are written after each cell, until the store is closed.
+        self.types_watch: TypesWatch | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
         #: Those that cells which failed have declared, by their identity.
@@ -189,6 +192,7 @@ class Session:
     def close_store(self) -> bool:
         """End the views, stop the backend and close its file; the next cell that needs it opens it again."""
         self.end_views("The store was closed.")
+        self.types_watch = None
         backend, self._backend = self._backend, None
         if backend is None:
             return False
