@@ -15,9 +15,10 @@ NbconvexError
 │   └── ConvexError             raised by user code; its data crosses the wire
 ├── TransientError              the same call may succeed later
 │   ├── ConflictError · OverloadedError · HeadMovedError (internal)
-└── StorageError                the world failed
-    ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
-    └── StoragePathError
+├── StorageError                the world failed
+│   ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
+│   └── StoragePathError
+└── ProtocolError               the other side broke the sync protocol
 
 A sentence says: which thing, what is wrong, what was expected, what to write instead.
 """
@@ -330,3 +331,10 @@ class StoragePathError(StorageError):
     """A path cannot hold a database: no such folder, a folder instead of a file, no right to write. Choose another."""
 
     code = "StoragePath"
+
+
+class ProtocolError(NbconvexError):
+    """The other side of a socket broke the sync protocol; it is told, and the socket is closed."""
+
+    code = "ProtocolError"
+    http_status = 400

@@ -69,6 +69,22 @@ def caller_of_header(header: str | None, admin_key: Callable[[], str], *, is_pro
     raise UnauthenticatedError("InvalidAdminKey", _NOT_A_HEADER)
 
 
+def caller_of_token(
+    token_type: str, value: str | None, admin_key: Callable[[], str], *, acting_as: Mapping[str, Any] | None = None
+) -> Caller:
+    """Whom an Authenticate message of the sync protocol means.
+
+    Raises:  UnauthenticatedError; RequestRefusedError for a kind of token that is not known.
+    """
+    if token_type == "None":  # noqa: S105 - a kind of token
+        return NOBODY
+    if token_type == "User":  # noqa: S105
+        return caller_of_user_token(value or "")
+    if token_type == "Admin":  # noqa: S105
+        return caller_of_admin_key(value or "", admin_key, acting_as=acting_as)
+    raise RequestRefusedError(400, "BadTokenType", f"a token is User, Admin or None, not {token_type[:40]!r}.")
+
+
 def caller_of_user_token(token: str) -> Caller:
     """Whom a JWT means.
 

@@ -22,8 +22,13 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from nbconvex.server.fragments import FragmentingProtocol
+
 #: What one server gives requests that are under way when it is stopped.
 GRACE_S: Final = 0.5
+#: How often a WebSocket is sent a ping, and how long its client may be silent, pongs too. Source: wire-protocol 3.10.
+PING_S: Final = 15.0
+SILENT_S: Final = 120.0
 _LOGGER: Final = "uvicorn.error"
 _POLL_S: Final = 0.01
 
@@ -131,9 +136,10 @@ def listener_config(app: Any, *, head_time_s: float, socket_bytes_max: int) -> u
 
     Patient.head_time_s = head_time_s
     return uvicorn.Config(
-        app, http=Patient, ws="websockets-sansio", loop="asyncio", lifespan="off", interface="asgi3", log_config=None,
+        app, http=Patient, ws=FragmentingProtocol, loop="asyncio", lifespan="off", interface="asgi3", log_config=None,
         access_log=False, server_header=False, proxy_headers=False, ws_per_message_deflate=False,
-        ws_max_size=socket_bytes_max, env_file=None, workers=1,
+        ws_max_size=socket_bytes_max, ws_ping_interval=PING_S, ws_ping_timeout=SILENT_S - PING_S, env_file=None,
+        workers=1,
     )  # fmt: skip
 
 

@@ -7,15 +7,23 @@ Threads: the server's event loop, except where a part says otherwise.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from nbconvex.errors import NbconvexError
+from nbconvex.functions.answered_requests import forget_old
 from nbconvex.server.calls import Calls
+from nbconvex.server.inbox import Inbox
 from nbconvex.server.past import Past
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.limits import Limits
+
+
+#: Mutations with a key after which old answers are looked for; the first one of a server counts too.
+_ANSWERS_BETWEEN: Final = 1_000
 
 
 @dataclass(eq=False)
@@ -37,6 +45,9 @@ class Service:
     is_stopping: bool = False
     calls: Calls = field(init=False)
     past: Past = field(init=False)
+    _inbox: Inbox | None = field(init=False, default=None)
+    _answers: int = field(init=False, default=0)
+    _forgetting: asyncio.Task[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.calls = Calls(self.backend)
@@ -52,3 +63,24 @@ class Service:
         """What to call this deployment: the store's file name without its end."""
         name = self.backend.name.replace("\\", "/").rpartition("/")[2]
         return name.removesuffix(".duckdb") or "nbconvex"
+
+    @property
+    def inbox(self) -> Inbox:
+        """What other threads post to the loop that this is first asked for in."""
+        if self._inbox is None:
+            self._inbox = Inbox(asyncio.get_running_loop())
+        return self._inbox
+
+    def count_answer(self) -> None:
+        """A mutation was answered that its client may send again: now and then, old answers are forgotten."""
+        if self._answers % _ANSWERS_BETWEEN == 0 and (self._forgetting is None or self._forgetting.done()):
+            self._forgetting = asyncio.create_task(self._forget_answers())
+        self._answers += 1
+
+    async def _forget_answers(self) -> None:
+        try:
+            while await self.calls.offload(lambda: forget_old(self.backend.database)):
+                pass
+        except NbconvexError:
+            # Overload, or a conflict with another server of this store: there will be another time.
+            return
