@@ -136,7 +136,7 @@ class Session:
         """The server, while it runs."""
         return self._server if self._server is not None and self._server.is_running else None
 
-    def serve(self, *, host: str | None = None, port: int | None = None) -> Server:
+    def serve(self, *, host: str | None = None, port: int | None = None, site_port: int | None = None) -> Server:
         """The running server: the one there is, unless it is to be elsewhere.
 
         Raises:  StorageError; CallerError if there is to be none, or its ports cannot be had.
@@ -159,6 +159,7 @@ class Session:
             backend,
             host=options.host if host is None else host,
             port=options.port if port is None else port,
+            site_port=site_port,
             allowed_hosts=options.host_names,
         )
         return self._server
@@ -186,7 +187,7 @@ class Session:
         self._backend, self._path = opened, path
         if served is not None:
             # Clients find the new store where they found the old one.
-            self.serve(host=served.host, port=served.port)
+            self.serve(host=served.host, port=served.port, site_port=served.site_port)
         self._serve_always()
 
     def close_store(self) -> bool:

@@ -72,11 +72,9 @@ def test_failures_that_are_no_functions_are_raised(error) -> None:
     [
         (RequestRefusedError(413, "BodyTooLarge", "No."), 413, b'{"code":"BodyTooLarge","message":"No."}'),
         (UnauthenticatedError("BadAdminKey", "No."), 401, b'{"code":"BadAdminKey","message":"No."}'),
-        (OverloadedError("9 calls"), 503, b'{"code":"TooManyConcurrentRequests","message":"Too many requests at once: '
-         b'9 calls. Try again a little later."}'),
+        (OverloadedError("9 calls"), 503, b'{"code":"TooManyConcurrentRequests","message":"Too many requests'),
         (ConflictError("t"), 503, b'{"code":"OptimisticConcurrencyControlFailure",'),
-        (StorageFailedError("secret"), 500, b'{"code":"InternalServerError","message":"Your request couldn\'t be '
-         b'completed. Try again later."}'),
+        (StorageFailedError("secret"), 500, b'{"code":"InternalServerError",'),
         (KeyError("secret"), 500, b'{"code":"InternalServerError",'),
     ],
 )  # fmt: skip

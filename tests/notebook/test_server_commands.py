@@ -1,0 +1,158 @@
+"""`%convex serve` and `%convex url`: nbconvex.notebook.server_commands."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import httpx
+import pytest
+from IPython.core.error import UsageError
+
+APP = "%%query\ndef hello(ctx): return 'hello'"
+
+
+@pytest.fixture
+def served(bare_shell, monkeypatch):
+    """A shell with one query, whose server takes any two ports."""
+    monkeypatch.setenv("NBCONVEX_DATABASE", ":memory:")
+    monkeypatch.setenv("NBCONVEX_PORT", "0")
+    bare_shell.run("%load_ext nbconvex")
+    bare_shell.run(APP)
+    return bare_shell
+
+
+def server_of(shell):
+    return shell.ipython.nbconvex_extension.session.server
+
+
+def hello(url: str) -> str:
+    return httpx.post(f"{url}/api/query", json={"path": "main:hello", "args": {}}).json()["value"]
+
+
+def test_serve_starts_once_and_shows_both_addresses(served) -> None:
+    assert server_of(served) is None
+    plain = served.run("%convex serve").plain[0]
+    server = server_of(served)
+    assert server.url in plain
+    assert server.site_url in plain
+    assert hello(server.url) == "hello"
+    assert served.run("%convex serve").plain == [plain]
+    assert served.run("%convex url").plain == [plain]
+    assert server_of(served) is server
+
+
+def test_url_starts_the_server_and_shows_the_admin_key_only_when_asked(served) -> None:
+    plain = served.run("%convex url").plain[0]
+    assert hello(server_of(served).url) == "hello"
+    assert "nbconvex|" not in plain
+    shown = re.search(r"nbconvex\|[0-9a-f]{64}", served.run("%convex url --admin-key").plain[0])
+    assert shown
+    assert shown[0] == served.value("get_ipython().nbconvex_extension.session.backend.admin_key")
+
+
+def test_server_moves_when_it_is_told_another_place_and_stops_when_told(served) -> None:
+    served.run("%convex serve")
+    first = server_of(served)
+    served.run("%convex serve --port 0")
+    second = server_of(served)
+    assert not first.is_running
+    assert hello(second.url) == "hello"
+    served.run("%convex serve --host localhost --port 0")
+    assert server_of(served).url.startswith("http://localhost:")
+    assert "Stopped serving." in served.run("%convex serve --stop").plain[0]
+    assert server_of(served) is None
+    assert "not being served" in served.run("%convex serve --stop").plain[0]
+
+
+def test_cards_have_a_line_about_the_server(served) -> None:
+    assert "server      starts with %convex url or %convex serve" in served.run("%convex status").plain[0]
+    served.run("%convex serve")
+    assert f"server      {server_of(served).url} (HTTP endpoints" in served.run("%convex status").plain[0]
+    served.run("%config NbConvex.serve = 'never'")
+    served.run("%convex close")
+    assert "none (NbConvex.serve is 'never')" in served.run("%convex status").plain[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "api"),
+    [
+        ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}, "/user/ada/proxy/{}"),
+        (
+            {"CODESPACE_NAME": "happy", "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN": "app.github.dev"},
+            "https://happy-{}.app.github.dev",
+        ),
+    ],
+)
+@pytest.mark.case("notebook/proxy_base_url")
+def test_addresses_are_those_of_the_users_browser(served, monkeypatch, variable, api) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    plain = served.run("%convex url").plain[0]
+    server = server_of(served)
+    assert api.format(server.port) in plain
+    assert api.format(server.site_port) in plain
+    assert f"on this machine  {server.url}, {server.site_url}" in plain
+
+
+def test_closing_the_store_stops_the_server_and_unloading_too(served) -> None:
+    served.run("%convex serve")
+    first = server_of(served)
+    served.run("%convex close")
+    assert not first.is_running
+    served.run(APP)
+    assert server_of(served) is None
+    served.run("%convex serve")
+    second = server_of(served)
+    served.run("%unload_ext nbconvex")
+    assert not second.is_running
+    assert not [each for each in threading.enumerate() if each.name.startswith("nbconvex")]
+
+
+def test_reloading_keeps_serving(served) -> None:
+    served.run("%convex serve")
+    server = server_of(served)
+    ran = served.run("%reload_ext nbconvex")
+    assert server_of(served) is server
+    assert server.url in ran.plain[0]
+    assert hello(server.url) == "hello"
+
+
+def test_other_store_is_served_where_the_old_one_was(served, tmp_path) -> None:
+    served.run("%convex serve")
+    first = server_of(served)
+    served.run("%convex open other.duckdb")
+    second = server_of(served)
+    assert (second.url, second.site_url) == (first.url, first.site_url)
+    assert httpx.get(f"{second.url}/instance_name").text == "other"
+
+
+def test_serving_can_be_forbidden(served) -> None:
+    served.run("%config NbConvex.serve = 'never'")
+    ran = served.fail("%convex url")
+    assert isinstance(ran.error, UsageError)
+    assert "NbConvex.serve is 'never'" in str(ran.error)
+    assert "%config NbConvex.serve = 'auto'" in str(ran.error)
+
+
+def test_serving_can_begin_with_the_store(bare_shell, monkeypatch) -> None:
+    monkeypatch.setenv("NBCONVEX_DATABASE", ":memory:")
+    monkeypatch.setenv("NBCONVEX_PORT", "0")
+    monkeypatch.setenv("NBCONVEX_SERVE", "always")
+    bare_shell.run("%load_ext nbconvex")
+    assert server_of(bare_shell) is None
+    bare_shell.run(APP)
+    assert hello(server_of(bare_shell).url) == "hello"
+    bare_shell.run("%convex open other.duckdb")
+    assert server_of(bare_shell) is not None
+    bare_shell.run("%convex close")
+    bare_shell.run("%config NbConvex.host = 'no such host'")
+    assert "is no address of this machine" in bare_shell.run(APP).stderr
+
+
+def test_allowed_names_are_a_setting(served) -> None:
+    served.run("%config NbConvex.allowed_hosts = 'app.example.org, *.example.net'")
+    served.run("%convex serve")
+    url = server_of(served).url
+    for host, status in (("app.example.org", 200), ("x.example.net", 200), ("evil.example", 403)):
+        assert httpx.get(f"{url}/version", headers={"Host": host}).status_code == status
