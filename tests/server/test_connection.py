@@ -184,8 +184,8 @@ def test_a_page_keeps_its_end_over_a_reconnection(server, backend) -> None:
     assert told["journal"]
     backend.run_mutation("m:send", {"body": "d"})
     first = backend.run_query("m:page")["page"][0]["_id"]
-    backend.mutation(name="m:drop")(lambda ctx, id: ctx.db.delete(id))
-    backend.run_mutation("m:drop", {"id": first})
+    backend.mutation(name="m:drop")(lambda ctx, document: ctx.db.delete(document))
+    backend.run_mutation("m:drop", {"document": first})
     with sync_client(server.url) as client:
         client.connect()
         client.add(0, "m:page", journal=told["journal"])
