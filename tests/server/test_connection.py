@@ -383,3 +383,29 @@ def test_in_production_strangers_are_told_the_request_id_and_data_only() -> None
             assert text.startswith("[Request ID: ")
             assert "secret" not in text
         assert answer["logLines"] == []
+
+
+def test_half_characters_in_prints_and_errors_are_told_readably(server, backend) -> None:
+    def boom(ctx) -> None:
+        print("half \ud800")
+        raise ValueError("half \udfff")
+
+    backend.mutation(name="m:boom")(boom)
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:boom")
+        answer = client.hear()
+        assert "Uncaught ValueError: half ?" in answer["result"]
+        assert answer["logLines"] == ["[LOG] 'half \\uD800'"]
+
+
+def test_a_bug_of_ours_closes_the_socket_and_is_logged(server, backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(server.service.calls, "run", broken)
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:send")
+        assert client.close_code() == (1011, "InternalServerError")
+    assert isinstance(list(backend.logs)[-1].error, ZeroDivisionError)
