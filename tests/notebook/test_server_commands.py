@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 import httpx
 import pytest
 from IPython.core.error import UsageError
+
+from tests.notebook.kernel_driver import Kernel
 
 APP = "%%query\ndef hello(ctx): return 'hello'"
 
@@ -156,3 +159,36 @@ def test_allowed_names_are_a_setting(served) -> None:
     url = server_of(served).url
     for host, status in (("app.example.org", 200), ("x.example.net", 200), ("evil.example", 403)):
         assert httpx.get(f"{url}/version", headers={"Host": host}).status_code == status
+
+
+COUNTING = """%%mutation visits
+def add(ctx):
+    print("counted by a client")
+    ctx.db.insert("visits", {})
+    return ctx.db.query("visits").count()
+"""
+COMPUTE = """import time
+until = time.monotonic() + 3
+while time.monotonic() < until:
+    sum(range(1_000))
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(180)
+@pytest.mark.case("notebook/blocking_cell_does_not_block_server")
+def test_kernel_answers_clients_while_a_cell_computes_and_their_prints_stay_out_of_it(tmp_path) -> None:
+    with Kernel(tmp_path, NBCONVEX_PORT="0") as kernel:
+        kernel.run("%load_ext nbconvex")
+        kernel.run(COUNTING)
+        kernel.run("%convex serve")
+        url = kernel.run("print(get_ipython().nbconvex_extension.session.server.url)").stdout.strip()
+        computing = kernel.send(COMPUTE)
+        began = time.monotonic()
+        with httpx.Client(base_url=url, timeout=30) as client:
+            answers = [client.post("/api/mutation", json={"path": "visits:add", "args": {}}).json() for _ in range(5)]
+        took_s = time.monotonic() - began
+        assert [answer["value"] for answer in answers] == [1.0, 2.0, 3.0, 4.0, 5.0]
+        assert answers[0]["logLines"] == ["[LOG] 'counted by a client'"]
+        assert took_s < 2.5
+        assert "counted" not in kernel.wait(computing).stdout

@@ -31,6 +31,7 @@ def tree(of: Outcome, *, production=False):
 def test_success_has_its_value_and_its_log_lines_if_there_are_any() -> None:
     assert tree(outcome(Int64(1))) == {"status": "success", "value": {"$integer": "AQAAAAAAAAA="}}
     assert tree(outcome(None, lines=("hi",))) == {"status": "success", "value": None, "logLines": ["[LOG] 'hi'"]}
+    assert tree(outcome(None, lines=("hi",)), production=True) == {"status": "success", "value": None}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import socket
 import subprocess
@@ -126,6 +127,18 @@ def test_closing_backend_stops_its_servers(backend) -> None:
         serve(backend)
 
 
+def test_function_may_close_the_backend_that_it_runs_in(backend) -> None:
+    closed = threading.Event()
+    backend.action(name="m:end")(lambda ctx: (backend.close(), closed.set())[1])
+    server = serve(backend, port=0)
+    with contextlib.suppress(httpx.TransportError):
+        httpx.post(f"{server.url}/api/action", json={"path": "m:end", "args": {}})
+    server.wait()
+    assert closed.wait(10)
+    assert backend.is_closed
+    assert "RuntimeError" not in str([record.error for record in backend.logs])
+
+
 def test_server_can_be_waited_for(backend) -> None:
     server = serve(backend, port=0)
     threading.Timer(0.05, server.stop).start()
@@ -224,6 +237,17 @@ def test_official_client_in_another_process_is_served(backend) -> None:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.strip()) in range(31, 38)
+
+
+def test_program_that_has_patched_asyncio_is_served() -> None:
+    program = (
+        "import nest_asyncio2, nbconvex, httpx\n"
+        "nest_asyncio2.apply()\n"
+        "with nbconvex.open() as backend, nbconvex.serve(backend, port=0) as server:\n"
+        "    print(httpx.get(server.url + '/instance_name').text)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "memory\n"), done.stderr
 
 
 def test_program_that_ends_without_closing_ends() -> None:
