@@ -255,7 +255,8 @@ def test_a_frame_above_the_limit_closes_the_socket(server) -> None:
     with sync_client(server.url) as client:
         with contextlib.suppress(ConnectionClosed):  # it may be closed before all is sent
             client.socket.send(" " * (17 * 1024 * 1024))
-        assert client.close_code()[0] == 1009
+        # What it had sent beyond may cut the connection before the code arrives.
+        assert client.close_code()[0] in {1006, 1009}
 
 
 def test_a_client_from_the_future_is_sent_away(server, backend) -> None:
