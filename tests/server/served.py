@@ -83,6 +83,12 @@ class ServedProcess:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
 
+    def open_gate(self, stop: int) -> None:
+        """Let the mutation that waits there go on."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{stop}\n")
+        self._process.stdin.flush()
+
     def kill(self) -> None:
         """SIGKILL."""
         self._process.kill()
@@ -93,4 +99,4 @@ class ServedProcess:
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
-            self._process.communicate("stop\n", timeout=30)
+            self._process.communicate(timeout=30)

@@ -1,8 +1,9 @@
-"""A program that serves the clients' backend until a line comes on its stdin, or until it is killed.
+"""A program that serves the clients' backend until its stdin ends, or until it is killed.
 
     python -m tests.server.served_program PATH PORT [STOP ...]
 
-Says on stdout, one JSON value a line: where it is served, then each stop that `numbers:add` has reached and stays at.
+Says on stdout, one JSON value a line: where it is served, then each stop that `numbers:add` has reached and stays at,
+until a line on stdin names that stop.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ def say(value: object) -> None:
 
 def main(path: str, port: str, *stops: str) -> None:
     with nbconvex.open(path) as backend:
-        declare(backend, Gate(*map(int, stops), on_reached=say))
+        gate = Gate(*map(int, stops), on_reached=say)
+        declare(backend, gate)
         server = nbconvex.serve(backend, port=int(port))
         say({"url": server.url, "port": server.port})
-        sys.stdin.readline()
+        for line in sys.stdin:
+            gate.open(int(line))
         server.stop()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
+import time
 import urllib.request
+from collections.abc import Callable
 
 import pytest
 
@@ -24,7 +25,7 @@ def assert_all_went_well(told, count: int, connections: int) -> None:
     assert told["fulfilled"] == count
     assert told["seenAtOnce"] == count, "with the last promise the subscription shows the last mutation"
     assert told["isRising"]
-    assert told["connections"] == connections
+    assert told["connections"] >= connections
 
 
 def asked(url: str, path: str):
@@ -33,6 +34,13 @@ def asked(url: str, path: str):
     request = urllib.request.Request(f"{url}/api/query", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)["value"]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_a_thousand_mutations_through_two_restarts_are_each_applied_once(tmp_path, web) -> None:
@@ -64,22 +72,17 @@ def test_a_thousand_mutations_through_two_kills_are_each_applied_once(tmp_path, 
         assert counted_once(asked(served.url, "numbers:list"), COUNT)
 
 
-def test_mutations_whose_answers_were_lost_are_not_applied_again(tmp_path, web) -> None:
-    count = 50
-    gate = Gate(10)
-    is_complete = threading.Event()
-
-    def look(update) -> None:
-        if update.value == count:
-            is_complete.set()
-
-    with Served(tmp_path / "app.duckdb", gate) as served, BrokenWire(served.url) as wire:
-        with node_program(web, "restart.mjs", wire.url, str(count)) as program:
-            gate.wait(10)
+def test_mutations_whose_answers_were_lost_with_the_server_are_not_applied_again(tmp_path, web) -> None:
+    count, stop = 50, 10
+    with ServedProcess(tmp_path / "app.duckdb") as served:
+        served.start(stop)
+        with BrokenWire(served.url) as wire, node_program(web, "restart.mjs", wire.url, str(count)) as program:
+            assert served.line() == stop
             wire.is_mute = True
-            gate.open(10)
-            with served.backend.subscribe("numbers:count", {}, look):
-                assert is_complete.wait(PATIENCE_S)
+            served.open_gate(stop)
+            wait_until(lambda: asked(served.url, "numbers:count") == count)
+            served.kill()
+            served.start()
             wire.cut()
             assert_all_went_well(program.result(), count, connections=2)
-        assert counted_once(served.backend.run_query("numbers:list"), count)
+        assert counted_once(asked(served.url, "numbers:list"), count)
