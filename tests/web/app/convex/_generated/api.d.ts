@@ -1,0 +1,24 @@
+// What `%convex codegen` writes, written by hand: tests/server/test_react_app.py puts the generated file in its place.
+import type { FunctionReference, PaginationOptions, PaginationResult } from "convex/server";
+import type { GenericId } from "convex/values";
+
+type Message = {
+  _id: GenericId<"messages">;
+  _creationTime: number;
+  author: string;
+  body: string;
+  channel: string;
+};
+
+export declare const api: {
+  messages: {
+    newest: FunctionReference<"query", "public", { channel: string }, Message[]>;
+    history: FunctionReference<
+      "query",
+      "public",
+      { channel: string; paginationOpts: PaginationOptions },
+      PaginationResult<Message>
+    >;
+    send: FunctionReference<"mutation", "public", { author: string; body: string; channel: string }, Message["_id"]>;
+  };
+};
