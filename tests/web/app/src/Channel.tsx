@@ -11,7 +11,7 @@ function showAtOnce(store: OptimisticLocalStore, message: FunctionArgs<typeof ap
   const args = { channel: message.channel };
   const newest = store.getQuery(api.messages.newest, args);
   if (newest === undefined) return;
-  const guess = { ...message, _id: `sending ${crypto.randomUUID()}` as Message["_id"], _creationTime: Date.now() };
+  const guess = { ...message, _id: `sending ${performance.now()}` as Message["_id"], _creationTime: Date.now() };
   store.setQuery(api.messages.newest, args, [guess, ...newest].slice(0, 8));
 }
 
