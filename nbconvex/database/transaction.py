@@ -33,6 +33,7 @@ from nbconvex.database.snapshot import (
     Table,
     Write,
 )
+from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import (
     CallerError,
     DocumentInvalidError,
@@ -360,9 +361,25 @@ class Transaction:
         for internal, payload in table.rows():
             self._record(table, internal, payload, None, None)
 
-    def put_system(self, number: int, fields: Document) -> str:
+    def get_system(self, number: int, internal: bytes) -> Document | None:
+        """A document of a system table by its internal id; its absence counts as read."""
+        id_key = encode_id(number, internal).encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        payload = self._payload(number, internal, id_key)
+        return None if payload is None else decode_document(payload)
+
+    def delete_system(self, number: int, internal: bytes) -> None:
+        """Delete a document of a system table, which must be there."""
+        table = self.snapshot.tables[number]
+        id_key = encode_id(number, internal).encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        payload = table.documents.get(id_key)
+        assert payload is not None, (number, internal)
+        self._record(table, internal, payload, None, None)
+
+    def put_system(self, number: int, fields: Document, *, internal: bytes | None = None) -> str:
         """Store a document of a system table: what the platform itself does, and user code cannot."""
-        internal = self._make_id()
+        internal = internal or self._make_id()
         document_id = encode_id(number, internal)
         document = {"_id": document_id, "_creationTime": self._next_creation_ms, **fields}
         self._next_creation_ms = math.nextafter(self._next_creation_ms, math.inf)
@@ -416,7 +433,7 @@ class Transaction:
         if check is None:
             return document
         try:
-            checked: Document = check(document, _TableNames(self))
+            checked: Document = check(document, TablesOf(self))
         except ValidationProblem as problem:
             raise DocumentInvalidError(table, problem.report, path=problem.path) from None
         return checked
@@ -471,24 +488,3 @@ class Transaction:
     def limited(self, limits: Mapping[str, int] | None) -> AbstractContextManager[None]:
         """Lower limits while a nested function runs. Source: semantics 1.4."""
         return self.metrics.limited(limits)
-
-
-class _TableNames(Mapping[int, str]):
-    """Table names by number, those created in the transaction included."""
-
-    __slots__ = ("_transaction",)
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    def __getitem__(self, number: int) -> str:
-        name = self._transaction.table_name(number)
-        if name is None:
-            raise KeyError(number)
-        return name
-
-    def __iter__(self) -> Any:
-        return iter(self._transaction.snapshot.layout)
-
-    def __len__(self) -> int:
-        return len(self._transaction.snapshot.layout)

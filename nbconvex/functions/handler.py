@@ -24,35 +24,9 @@ from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition, TableNames
 
 CONTEXTS = {"query": QueryCtx, "mutation": MutationCtx}
-
-
-class TablesOf(Mapping[int, str]):
-    """The names of tables by number, as a transaction sees them: those it created itself included."""
-
-    __slots__ = ("_tx",)
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-
-    def get(self, number: int, default: Any = None, /) -> Any:
-        """The name of a table, or `default`."""
-        return self._tx.table_name(number) or default
-
-    def __getitem__(self, number: int) -> str:
-        name = self._tx.table_name(number)
-        if name is None:
-            raise KeyError(number)
-        return name
-
-    def __iter__(self) -> Any:
-        return iter(self._tx.snapshot.tables)
-
-    def __len__(self) -> int:
-        return len(self._tx.snapshot.tables)
 
 
 def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import LimitExceededError
 from nbconvex.functions import teaching
 from nbconvex.functions.action_calls import call_from_action
-from nbconvex.functions.handler import TablesOf, call_handler, checked_args, plain_args
+from nbconvex.functions.handler import call_handler, checked_args, plain_args
 from nbconvex.functions.result import checked_result
 from nbconvex.functions.run import Kind, Run
 

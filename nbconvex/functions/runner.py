@@ -21,18 +21,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.database.metrics import TransactionMetrics
+from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import ConflictError, LimitExceededError
-from nbconvex.functions import action_calls, logs, nested, teaching
+from nbconvex.functions import action_calls, answered_requests, logs, nested, teaching
 from nbconvex.functions.cache import QueryCache
 from nbconvex.functions.context import ActionCtx
 from nbconvex.functions.engine import Engine
-from nbconvex.functions.handler import (
-    TablesOf,
-    call_action,
-    call_handler,
-    checked_args,
-    plain_args,
-)
+from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox
 from nbconvex.functions.result import checked_result, result_limits
@@ -91,6 +86,10 @@ class Runner:
         """A root run, not begun. With `is_echoed` its prints also go to the caller's own output."""
         limits = self.limits
         return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))
+
+    def new_request_id(self) -> str:
+        """A request id for what comes to no run."""
+        return request_id(next(self._requests))
 
     def call(
         self,
@@ -171,11 +170,16 @@ class Runner:
         if run.is_unlimited:
             tx.metrics = TransactionMetrics(Limits.off())
         try:
-            return self._called(run, plain_args(run.definition, args, self.limits))
+            if run.request_key is not None:
+                return answered_requests.once(run, partial(self._handled, run, args))
+            return self._handled(run, args)
         except Exception:
             # What it saw may be why it failed: that has to be durable before anybody hears of it.
             self.database.wait_durable(tx.snapshot.ts)
             raise
+
+    def _handled(self, run: Run, args: Any) -> Any:
+        return self._called(run, plain_args(run.definition, args, self.limits))
 
     def _mutation(self, run: Run, args: Any) -> Any:
         sink = run.sink
