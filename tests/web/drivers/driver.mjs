@@ -49,6 +49,12 @@ export function follow(from, query, args) {
   return { seen, stop, last: () => seen[seen.length - 1] };
 }
 
+/** Results without those that say the same as the one before: with an optimistic update, each Transition makes a new one. */
+export function distinct(results) {
+  const texts = results.map((each) => JSON.stringify(each));
+  return results.filter((_, at) => at === 0 || texts[at] !== texts[at - 1]);
+}
+
 const lines = [];
 let waiting;
 let input;
