@@ -29,11 +29,15 @@ VARIABLE: Final = "NBCONVEX_CONVEX_JS"
 #: Where npm puts it, below the folder that it was run in.
 INSTALLED: Final = Path("node_modules/convex/dist/browser.bundle.js")
 
-_MISSING: Final = (
-    "The Convex client for browsers is not installed beside this notebook. In a terminal, in the notebook's folder or "
-    "one above it, run\n\n    npm install convex\n\nand load the page again (in a notebook: run its cell again). Nothing has to "
-    f"be restarted. Or set the environment variable {VARIABLE} to the path of the package's file dist/browser.bundle.js."
-)
+_MISSING: Final = f"""\
+The Convex client for browsers is not installed beside this notebook. In a terminal, in the notebook's folder or one \
+above it, run
+
+    npm install convex
+
+and load the page again (in a notebook: run its cell again). Nothing has to be restarted. Or set the environment \
+variable {VARIABLE} to the path of the package's file dist/browser.bundle.js.
+"""
 _MISNAMED: Final = f"The environment variable {VARIABLE} is set, but there is no such file."
 
 

@@ -39,7 +39,7 @@ THEMES: dict[str, str] = {
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",
     "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
     "tests/notebook/test_web_page.py": "the notebook with a web page, in JupyterLab",
-    "tests/server/test_npm_client.py": "the whole server as the npm client sees it: subscriptions, mutations, errors, values",
+    "tests/server/test_npm_client.py": "the whole server as the npm client sees it",
     "tests/server/test_npm_http_client.py": "the same over HTTP",
     "tests/server/test_npm_pagination.py": "pages as the npm client keeps them",
     "tests/server/test_npm_reconnect.py": "the npm client and connections that are lost",

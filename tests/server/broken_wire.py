@@ -19,6 +19,7 @@ class BrokenWire:
         self._target = urlsplit(url)
         self.is_mute = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._is_over = asyncio.Event()
         self._is_up = threading.Event()
@@ -31,11 +32,13 @@ class BrokenWire:
         await self._is_over.wait()
         server.close()
         self._close_all()
-        while self._writers:
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*self._tasks)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self._target.hostname is not None
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         try:
             far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
         except OSError:

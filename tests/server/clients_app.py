@@ -21,6 +21,11 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 }
 
 
+def error_of(how: str) -> Exception:
+    """The error for a word."""
+    return ERRORS[how]()
+
+
 class Gate:
     """Places in a row of mutations where one of them waits, not yet committed, until the test opens the gate."""
 
@@ -157,15 +162,15 @@ def _declare_values(backend: nbconvex.Backend) -> None:
 def _declare_errors(backend: nbconvex.Backend) -> None:
     @backend.query(name="errors:query")
     def query(ctx: Any, how: str) -> None:
-        raise ERRORS[how]()
+        raise error_of(how)
 
     @backend.mutation(name="errors:mutation")
     def mutation(ctx: Any, how: str) -> None:
-        raise ERRORS[how]()
+        raise error_of(how)
 
     @backend.action(name="errors:action")
     def action(ctx: Any, how: str) -> None:
-        raise ERRORS[how]()
+        raise error_of(how)
 
 
 def _declare_actions(backend: nbconvex.Backend) -> None:

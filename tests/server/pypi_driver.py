@@ -2,8 +2,7 @@
 
     python -m tests.server.pypi_driver SCENARIO URL
 
-Says what it has seen as JSON on stdout, one value a line; tests/server/test_pypi_client.py judges. The client prints what
-functions log to stdout, so what is said to the test goes to a copy of it that was made before.
+Says what it has seen as JSON on stdout, one value a line; tests/server/test_pypi_client.py judges.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Any
 from convex import ConvexClient, ConvexError, ConvexInt64
 from convex.http_client import ConvexHttpClient
 
-OUT = os.dup(1)
 VALUES: dict[str, Any] = {
     "null": None,
     "true": True,
@@ -40,7 +38,7 @@ MIB = 1 << 20
 
 
 def tell(value: Any) -> None:
-    os.write(OUT, json.dumps(value).encode() + b"\n")
+    os.write(1, json.dumps(value).encode() + b"\n")
 
 
 def failure_of(call: Callable[[], Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Threads: the server's own.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,21 @@ from tests.server.clients_app import Gate, declare
 ROOT = Path(__file__).parents[2]
 
 
+def quiet_port() -> int:
+    """Where a server that comes back to its port may begin to look for one.
+
+    Below the ports that systems give to clients: one of those might sit on the server's port while it is away.
+    """
+    return 20_000 + os.getpid() * 10 % 12_000
+
+
 class Served:
     """A backend of this process and its server."""
 
     def __init__(self, path: Path | str = ":memory:", gate: Gate | None = None) -> None:
         self._path = path
         self._gate = gate
-        self._port = 0
+        self._port: int | None = None
         self._open()
         self.start()
 
@@ -34,8 +43,8 @@ class Served:
 
     def start(self) -> None:
         """Serve, on the port it had before."""
-        self._server = nbconvex.serve(self.backend, port=self._port)
-        assert self._port in {0, self._server.port}, "somebody took the port"
+        self._server = nbconvex.serve(self.backend, port=self._port or quiet_port(), site_port=0)
+        assert self._port in {None, self._server.port}, "somebody took the port"
         self._port = self._server.port
 
     def stop(self) -> None:
@@ -65,17 +74,23 @@ class ServedProcess:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._port = 0
+        self._port: int | None = None
         self.url = ""
 
     def start(self, *stops: int) -> None:
         """Start it, on the port it had before."""
-        command = [sys.executable, "-m", "tests.server.served_program", str(self._path), str(self._port)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.server.served_program",
+            str(self._path),
+            str(self._port or quiet_port()),
+        ]
         self._process = subprocess.Popen(
             [*command, *map(str, stops)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
         said = self.line()
-        assert self._port in {0, said["port"]}, "somebody took the port"
+        assert self._port in {None, said["port"]}, "somebody took the port"
         self._port, self.url = said["port"], said["url"]
 
     def line(self) -> Any:

@@ -24,7 +24,7 @@ def main(path: str, port: str, *stops: str) -> None:
     with nbconvex.open(path) as backend:
         gate = Gate(*map(int, stops), on_reached=say)
         declare(backend, gate)
-        server = nbconvex.serve(backend, port=int(port))
+        server = nbconvex.serve(backend, port=int(port), site_port=0)
         say({"url": server.url, "port": server.port})
         for line in sys.stdin:
             gate.open(int(line))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.notebook.kernel_driver import Kernel
 from tests.server.pages import built_app, copied_app, served_folder, tool
+from tests.server.served import quiet_port
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(180), pytest.mark.xdist_group("jupyter")]
 
@@ -46,7 +47,7 @@ def app(web) -> Iterator[str]:
 @pytest.fixture
 def notebook(tmp_path) -> Iterator[Kernel]:
     """A kernel whose backend the app was made for."""
-    with Kernel(tmp_path, NBCONVEX_PORT="0") as kernel:
+    with Kernel(tmp_path, NBCONVEX_PORT=str(quiet_port())) as kernel:
         for cell in ("%load_ext nbconvex", SCHEMA, QUERY.replace("SHOUT", ""), MUTATION, FILL):
             kernel.run(cell)
         yield kernel
@@ -59,9 +60,7 @@ class Window:
         self.problems: list[str] = []
         self.page = browser.new_context(color_scheme=scheme, viewport={"width": 1_100, "height": 700}).new_page()
         self.page.on("pageerror", lambda problem: self.problems.append(str(problem)))
-        self.page.on(
-            "console", lambda message: self.problems.append(message.text) if message.type == "error" else None
-        )
+        self.page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
         self.page.goto(address)
 
     def wait_for(self, list_name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-// What `%convex codegen` writes, written by hand: tests/server/test_react_app.py puts the generated file in its place.
+// Written by hand as `%convex codegen` writes it, for the cells of tests/server/test_react_app.py.
 import { anyApi } from "convex/server";
 
 export const api = anyApi;
