@@ -55,6 +55,8 @@ class Outcome:
         else:
             frames = "".join(traceback.format_tb(error.__traceback__))
             told["errorMessage"] = f"{prefix}\nUncaught {type(error).__name__}: {error}\n{frames}".rstrip()
+        # Half a character, which Python's strings may hold, cannot be sent.
+        told["errorMessage"] = told["errorMessage"].encode("utf-8", "replace").decode()
         return told
 
 

@@ -221,6 +221,20 @@ def _close(session: Session, _options: argparse.Namespace) -> Lines:
     )
 
 
+@command(
+    "codegen",
+    "Write the types of functions and tables for a web app: api.js, api.d.ts and dataModel.d.ts.",
+    argument("folder", nargs="?", help="the web app's convex folder; the files go into _generated in it"),
+    argument("--watch", action="store_true", help="and again after each cell that changes them"),
+    argument("--stop", action="store_true", help="end --watch"),
+    epilog="example:  %convex codegen ../my-app/convex --watch",
+)
+def _codegen(session: Session, options: argparse.Namespace) -> Card | Lines:
+    from nbconvex.notebook.codegen_commands import write_types_for
+
+    return write_types_for(session, options)
+
+
 @command("nest", "Let asyncio.run() work in cells (nbconvex itself does not need it).")
 def _nest(_session: Session, _options: argparse.Namespace) -> Lines:
     from nbconvex.notebook.nest import allow_nested_run

@@ -79,6 +79,13 @@ class Extension:
             collect_declarations(self.session)
         else:
             refuse_declarations(self.session)
+        if self.session.types_watch is not None:
+            # Not at the top: few notebooks have a web app.
+            from nbconvex.notebook.codegen_commands import refresh_types
+
+            told = refresh_types(self.session.types_watch)
+            if told is not None:
+                display(told)
 
 
 def load_ipython_extension(shell: Any) -> None:

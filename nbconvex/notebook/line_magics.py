@@ -53,7 +53,9 @@ class LineMagics(Magics):
     @no_var_expand
     @magic_arguments()
     @argument(
-        "command", nargs="?", help="status, functions, data, logs, run, serve, url, reset, open, close, nest, help"
+        "command",
+        nargs="?",
+        help="status, functions, data, logs, run, serve, url, codegen, reset, open, close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")
     @line_magic

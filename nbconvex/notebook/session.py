@@ -28,6 +28,7 @@ from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
+    from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
@@ -73,6 +74,8 @@ class Session:
         self._kept: list[tuple[LiveView, Any]] = []
         self._injected: dict[str, Any] = {}
         self._offered: dict[str, Any] = {}
+        #: The folder whose types are written after each cell, until the store is closed.
+        self.types_watch: TypesWatch | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
         #: Those that cells which failed have declared, by their identity.
@@ -133,7 +136,7 @@ class Session:
         """The server, while it runs."""
         return self._server if self._server is not None and self._server.is_running else None
 
-    def serve(self, *, host: str | None = None, port: int | None = None) -> Server:
+    def serve(self, *, host: str | None = None, port: int | None = None, site_port: int | None = None) -> Server:
         """The running server: the one there is, unless it is to be elsewhere.
 
         Raises:  StorageError; CallerError if there is to be none, or its ports cannot be had.
@@ -156,6 +159,7 @@ class Session:
             backend,
             host=options.host if host is None else host,
             port=options.port if port is None else port,
+            site_port=site_port,
             allowed_hosts=options.host_names,
         )
         return self._server
@@ -183,12 +187,13 @@ class Session:
         self._backend, self._path = opened, path
         if served is not None:
             # Clients find the new store where they found the old one.
-            self.serve(host=served.host, port=served.port)
+            self.serve(host=served.host, port=served.port, site_port=served.site_port)
         self._serve_always()
 
     def close_store(self) -> bool:
         """End the views, stop the backend and close its file; the next cell that needs it opens it again."""
         self.end_views("The store was closed.")
+        self.types_watch = None
         backend, self._backend = self._backend, None
         if backend is None:
             return False

@@ -118,7 +118,7 @@ class App:
         except ClientDisconnect:
             raise
         except Exception as error:
-            response = self._response_to(error, request.url.path)
+            response = self._response_to(error, request.scope["path"])
         response.raw_headers.append((b"x-content-type-options", b"nosniff"))
         if not is_site:
             headers = dict(request.scope["headers"])
@@ -190,7 +190,7 @@ class App:
         except OverloadedError:
             await _close(websocket, 1013, "TooManyConcurrentRequests")
         except Exception as error:
-            service.backend.runner.log_problem(f"socket {websocket.url.path}", error)
+            service.backend.runner.log_problem(f"socket {websocket.scope['path']}", error)
             await _close(websocket, 1011, "InternalServerError")
         finally:
             service.sockets -= 1

@@ -11,6 +11,7 @@ actions on the engine's loop, where they hold no thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -97,10 +98,11 @@ class Calls:
 
     def stop(self, wait_s: float) -> bool:
         """Refuse further calls and drop those that wait; whether all that ran had ended after `wait_s`."""
-        # The first has no time to give: its threads end on their own, and the second's wait is theirs too.
+        until = time.monotonic() + wait_s
+        # Both are told before either is waited for.
         self._actions.stop(0.0)
         ended = self._transactions.stop(wait_s)
-        return self._actions.stop(0.0) and ended
+        return self._actions.stop(max(0.0, until - time.monotonic())) and ended
 
     def _outcome(
         self, kind: Kind | None, path: str, args: Any, identity: Identity | None,

@@ -150,7 +150,19 @@ class Connection:
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A bug of ours: its client would wait for an answer for ever. It asks again over another socket.
+            self._service.backend.runner.log_problem("sync socket", error)
+            self._close_with(protocol.INTERNAL_ERROR, "InternalServerError")
+
+    def _close_with(self, code: int, reason: str) -> None:
+        self._session.is_closing = True
+        self._closing = protocol.Close(code, reason)
+        self._wake()
 
     def _follow(self, effect: protocol.Follow) -> None:
         try:
@@ -194,8 +206,7 @@ class Connection:
             )  # fmt: skip
         except OverloadedError as error:
             # The client tries again with a pause, which is what such a reason tells it. Source: wire-protocol 3.11.
-            self._closing = protocol.Close(protocol.TRY_AGAIN_LATER, f"TooManyConcurrentRequests: {error}"[:120])
-            self._session.is_closing = True
+            self._close_with(protocol.TRY_AGAIN_LATER, f"TooManyConcurrentRequests: {error}"[:120])
             return self._result(service.calls.refused(error))
 
     def _result(self, outcome: Outcome) -> Result:

@@ -113,9 +113,11 @@ class Workers:
             for _ in threads:
                 self._jobs.put(None)
         until = time.monotonic() + wait_s
-        for thread in threads:
+        # A function may close its own backend: its thread can't wait for itself.
+        others = [thread for thread in threads if thread is not threading.current_thread()]
+        for thread in others:
             thread.join(max(0.0, until - time.monotonic()))
-        return not any(thread.is_alive() for thread in threads)
+        return not any(thread.is_alive() for thread in others)
 
 
 def _settle(future: asyncio.Future[Any], result: Any, problem: Exception | None) -> None:

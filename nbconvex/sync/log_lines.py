@@ -16,7 +16,7 @@ LINE_MAX = 32_768
 _CUT = " (truncated due to length)"
 #: How a line begins that nbconvex itself had to say.
 _WARNING = "[WARN] "
-_ESCAPED = re.compile(r"[\\'\x00-\x1f]")
+_ESCAPED = re.compile(r"[\\'\x00-\x1f\ud800-\udfff]")
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", "'": "\\'", "\\": "\\\\"}
 
 
@@ -34,4 +34,5 @@ def wire_lines(lines: Iterable[str]) -> list[str]:
 
 def _escape(found: re.Match[str]) -> str:
     character = found[0]
-    return _SHORT.get(character) or f"\\x{ord(character):02X}"
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02X}" if code < 0x80 else f"\\u{code:04X}")

@@ -31,6 +31,7 @@ def tree(of: Outcome, *, production=False):
 def test_success_has_its_value_and_its_log_lines_if_there_are_any() -> None:
     assert tree(outcome(Int64(1))) == {"status": "success", "value": {"$integer": "AQAAAAAAAAA="}}
     assert tree(outcome(None, lines=("hi",))) == {"status": "success", "value": None, "logLines": ["[LOG] 'hi'"]}
+    assert tree(outcome(None, lines=("hi",)), production=True) == {"status": "success", "value": None}
 
 
 @pytest.mark.parametrize(
@@ -72,11 +73,9 @@ def test_failures_that_are_no_functions_are_raised(error) -> None:
     [
         (RequestRefusedError(413, "BodyTooLarge", "No."), 413, b'{"code":"BodyTooLarge","message":"No."}'),
         (UnauthenticatedError("BadAdminKey", "No."), 401, b'{"code":"BadAdminKey","message":"No."}'),
-        (OverloadedError("9 calls"), 503, b'{"code":"TooManyConcurrentRequests","message":"Too many requests at once: '
-         b'9 calls. Try again a little later."}'),
+        (OverloadedError("9 calls"), 503, b'{"code":"TooManyConcurrentRequests","message":"Too many requests'),
         (ConflictError("t"), 503, b'{"code":"OptimisticConcurrencyControlFailure",'),
-        (StorageFailedError("secret"), 500, b'{"code":"InternalServerError","message":"Your request couldn\'t be '
-         b'completed. Try again later."}'),
+        (StorageFailedError("secret"), 500, b'{"code":"InternalServerError",'),
         (KeyError("secret"), 500, b'{"code":"InternalServerError",'),
     ],
 )  # fmt: skip

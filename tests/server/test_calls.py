@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from dataclasses import replace
 
@@ -87,7 +88,7 @@ def test_actions_beyond_the_limit_are_refused_while_queries_still_run(is_async) 
         return gate.wait(10)
 
     async def waiting(ctx):
-        while not gate.is_set():
+        while not gate.is_set():  # noqa: ASYNC110 - an event of threads
             await asyncio.sleep(0.001)
         return True
 
@@ -105,7 +106,7 @@ def test_actions_beyond_the_limit_are_refused_while_queries_still_run(is_async) 
             assert (await calls.run("query", "m:q", {})).value == "quick"
             gate.set()
             assert [each.value for each in await asyncio.gather(*actions)] == [True, True]
-            while calls.in_flight:
+            while calls.in_flight:  # noqa: ASYNC110 - counted down by a thread
                 await asyncio.sleep(0.001)
 
         run(backend, main)
@@ -120,7 +121,7 @@ def test_function_that_exits_or_interrupts_ends_nothing_but_itself(backend) -> N
 
     backend.action(name="m:interrupt")(interrupt)
     backend.action(name="m:leave")(leave)
-    backend.mutation(name="m:exit")(lambda ctx: exit())
+    backend.mutation(name="m:exit")(lambda ctx: sys.exit())
 
     async def main(calls: Calls) -> None:
         assert "KeyboardInterrupt" in str((await calls.run(None, "m:interrupt", {})).error)

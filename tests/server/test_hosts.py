@@ -31,7 +31,7 @@ def test_names_that_no_attacker_can_own_are_allowed(host) -> None:
     ],
 )  # fmt: skip
 def test_every_other_name_is_refused_with_the_setting_that_allows_it(host) -> None:
-    with pytest.raises(RequestRefusedError, match="NbConvex.allowed_hosts") as refused:
+    with pytest.raises(RequestRefusedError, match=r"NbConvex\.allowed_hosts") as refused:
         require_allowed_host(host, ("app.example.org",))
     assert (refused.value.status, refused.value.reason) == (403, "HostNotAllowed")
 

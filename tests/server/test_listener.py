@@ -14,27 +14,30 @@ from nbconvex.backend import Backend
 from nbconvex.limits import Limits
 from nbconvex.server import app as app_module
 from nbconvex.server.listener import Discretion
-from nbconvex.server.serve import serve
+from nbconvex.server.serve import Server, serve
 
 IMPATIENT = replace(Limits(), request_time_s=0.05)
 
 
+def connected(server: Server) -> socket.socket:
+    # Less than the five seconds after which uvicorn hangs up on whoever says nothing.
+    return socket.create_connection(("127.0.0.1", server.port), timeout=3)
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
 def test_client_that_does_not_come_to_the_point_is_hung_up_on(sent) -> None:
-    with Backend.open(limits=IMPATIENT) as backend, serve(backend, port=0) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
-            raw.sendall(sent)
-            assert raw.recv(65_536) == b""
+    with Backend.open(limits=IMPATIENT) as backend, serve(backend, port=0) as server, connected(server) as raw:
+        raw.sendall(sent)
+        assert raw.recv(65_536) == b""
 
 
 def test_patience_is_the_same_for_a_second_request() -> None:
-    with Backend.open(limits=IMPATIENT) as backend, serve(backend, port=0) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=3) as raw:
-            raw.sendall(b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            while not raw.recv(65_536).endswith(nbconvex.__version__.encode()):
-                pass
-            raw.sendall(b"GET")
-            assert raw.recv(65_536) == b""
+    with Backend.open(limits=IMPATIENT) as backend, serve(backend, port=0) as server, connected(server) as raw:
+        raw.sendall(b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        while not raw.recv(65_536).endswith(nbconvex.__version__.encode()):
+            pass
+        raw.sendall(b"GET")
+        assert raw.recv(65_536) == b""
 
 
 def test_slow_body_is_told_that_it_is_slow() -> None:
@@ -42,7 +45,7 @@ def test_slow_body_is_told_that_it_is_slow() -> None:
         b"POST /api/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     )
     with Backend.open(limits=IMPATIENT) as backend, serve(backend, port=0) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+        with connected(server) as raw:
             raw.sendall(head)
             answer = b""
             while chunk := raw.recv(65_536):
@@ -52,7 +55,7 @@ def test_slow_body_is_told_that_it_is_slow() -> None:
 
 
 def test_client_that_leaves_in_the_middle_is_no_error(server, backend) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+    with connected(server) as raw:
         raw.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
         time.sleep(0.02)
     server.stop()
@@ -69,7 +72,7 @@ def test_what_uvicorn_says_stays_out_of_sight(server, backend, monkeypatch, capl
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     for sent in (upgrade, b"no http at all\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+        with connected(server) as raw:
             raw.sendall(sent)
             while raw.recv(65_536):
                 pass

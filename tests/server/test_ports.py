@@ -34,8 +34,7 @@ def free_pairs(keep) -> int:
     for port in range(42_000, 60_000, 100):
         found = []
         try:
-            for each in range(port, port + 6):
-                found.append(socket.create_server(("127.0.0.1", each)))
+            found.extend(socket.create_server(("127.0.0.1", each)) for each in range(port, port + 6))
         except OSError:
             continue
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import socket
 import subprocess
@@ -53,11 +54,12 @@ def test_starting_and_stopping_leaves_nothing_behind(backend) -> None:
 
 @pytest.mark.case("notebook/restart_port_reuse")
 def test_port_can_be_had_again_at_once(backend) -> None:
-    port = 0
+    port, site_port = 0, None
     for _ in range(5):
-        with serve(backend, port=port) as server:
+        # Both ports are named: the one above a free port may be some other program's.
+        with serve(backend, port=port, site_port=site_port) as server:
             assert port in {0, server.port}
-            port = server.port
+            port, site_port = server.port, server.site_port
             # A connection that the server closes first is what keeps a port busy for a minute.
             with httpx.Client() as client:
                 client.get(f"{server.url}/version")
@@ -124,6 +126,18 @@ def test_closing_backend_stops_its_servers(backend) -> None:
     assert our_threads() == []
     with pytest.raises(CallerError, match="closed backend"):
         serve(backend)
+
+
+def test_function_may_close_the_backend_that_it_runs_in(backend) -> None:
+    closed = threading.Event()
+    backend.action(name="m:end")(lambda ctx: (backend.close(), closed.set())[1])
+    server = serve(backend, port=0)
+    with contextlib.suppress(httpx.TransportError):
+        httpx.post(f"{server.url}/api/action", json={"path": "m:end", "args": {}})
+    server.wait()
+    assert closed.wait(10)
+    assert backend.is_closed
+    assert "RuntimeError" not in str([record.error for record in backend.logs])
 
 
 def test_server_can_be_waited_for(backend) -> None:
@@ -224,6 +238,17 @@ def test_official_client_in_another_process_is_served(backend) -> None:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.strip()) in range(31, 38)
+
+
+def test_program_that_has_patched_asyncio_is_served() -> None:
+    program = (
+        "import nest_asyncio2, nbconvex, httpx\n"
+        "nest_asyncio2.apply()\n"
+        "with nbconvex.open() as backend, nbconvex.serve(backend, port=0) as server:\n"
+        "    print(httpx.get(server.url + '/instance_name').text)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "memory\n"), done.stderr
 
 
 def test_program_that_ends_without_closing_ends() -> None:

@@ -89,7 +89,7 @@ def test_stopping_drops_what_waits_and_lets_what_runs_end() -> None:
         job = asyncio.ensure_future(workers.run(lambda: (running.set(), gate.wait(), "ran")[2]))
         waiting = asyncio.ensure_future(workers.run(lambda: "never"))
         await asyncio.sleep(0)
-        while not running.is_set():
+        while not running.is_set():  # noqa: ASYNC110 - an event of threads
             await asyncio.sleep(0)
         assert not workers.stop(0.0)
         with pytest.raises(OverloadedError, match="stopping"):
