@@ -49,18 +49,18 @@ def tool(web: Path, name: str, *arguments: str, folder: Path) -> None:
 
 
 def copied_app(web: Path) -> Path:
-    """The React app's sources where Node finds what they import."""
+    """The React app's sources where Node finds what they import; without the types that a notebook writes for it."""
     folder = web / "app"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(APP, folder)
     return folder
 
 
-def built_app(web: Path) -> Path:
-    """The React app as Vite builds it for browsers: a folder of files."""
+def built_app(web: Path, folder: Path) -> Path:
+    """The React app, checked by TypeScript and built by Vite: a folder of files for browsers."""
     built = web / "app-dist"
+    tool(web, "typescript/bin/tsc", "-p", ".", folder=folder)
     tool(
-        web, "vite/bin/vite.js", "build", "--outDir", str(built), "--emptyOutDir", "--logLevel", "warn",
-        folder=copied_app(web),
+        web, "vite/bin/vite.js", "build", "--outDir", str(built), "--emptyOutDir", "--logLevel", "warn", folder=folder
     )  # fmt: skip
     return built

@@ -9,20 +9,24 @@ from typing import Any
 import pytest
 
 from tests.notebook.kernel_driver import Kernel
-from tests.server.pages import built_app, copied_app, served_folder, tool
+from tests.server.pages import built_app, copied_app, served_folder
 from tests.server.served import quiet_port
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(180), pytest.mark.xdist_group("jupyter")]
+pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.node, pytest.mark.timeout(180)]
 
 SCHEMA = """%%schema
 messages = table({"channel": v.string(), "author": v.string(), "body": v.string()}).index("by_channel", ["channel"])
 """
 QUERY = """%%query messages
-def newest(ctx, channel: str):
+from nbconvex.values.page_validators import pagination_result_validator
+
+def newest(ctx, channel: str) -> v.array(messages.document_type("messages")):
     found = ctx.db.query("messages").with_index("by_channel", channel=channel).order("desc").take(8)
     return [{**each, "body": each["body"]SHOUT} for each in found]
 
-def history(ctx, channel: str, paginationOpts: dict):
+def history(
+    ctx, channel: str, paginationOpts: dict
+) -> pagination_result_validator(messages.document_type("messages")):
     return ctx.db.query("messages").with_index("by_channel", channel=channel).paginate(paginationOpts)
 """
 MUTATION = """%%mutation messages
@@ -37,13 +41,6 @@ FILL = """for n in range(12):
 URL = "%convex url --into address\nprint(address)"
 
 
-@pytest.fixture(scope="module")
-def app(web) -> Iterator[str]:
-    """The address of the built app."""
-    with served_folder(built_app(web)) as address:
-        yield address
-
-
 @pytest.fixture
 def notebook(tmp_path) -> Iterator[Kernel]:
     """A kernel whose backend the app was made for."""
@@ -51,6 +48,15 @@ def notebook(tmp_path) -> Iterator[Kernel]:
         for cell in ("%load_ext nbconvex", SCHEMA, QUERY.replace("SHOUT", ""), MUTATION, FILL):
             kernel.run(cell)
         yield kernel
+
+
+@pytest.fixture
+def app(web, notebook) -> Iterator[str]:
+    """The address of the app, built with the types that the notebook has written for it."""
+    folder = copied_app(web)
+    notebook.run(f"%convex codegen {folder}/convex")
+    with served_folder(built_app(web, folder)) as address:
+        yield address
 
 
 class Window:
@@ -82,8 +88,6 @@ class Window:
         self.page.get_by_role("button", name="Send").click()
 
 
-@pytest.mark.browser
-@pytest.mark.kernel
 def test_two_windows_follow_cells_each_other_and_an_edit_of_the_query(app, notebook, browser, artefacts) -> None:
     url = re.findall(r"http://\S+", notebook.run(URL).stdout)[-1]
     windows = [Window(browser, f"{app}/?url={url}&author={name}", scheme)
@@ -140,7 +144,3 @@ def _check_that_it_outlives_the_server(notebook: Kernel, ann: Window, bob: Windo
     for window in (ann, bob):
         window.wait_for("Newest messages", "SAID MEANWHILE")
         window.wait_for_state("connected")
-
-
-def test_the_app_has_no_type_errors(web) -> None:
-    tool(web, "typescript/bin/tsc", "-p", ".", folder=copied_app(web))

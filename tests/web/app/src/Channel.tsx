@@ -1,17 +1,16 @@
 import { useMutation, useQuery } from "convex/react";
 import type { OptimisticLocalStore } from "convex/browser";
-import type { FunctionArgs, FunctionReturnType } from "convex/server";
+import type { FunctionArgs } from "convex/server";
 import { useState, type FormEvent } from "react";
 import { api } from "../convex/_generated/api";
-
-export type Message = FunctionReturnType<typeof api.messages.newest>[number];
+import type { Doc, Id } from "../convex/_generated/dataModel";
 
 /** Shows a message before the backend has it. It is replaced, without flicker, by what is really stored. */
 function showAtOnce(store: OptimisticLocalStore, message: FunctionArgs<typeof api.messages.send>) {
   const args = { channel: message.channel };
   const newest = store.getQuery(api.messages.newest, args);
   if (newest === undefined) return;
-  const guess = { ...message, _id: `sending ${performance.now()}` as Message["_id"], _creationTime: Date.now() };
+  const guess = { ...message, _id: `sending ${performance.now()}` as Id<"messages">, _creationTime: Date.now() };
   store.setQuery(api.messages.newest, args, [guess, ...newest].slice(0, 8));
 }
 
@@ -62,7 +61,7 @@ export function Channel({ author, channel }: { author: string; channel: string }
   );
 }
 
-export function Line({ message }: { message: Message }) {
+export function Line({ message }: { message: Doc<"messages"> }) {
   const sending = message._id.startsWith("sending");
   return (
     <li className={sending ? "sending" : undefined}>
