@@ -27,6 +27,8 @@ from nbconvex.server import function_api
 from nbconvex.server.addresses import forwarded_prefix, other_port_url
 from nbconvex.server.answers import refusal, refusal_of, text_answer
 from nbconvex.server.bodies import read_body
+from nbconvex.server.bundle import PATH as BUNDLE
+from nbconvex.server.bundle import bundle_answer
 from nbconvex.server.connection import serve_socket
 from nbconvex.server.cors import ORIGIN, REQUESTED, cors_headers
 from nbconvex.server.hosts import require_allowed_host
@@ -43,8 +45,8 @@ _RUN: Final = "/api/run/"
 _SLASHES: Final = re.compile(r"/{2,}")
 _THERE_IS: Final = (
     "POST /api/query, /api/mutation, /api/action, /api/function, /api/run/{module}/{function}, /api/query_ts, "
-    "/api/query_at_ts, /api/query_batch; GET /api/query, /version, /instance_name, /instance_version; "
-    "WebSocket /api/sync"
+    "/api/query_at_ts, /api/query_batch; GET /api/query, /version, /instance_name, /instance_version, "
+    f"{BUNDLE}; WebSocket /api/sync"
 )
 
 
@@ -75,6 +77,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/instance_name": {"GET": _instance_name},
     "/instance_version": {"GET": _version},
     "/echo": {"POST": _echo},
+    BUNDLE: {"GET": bundle_answer},
     "/api/query": {"POST": partial(function_api.run_function, kind="query"), "GET": function_api.get_query},
     "/api/mutation": {"POST": partial(function_api.run_function, kind="mutation")},
     "/api/action": {"POST": partial(function_api.run_function, kind="action")},
