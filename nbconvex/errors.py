@@ -10,6 +10,7 @@ NbconvexError
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
+│   ├── FileRefusedError        a file that may not come in, or may not be had
 │   ├── RequestRefusedError     from the network, before any function ran
 │   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
@@ -198,6 +199,16 @@ class NotAvailableError(NotAllowedError, AttributeError):
     """
 
     code = "NotAvailable"
+
+
+class FileRefusedError(CallerError):
+    """A file was not stored, or not handed out. `reason` is the short code that clients are told."""
+
+    code = "FileRefused"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class RequestRefusedError(CallerError):

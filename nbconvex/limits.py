@@ -63,6 +63,13 @@ class Limits:
     # One mutation that keeps meeting conflicts.
     conflict_retries: int = 4
 
+    # One file.
+    file_bytes: int = 1024 * 1024 * MIB
+    upload_time_s: float = 3600.0
+    upload_pause_s: float = 30.0
+    uploads: int = 2_000
+    file_threads: int = 4
+
     # One server.
     request_bytes: int = 16 * MIB + 2_000
     request_time_s: float = 30.0

@@ -12,7 +12,8 @@ Threads: futures are made and resolved in the action's loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Mapping
+import contextvars
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.functions import teaching
@@ -66,6 +67,30 @@ def call_from_action(run: Run, definition: FunctionDefinition, args: Any, limits
     run.pending.append(pending)
     run.runner.start(child, args, pending)
     return pending
+
+
+def outside_call(run: Run, text: str, job: Callable[[], Any]) -> Any:
+    """What `job`, which may block, gives; in an `async def` action, the future that will have it."""
+    __tracebackhide__ = True
+    if run.loop is None or _loop_here() is not run.loop:
+        return job()
+    pending = PendingCall(run, text)
+    assert run.pending is not None, run.path
+    run.pending.append(pending)
+    working = run.loop.run_in_executor(None, contextvars.copy_context().run, job)
+    working.add_done_callback(lambda done: _hand_over(done, pending))
+    return pending
+
+
+def _hand_over(done: asyncio.Future[Any], pending: PendingCall) -> None:
+    if pending.done() or done.cancelled():
+        asyncio.Future.cancel(pending)
+        return
+    error = done.exception()
+    if error is None:
+        pending.set_result(done.result())
+    else:
+        pending.set_exception(error)
 
 
 def _loop_here() -> asyncio.AbstractEventLoop | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbconvex.errors import NotAllowedError
 from nbconvex.functions import teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
+from nbconvex.functions.context_storage import StorageReader, storage_of
 from nbconvex.functions.logs import request_id
 from nbconvex.functions.registry import HANDLE_PREFIX
 from nbconvex.values.scalars import NUMBER_MAX
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 Limits = Mapping[str, int]
 
-_COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query")
+_COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query", "storage")
 _TRANSACTIONAL = (*_COMMON, "db")
 _EFFECTS = (*_COMMON, "run_mutation", "run_action")
 #: Members that later issues bring, and what brings them.
-_NOT_BUILT = {"scheduler": "scheduler", "storage": "file storage", "vector_search": "vector search"}
+_NOT_BUILT = {"scheduler": "scheduler", "vector_search": "vector search"}
 
 
 class Context:
@@ -59,6 +60,11 @@ class Context:
         run.root.random_read = True
         # An action may be as random as it likes.
         return run.runner.random if run.tx is None else run.tx.random
+
+    @property
+    def storage(self) -> StorageReader:
+        """Files: their addresses and, in mutations and actions, what changes them."""
+        return storage_of(self._run)
 
     def now(self) -> float:
         """The time in milliseconds since 1970 UTC. In queries and mutations it stands still while they run."""

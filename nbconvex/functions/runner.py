@@ -37,6 +37,7 @@ from nbconvex.limits import Limits
 if TYPE_CHECKING:
     from nbconvex.clock import Clock
     from nbconvex.database.database import Database
+    from nbconvex.functions.context_storage import Files
     from nbconvex.functions.definition import FunctionDefinition
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.registry import Registry
@@ -76,6 +77,10 @@ class Runner:
         self.cache = QueryCache(database, registry, clock)
         self.has_cache = has_cache
         self.engine = Engine()
+        #: The service behind `ctx.storage`, once there is one.
+        self.files: Files | None = None
+        #: Functions that were told of an argument that could say more.
+        self.hinted: set[str] = set()
         self._requests = itertools.count(random.getrandbits(48))
         self._mailbox: Mailbox | None = None
         self._repeats = threading.Lock()

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.errors import NotAllowedError, NotAvailableError
+from nbconvex.values.validators import ObjectValidator
 
 if TYPE_CHECKING:
     from nbconvex.functions.definition import FunctionDefinition
@@ -75,6 +76,40 @@ def not_built(path: str, member: str, what: str) -> NotAvailableError:
     return NotAvailableError(
         f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.{instead}"
     )
+
+
+def no_files(path: str) -> NotAllowedError:
+    """For `ctx.storage` in a backend that was put together without files."""
+    return NotAllowedError(f"{path}: this backend was put together without a place for files.")
+
+
+def storage_elsewhere(path: str, kind: Kind, method: str, *, has_bytes: bool) -> NotAvailableError:
+    """For `ctx.storage.store` outside of actions, and `ctx.storage.delete` in a query."""
+    if has_bytes and kind == "mutation":
+        return NotAvailableError(
+            f"{path} is a mutation, and mutations never touch the bytes of files: ctx.storage.{method} takes as long as "
+            "a file is large, and a transaction may have to run again. Do it in an action, which then calls a mutation "
+            "with the id; or let the client upload to ctx.storage.generate_upload_url().",
+            hint=f"%%action   or   @action, with ctx.storage.{method}(...)",
+        )
+    kinds = "actions" if has_bytes else "mutations and actions"
+    return NotAvailableError(
+        f"{path} is {ARTICLES[kind]}, which only reads: ctx.storage.{method} is there in {kinds}.",
+        hint="%%action   or   @action" if has_bytes else "%%mutation   or   @mutation",
+    )
+
+
+def hint_at_id(run: Run) -> None:
+    """Warn, once a definition, where a file's id is declared as any string."""
+    definition, hinted = run.definition, run.runner.hinted
+    fields = definition.args.fields if isinstance(definition.args, ObjectValidator) else {}
+    loose = next((name for name, each in fields.items() if "storage" in name.lower() and each.kind == "string"), None)
+    if loose is not None and run.path not in hinted:
+        hinted.add(run.path)
+        run.sink.warn(
+            f'{definition.name} takes {loose} as any string. Id["_storage"], or v.id("_storage"), lets nothing in but '
+            "ids of files."
+        )
 
 
 def query_runs(path: str, verb: str, target: str) -> NotAllowedError:

@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket
 
 import nbconvex
 from nbconvex.errors import NbconvexError, OverloadedError, RequestRefusedError, StorageError
-from nbconvex.server import function_api
+from nbconvex.server import file_api, function_api
 from nbconvex.server.addresses import forwarded_prefix, other_port_url
 from nbconvex.server.answers import refusal, refusal_of, text_answer
 from nbconvex.server.bodies import read_body
@@ -45,7 +45,7 @@ _RUN: Final = "/api/run/"
 _SLASHES: Final = re.compile(r"/{2,}")
 _THERE_IS: Final = (
     "POST /api/query, /api/mutation, /api/action, /api/function, /api/run/{module}/{function}, /api/query_ts, "
-    "/api/query_at_ts, /api/query_batch; GET /api/query, /version, /instance_name, /instance_version, "
+    "/api/query_at_ts, /api/query_batch, /api/storage/upload; GET /api/query, /api/storage/{name}, /version, /instance_name, /instance_version, "
     f"{BUNDLE}; WebSocket /api/sync"
 )
 
@@ -78,6 +78,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/instance_version": {"GET": _version},
     "/echo": {"POST": _echo},
     BUNDLE: {"GET": bundle_answer},
+    file_api.UPLOAD: {"POST": file_api.upload},
     "/api/query": {"POST": partial(function_api.run_function, kind="query"), "GET": function_api.get_query},
     "/api/mutation": {"POST": partial(function_api.run_function, kind="mutation")},
     "/api/action": {"POST": partial(function_api.run_function, kind="action")},
@@ -139,6 +140,8 @@ class App:
         methods = _ENDPOINTS.get(path) or _ENDPOINTS.get(path.rstrip("/"))
         if methods is None and path.startswith(_RUN):
             methods = {"POST": partial(function_api.run_path, path=path.removeprefix(_RUN))}
+        if methods is None and path.startswith(file_api.FILES):
+            methods = {"GET": partial(file_api.download, name=path.removeprefix(file_api.FILES))}
         if methods is None:
             return self._lost(request)
         endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -153,6 +156,8 @@ class App:
         path: str = request.scope["path"]
         if _SYNC.fullmatch(path):
             return refusal(426, "UpgradeRequired", f"{path} is a WebSocket: clients open it themselves.")
+        if path.startswith("/storage/"):
+            return refusal(404, "NotFound", file_api.BY_HAND)
         if path.startswith("/api/"):
             return refusal(404, "NotFound", f"There is no {path} at the API address. There is: {_THERE_IS}.")
         site = _other_address(self._service, request.scope)

@@ -1,6 +1,6 @@
 """Bodies of requests: read within limits, and understood or refused.
 
-Owns:  `read_body`, `read_json`, `json_object`.
+Owns:  `read_body`, `drop_rest`, `json_of`, `json_object`.
 Must not know: what a body is for.
 Invariant: whatever a client sends, the answer is a `RequestRefusedError` with a code, never another error.
 Limits:  request_bytes, request_time_s.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nbconvex.limits import Limits
 
-#: How much of a body that is too long is read and dropped, so that its sender comes to reading the answer.
+#: How much of a body that is too long is read and dropped, in lengths that would have been accepted.
 _DROPPED_MAX = 4
 _DROPPING_S = 2.0
 _read = msgspec.json.Decoder().decode
@@ -50,7 +50,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         ) from None  # fmt: skip
     if size > limits.request_bytes:
         chunks.clear()
-        await _drop(stream, limits.request_bytes * _DROPPED_MAX)
+        await drop_rest(stream, limits.request_bytes * _DROPPED_MAX)
         raise RequestRefusedError(
             413, "BodyTooLarge",
             f"The body is longer than {limits.request_bytes:,} bytes (limit request_bytes). Send less at once; "
@@ -59,7 +59,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     return b"".join(chunks)
 
 
-async def _drop(stream: AsyncIterator[bytes], bytes_max: int) -> None:
+async def drop_rest(stream: AsyncIterator[bytes], bytes_max: int) -> None:
+    """Read a part of what is refused, so that its sender comes to reading the answer."""
     size = 0
     try:
         async with asyncio.timeout(_DROPPING_S):

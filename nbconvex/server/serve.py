@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from nbconvex.errors import CallerError
-from nbconvex.server.addresses import local_url
+from nbconvex.server.addresses import addresses, local_url
 from nbconvex.server.app import App
 from nbconvex.server.hosts import implied_hosts
 from nbconvex.server.listener import Discretion, Listener, listener_config
@@ -90,16 +90,21 @@ class Server:
         self._thread = threading.Thread(
             target=contextvars.Context().run, args=(self._run,), name="nbconvex-server", daemon=True
         )
-        self._forget = backend.on_close(self.stop)
+        self._forgets = (backend.on_close(self.stop), backend.files.serve_at(self._address))
         self._thread.start()
         if not self._ready.wait(_START_S) or not self.is_running:
             self.stop()
             raise CallerError("the server did not start; the backend's log says why.")
+        backend.files.moved(self._address())
 
     @property
     def is_running(self) -> bool:
         """Whether it answers."""
         return self._ready.is_set() and not self._is_stopped and not self._ended.is_set()
+
+    def _address(self) -> str:
+        """The API address, as the user's browser sees it."""
+        return addresses(os.environ, host=self.host, port=self.port, site_port=self.site_port).api
 
     def wait(self) -> None:
         """Return when the server has been stopped; an interrupt stops it."""
@@ -115,14 +120,15 @@ class Server:
         until = time.monotonic() + STOP_S
         with self._lock:
             is_first, self._is_stopped = not self._is_stopped, True
-        self._forget()
+        for forget in self._forgets:
+            forget()
         if is_first:
             self.service.is_stopping = True
             self._listener.stop_soon()
         if threading.current_thread() is self._thread:
             return
         self._thread.join(max(0.0, until - time.monotonic()))
-        self.service.calls.stop(max(0.0, until - time.monotonic()))
+        self.service.stop(max(0.0, until - time.monotonic()))
 
     def _run(self) -> None:
         loop = asyncio.new_event_loop()

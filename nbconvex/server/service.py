@@ -17,6 +17,7 @@ from nbconvex.server.calls import Calls
 from nbconvex.server.inbox import Inbox
 from nbconvex.server.past import Past
 from nbconvex.server.wire_results import Results
+from nbconvex.server.workers import Workers
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
@@ -48,6 +49,10 @@ class Service:
     calls: Calls = field(init=False)
     past: Past = field(init=False)
     results: Results = field(init=False)
+    #: Threads that read and write files, apart from those of calls: a slow disk must not hold up functions.
+    file_workers: Workers = field(init=False)
+    #: Uploads that are under way.
+    uploads: int = 0
     #: Clients of the sync protocol.
     connections: set[Connection] = field(init=False, default_factory=set)
     _inbox: Inbox | None = field(init=False, default=None)
@@ -58,6 +63,10 @@ class Service:
         self.calls = Calls(self.backend)
         self.past = Past(self.backend)
         self.results = Results(production=self.backend.production)
+        limits = self.backend.limits
+        self.file_workers = Workers(
+            "nbconvex-file", threads_max=limits.file_threads, in_flight_max=limits.uploads + limits.calls_in_flight
+        )
 
     @property
     def limits(self) -> Limits:
@@ -69,6 +78,12 @@ class Service:
         """What to call this deployment: the store's file name without its end."""
         name = self.backend.name.replace("\\", "/").rpartition("/")[2]
         return name.removesuffix(".duckdb") or "nbconvex"
+
+    def stop(self, wait_s: float) -> None:
+        """End the threads of calls and of files. After `wait_s`, what still runs is left alone."""
+        self.file_workers.stop(0.0)
+        self.calls.stop(wait_s)
+        self.file_workers.stop(0.0)
 
     def look_after_connections(self) -> None:
         """Keep clients alive that have nothing to hear. Called every second."""

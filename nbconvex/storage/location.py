@@ -1,6 +1,6 @@
-"""What a path means: which persistence keeps a store, and how much of it may be in memory.
+"""What a path means: which persistence keeps a store, where its files lie, and how much of it may be in memory.
 
-Owns:  `persistence_at`, `memory_budget`.
+Owns:  `persistence_at`, `blobs_at`, `memory_budget`.
 Must not know: what is kept.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nbconvex.errors import CallerError, StoragePathError
 from nbconvex.limits import UNLIMITED
+from nbconvex.storage.blobs import FOLDER_SUFFIX, BlobFolder
 from nbconvex.storage.memory import MemoryPersistence
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ def persistence_at(path: str | os.PathLike[str], *, clock: Clock) -> Persistence
     from nbconvex.storage.duckdb import DuckdbPersistence
 
     return DuckdbPersistence.open(text, clock=clock)
+
+
+def blobs_at(path: str | os.PathLike[str]) -> BlobFolder:
+    """Where the bytes of files lie, for the store at `path`: beside it, or in a folder that goes with the backend."""
+    text = os.fspath(path)
+    if text == IN_MEMORY:
+        return BlobFolder(None)
+    # Links are followed, as for the journal, so that one store has one folder.
+    full = Path(text).resolve()
+    return BlobFolder(full.with_name(full.name + FOLDER_SUFFIX))
 
 
 def memory_budget() -> int:
