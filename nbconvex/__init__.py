@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from nbconvex.functions.definition import action, args, mutation, query, returns
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
+    from nbconvex.notebook.upload import upload
     from nbconvex.server.serve import serve
+    from nbconvex.services.files.plain_storage import files
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
@@ -37,6 +39,7 @@ __all__ = [
     "args",
     "define_schema",
     "define_table",
+    "files",
     "internal",
     "live",
     "load_ipython_extension",
@@ -47,6 +50,7 @@ __all__ = [
     "serve",
     "table",
     "unload_ipython_extension",
+    "upload",
     "v",
 ]
 
@@ -57,7 +61,9 @@ _HOMES = {
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
+    "nbconvex.notebook.upload": ("upload",),
     "nbconvex.server.serve": ("serve",),
+    "nbconvex.services.files.plain_storage": ("files",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),
     "nbconvex.values.validators": ("v",),

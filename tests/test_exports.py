@@ -23,6 +23,7 @@ PUBLIC = [
     "args",
     "define_schema",
     "define_table",
+    "files",
     "internal",
     "live",
     "load_ipython_extension",
@@ -33,6 +34,7 @@ PUBLIC = [
     "serve",
     "table",
     "unload_ipython_extension",
+    "upload",
     "v",
 ]
 

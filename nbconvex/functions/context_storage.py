@@ -117,11 +117,11 @@ class StorageWriter(StorageReader):
     """`ctx.storage` of a mutation."""
 
     __slots__ = ()
-    _names = (*_READS, *_WRITES)
+    _names: tuple[str, ...] = (*_READS, *_WRITES)
 
     def generate_upload_url(self) -> Any:
         """An address to which files may be posted for an hour, by whoever knows it."""
-        return self._given("generate_upload_url", lambda: self._files.upload_url())
+        return self._given("generate_upload_url", self._files.upload_url)
 
     def delete(self, storage_id: str, /) -> Any:
         """Delete a file; undone with the mutation.

@@ -87,9 +87,9 @@ def storage_elsewhere(path: str, kind: Kind, method: str, *, has_bytes: bool) ->
     """For `ctx.storage.store` outside of actions, and `ctx.storage.delete` in a query."""
     if has_bytes and kind == "mutation":
         return NotAvailableError(
-            f"{path} is a mutation, and mutations never touch the bytes of files: ctx.storage.{method} takes as long as "
-            "a file is large, and a transaction may have to run again. Do it in an action, which then calls a mutation "
-            "with the id; or let the client upload to ctx.storage.generate_upload_url().",
+            f"{path} is a mutation, and mutations never touch the bytes of files: ctx.storage.{method} takes as long "
+            "as a file is large, and a transaction may have to run again. Do it in an action, which then calls a "
+            "mutation with the id; or let the client upload to ctx.storage.generate_upload_url().",
             hint=f"%%action   or   @action, with ctx.storage.{method}(...)",
         )
     kinds = "actions" if has_bytes else "mutations and actions"

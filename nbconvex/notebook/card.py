@@ -1,6 +1,6 @@
 """Small answers: objects that a cell displays, with an HTML and a plain form.
 
-Owns:  `Card`, `Listing`, `Lines`, `Result`.
+Owns:  `Card`, `Listing`, `Lines`, `Code`, `Result`.
 Must not know: IPython, backends, where the facts come from.
 Invariant: the plain form says everything that the HTML form says.
 Threads: pure.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbconvex.notebook.html import grid_html, lines_html, pairs_html, picture_html
+from nbconvex.notebook.html import code_html, grid_html, lines_html, pairs_html, picture_html
 from nbconvex.notebook.picture import Picture, picture_of
 from nbconvex.notebook.plain import grid_text, table_text
 
@@ -66,6 +66,19 @@ class Lines:
 
     def __repr__(self) -> str:
         return "\n".join(f"{mark} {text}" if mark else text for mark, text in self.lines)
+
+
+@dataclass(frozen=True)
+class Code:
+    """A piece of code to copy."""
+
+    text: str
+
+    def _repr_html_(self) -> str:
+        return code_html(self.text)
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 class Result:

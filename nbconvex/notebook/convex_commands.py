@@ -1,6 +1,7 @@
 """What `%convex WORD` does, one function a word.
 
-Owns:  the commands, their options and their answers; those about the server are in `server_commands`.
+Owns:  the commands, their options and their answers; those about the server are in `server_commands`, those
+       about files in `file_commands`.
 Must not know: IPython; how an answer is displayed. A command answers with an object that has an HTML and a plain form.
 Threads: the kernel's main thread.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nbconvex.errors import CallerError
+from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest

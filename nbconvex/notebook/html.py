@@ -98,6 +98,11 @@ def lines_html(lines: Sequence[tuple[str, str]]) -> str:
     return f'<div style="font-size:13px;line-height:1.6">{body}</div>'
 
 
+def code_html(text: str) -> str:
+    """A piece of code, as it stands."""
+    return f'<pre style="margin:0;padding:6px {_SIDE};border:{_LINE};{_MONO};overflow-x:auto">{escaped(text)}</pre>'
+
+
 def _pages(picture: Picture, title: str) -> str:
     """The first rows open, the following ones folded: pages without a script."""
     if not picture.rows:

@@ -8,14 +8,11 @@ Threads: the kernel's main thread.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
 
 from nbconvex.errors import CallerError
 from nbconvex.notebook.card import Card, Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
-from nbconvex.server.addresses import Addresses, addresses
 
 
 @command(
@@ -44,7 +41,7 @@ def _url(session: Session, options: argparse.Namespace) -> Card:
     if options.into and not options.into.isidentifier():
         raise CallerError(f"--into wants a name, not {options.into!r}.")
     session.serve()
-    seen = seen_addresses(session)
+    seen = session.addresses
     if options.into and seen is not None:
         session.shell.push({options.into: seen.api})
     return _card(session, has_key=options.admin_key)
@@ -52,7 +49,7 @@ def _url(session: Session, options: argparse.Namespace) -> Card:
 
 def _card(session: Session, *, has_key: bool = False) -> Card:
     server = session.server
-    seen = seen_addresses(session)
+    seen = session.addresses
     assert server is not None
     assert seen is not None
     pairs = [("API", seen.api), ("HTTP endpoints", seen.site)]
@@ -63,18 +60,9 @@ def _card(session: Session, *, has_key: bool = False) -> Card:
     return Card(f"{session.shown_path} is served", pairs, note=seen.note)
 
 
-def seen_addresses(session: Session) -> Addresses | None:
-    """Where the user's browser finds the server; None while there is none."""
-    server = session.server
-    if server is None:
-        return None
-    has_proxy = importlib.util.find_spec("jupyter_server_proxy") is not None
-    return addresses(os.environ, host=server.host, port=server.port, site_port=server.site_port, has_proxy=has_proxy)
-
-
 def server_line(session: Session) -> str:
     """The server, in a line of a card."""
-    seen = seen_addresses(session)
+    seen = session.addresses
     if seen is not None:
         return f"{seen.api} (HTTP endpoints at {seen.site})"
     if session.options.serve == "never":

@@ -11,6 +11,9 @@ Threads: the kernel's main thread, except where a method says otherwise.
 from __future__ import annotations
 
 import builtins
+import importlib.util
+import os
+import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,6 +25,8 @@ from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.command_line import say
 from nbconvex.notebook.options import NbConvex
 from nbconvex.notebook.store_path import store_path
+from nbconvex.server.addresses import Addresses, addresses
+from nbconvex.services.files.plain_storage import FilesOf
 from nbconvex.values.scalars import UNSET, Id, Int64
 from nbconvex.values.schema import table
 from nbconvex.values.validators import v
@@ -69,6 +74,7 @@ class Session:
         self._path: str | None = None
         self._painter: Painter | None = None
         self._server: Server | None = None
+        self._serving = threading.RLock()
         self._views: dict[weakref.ref[LiveView], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView, Any]] = []
@@ -118,9 +124,37 @@ class Session:
         if self._backend is None:
             if not self.is_loaded:
                 raise CallerError("the nbconvex extension was unloaded.", hint="%load_ext nbconvex")
-            self._backend = _open(self.path, self.options)
+            backend = self._take(_open(self.path, self.options))
             self._serve_always()
+            return backend
         return self._backend
+
+    def _take(self, backend: Backend) -> Backend:
+        """Work with a backend from now on; its files are found where this notebook is served."""
+        self._backend = backend
+        backend.files.serve_at(self.address)
+        return backend
+
+    def address(self) -> str:
+        """The API address, as the user's browser finds it; starts the server if need be. From any thread.
+
+        Raises:  StorageError; CallerError if there is to be no server.
+        """
+        self.serve()
+        found = self.addresses
+        assert found is not None, "it is served"
+        return found.api
+
+    @property
+    def addresses(self) -> Addresses | None:
+        """Where the user's browser finds the server; None while there is none."""
+        server = self.server
+        if server is None:
+            return None
+        has_proxy = importlib.util.find_spec("jupyter_server_proxy") is not None
+        return addresses(
+            os.environ, host=server.host, port=server.port, site_port=server.site_port, has_proxy=has_proxy
+        )
 
     def _serve_always(self) -> None:
         if self.options.serve != "always" or self.server is not None:
@@ -184,7 +218,8 @@ class Session:
         opened = _open(path, self.options)
         served = self.server
         self.close_store()
-        self._backend, self._path = opened, path
+        self._path = path
+        self._take(opened)
         if served is not None:
             # Clients find the new store where they found the old one.
             self.serve(host=served.host, port=served.port, site_port=served.site_port)
@@ -290,6 +325,7 @@ class Session:
             "v": v,
             "table": table,
             "live": live,
+            "files": FilesOf(lambda: self.backend),
             "Id": Id,
             "Int64": Int64,
             "UNSET": UNSET,

@@ -45,8 +45,8 @@ _RUN: Final = "/api/run/"
 _SLASHES: Final = re.compile(r"/{2,}")
 _THERE_IS: Final = (
     "POST /api/query, /api/mutation, /api/action, /api/function, /api/run/{module}/{function}, /api/query_ts, "
-    "/api/query_at_ts, /api/query_batch, /api/storage/upload; GET /api/query, /api/storage/{name}, /version, /instance_name, /instance_version, "
-    f"{BUNDLE}; WebSocket /api/sync"
+    f"/api/query_at_ts, /api/query_batch, {file_api.UPLOAD}; GET /api/query, {file_api.FILES}{{name}}, /version, "
+    f"/instance_name, /instance_version, {BUNDLE}; WebSocket /api/sync"
 )
 
 

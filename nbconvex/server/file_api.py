@@ -2,9 +2,9 @@
 
 Owns:  what the two endpoints take and answer; ranges; which stored file may be looked at in a browser.
 Must not know: where bytes lie, how addresses are made.
-Invariants: a file is never in memory as a whole. What did not arrive whole is nowhere. No stored file can run as a page:
-what a browser might run it is told to save, and whatever it shows anyway stands in a sandbox without scripts; behind a
-hub the page's origin is the notebook's.
+Invariants: a file is never in memory as a whole. What did not arrive whole is nowhere. No stored file can run as a
+page: what a browser might run it is told to save, and whatever it shows anyway stands in a sandbox without scripts;
+behind a hub the origin of our addresses is the notebook's.
 Limits:  file_bytes, upload_time_s, upload_pause_s, uploads, file_threads.
 Threads: the server's event loop; disks are waited for in the service's `file_workers`.
 Source: wire-protocol 6; RFC 9110 13, 14; RFC 3230.

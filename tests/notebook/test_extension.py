@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-NAMES = ("api", "internal", "v", "table", "live", "Id", "Int64", "UNSET", "ConvexError")
+NAMES = ("api", "internal", "v", "table", "live", "files", "Id", "Int64", "UNSET", "ConvexError")
 PUT = """%%mutation
 def put(ctx, n: int):
     ctx.db.insert('things', {'n': n})

@@ -16,7 +16,7 @@ import contextvars
 import itertools
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -139,7 +139,12 @@ class FileStore:
         return Incoming(self, self._blobs.begin(), records.require_content_type(content_type), expected)
 
     def store(
-        self, given: Any, content_type: str | None = None, sha256: str | bytes | None = None, progress: Progress = False
+        self,
+        given: Any,
+        content_type: str | None = None,
+        sha256: str | bytes | None = None,
+        *,
+        progress: Progress = False,
     ) -> str:
         """Store bytes, a file, a data frame or a picture; its id.
 
@@ -318,7 +323,7 @@ class FileStore:
         Raises:  DocumentNotFoundError; ValueInvalidError.
         """
         found = records.require(transaction, file_id, "delete", "Delete")
-        transaction.delete_system(records.STORAGE_TABLE, found.internal)
+        records.delete(transaction, found)
         self._sweeper.doom(found.internal, found.digest)
 
     def delete(self, file_id: Any) -> None:
@@ -384,9 +389,5 @@ def _seconds(given: float | timedelta) -> float:
     return float(seconds)
 
 
-def _token_identifier(user: Identity | Mapping[str, Any] | str | None) -> str | None:
-    if user is None or isinstance(user, str):
-        return user
-    identity = Identity.of(user)
-    assert identity is not None
-    return identity.token_identifier
+def _token_identifier(user: Identity | str | None) -> str | None:
+    return user if user is None or isinstance(user, str) else user.token_identifier

@@ -1,6 +1,6 @@
 """Files for code outside of functions: `backend.storage`, and `files` in a notebook.
 
-Owns:  `PlainStorage`.
+Owns:  `PlainStorage`; `FilesOf` and `files`, the same for a backend that is found when it is used.
 Must not know: how anything is done; that is `file_store`.
 Invariant: inside a function it refuses, since there everything goes through `ctx.storage`.
 Threads: any.
@@ -8,10 +8,12 @@ Threads: any.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.errors import NotAllowedError
+from nbconvex.functions import current, teaching
 from nbconvex.functions.run import CURRENT
 from nbconvex.services.files.progress import Progress
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from nbconvex.functions.identity import Identity
     from nbconvex.services.files.file_store import FileStore
     from nbconvex.services.files.stored_file import StoredFile
+
+Listed = list[dict[str, Any]]
 
 
 class PlainStorage:
@@ -40,7 +44,7 @@ class PlainStorage:
         Raises:  ValueInvalidError; CallerError; FileRefusedError; StorageError.
         """
         self._require_plain("store")
-        return self._files.store(given, content_type, sha256, progress)
+        return self._files.store(given, content_type, sha256, progress=progress)
 
     def get(self, storage_id: str) -> StoredFile | None:
         """The file, or None."""
@@ -79,11 +83,11 @@ class PlainStorage:
         self._require_plain("delete")
         self._files.delete(storage_id)
 
-    def list(self) -> list[dict[str, Any]]:
+    def list(self) -> Listed:
         """What is known of every file, the newest first."""
         return [each.metadata() for each in self._files.records()]
 
-    def orphans(self) -> list[dict[str, Any]]:
+    def orphans(self) -> Listed:
         """Files whose ids stand in no document, the oldest first."""
         return [each.metadata() for each in self._files.orphans()]
 
@@ -103,3 +107,28 @@ class PlainStorage:
                 f"{run.path} uses the storage of plain code. In a function files belong to its ctx.",
                 hint=f"ctx.storage.{method}(...)",
             )
+
+
+class FilesOf:
+    """`files`: the storage of a backend that is looked up, or opened, when it is used."""
+
+    def __init__(self, backend: Callable[[], Any]) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in PlainStorage.__dict__:
+            known = [each for each in PlainStorage.__dict__ if not each.startswith("_")]
+            raise teaching.unknown_name("files", name, known)
+        return getattr(self._backend().storage, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted(each for each in PlainStorage.__dict__ if not each.startswith("_"))
+
+    def __repr__(self) -> str:
+        return "<files: store, get, get_url, get_metadata, delete, generate_upload_url, list, orphans, explain>"
+
+
+#: The files of the only backend that is open.
+files = FilesOf(current.the_only_one)

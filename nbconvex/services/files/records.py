@@ -91,6 +91,11 @@ def require(transaction: Transaction, file_id: Any, method: str, operation: str)
     return found
 
 
+def delete(transaction: Transaction, record: FileRecord) -> None:
+    """Delete the document of a file that is there."""
+    transaction.delete_system(STORAGE_TABLE, record.internal)
+
+
 def at(snapshot: Snapshot, internal: bytes) -> FileRecord | None:
     """The file of that internal id, as of a snapshot."""
     payload = snapshot.tables[STORAGE_TABLE].documents.get(encode_id(STORAGE_TABLE, internal).encode("ascii"))
