@@ -153,6 +153,8 @@ def convex_test(
     """
     clock = clock or ManualClock()
     backend = Backend(MemoryPersistence(), clock=clock, limits=_limits(limits), seed=0)
+    # Nothing is served, but what makes addresses of files is to be tested all the same.
+    backend.files.serve_at(lambda: "https://files.convex.test")
     try:
         if schema is not None:
             backend.push_schema(schema)

@@ -17,6 +17,7 @@ from nbconvex.errors import (
     CursorInvalidError,
     DocumentInvalidError,
     DocumentNotFoundError,
+    FileRefusedError,
     FunctionNotFoundError,
     HeadMovedError,
     IndexInvalidError,
@@ -68,6 +69,7 @@ SENTENCES: list[tuple[NbconvexError, str]] = [
         LimitExceededError("documents_read", "Scanned too many documents", maximum=32_000, cure="Use an index."),
         "Scanned too many documents (limit documents_read: 32,000). Use an index.",
     ),
+    (FileRefusedError("FileNotFound", "There is no such file."), "There is no such file."),
     (ConvexError("sign in first"), "sign in first"),
     (ConvexError({"code": 7, "why": "späť"}), '{"code": 7, "why": "späť"}'),
     (

@@ -74,7 +74,7 @@ class Session:
         self._path: str | None = None
         self._painter: Painter | None = None
         self._server: Server | None = None
-        self._serving = threading.RLock()
+        self._serving = threading.Lock()
         self._views: dict[weakref.ref[LiveView], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView, Any]] = []
@@ -180,23 +180,25 @@ class Session:
         if options.serve == "never":
             raise CallerError("NbConvex.serve is 'never'.", hint="%config NbConvex.serve = 'auto'")
         backend = self.backend
-        running = self.server
-        if running is not None:
-            if host in {None, running.host} and port in {None, running.port}:
-                return running
-            host = running.host if host is None else host
-            running.stop()
-        # Starlette and uvicorn: loading the extension must not wait for them.
-        from nbconvex.server.serve import serve
+        # A live query that asks for an address of a file may do so in another thread.
+        with self._serving:
+            running = self.server
+            if running is not None:
+                if host in {None, running.host} and port in {None, running.port}:
+                    return running
+                host = running.host if host is None else host
+                running.stop()
+            # Starlette and uvicorn: loading the extension must not wait for them.
+            from nbconvex.server.serve import serve
 
-        self._server = serve(
-            backend,
-            host=options.host if host is None else host,
-            port=options.port if port is None else port,
-            site_port=site_port,
-            allowed_hosts=options.host_names,
-        )
-        return self._server
+            self._server = serve(
+                backend,
+                host=options.host if host is None else host,
+                port=options.port if port is None else port,
+                site_port=site_port,
+                allowed_hosts=options.host_names,
+            )
+            return self._server
 
     def stop_serving(self) -> bool:
         """Stop the server; whether there was one."""

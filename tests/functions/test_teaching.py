@@ -89,7 +89,16 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
         in_mutation(lambda ctx: ctx.scheduler),
         ["this build of nbconvex has no scheduler yet", "until then call the action"],
     ),
-    ("storage", in_action(lambda ctx: ctx.storage), ["this build of nbconvex has no file storage yet"]),
+    (
+        "store in a mutation",
+        in_mutation(lambda ctx: ctx.storage.store(b"")),
+        ["is a mutation, and mutations never touch the bytes of files", "Do it in an action", "generate_upload_url()"],
+    ),
+    (
+        "storage in camelCase",
+        in_action(lambda ctx: ctx.storage.getUrl("x")),
+        ["ctx.storage.getUrl is spelled ctx.storage.get_url here"],
+    ),
     ("awaited document", lambda t: t.query(_await_get), ["awaits a value that is already there", "Remove the await"]),
     ("awaited list", lambda t: t.query(_await_query), ["awaits a value that is already there (a list)"]),
     ("async for", lambda t: t.query(_async_for), ["async for", "Remove the async"]),

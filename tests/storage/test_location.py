@@ -6,7 +6,7 @@ import pytest
 
 from nbconvex.clock import ManualClock
 from nbconvex.errors import CallerError, StoragePathError
-from nbconvex.storage.location import memory_budget, persistence_at
+from nbconvex.storage.location import blobs_at, memory_budget, persistence_at
 from nbconvex.storage.memory import MemoryPersistence
 
 
@@ -17,6 +17,13 @@ def test_path_means_a_file_and_the_word_for_memory_means_memory(tmp_path) -> Non
         assert file.name == str(tmp_path / "app.duckdb")
     finally:
         file.close()
+
+
+def test_files_lie_beside_the_store_and_those_of_memory_in_a_folder_of_their_own(tmp_path) -> None:
+    assert blobs_at(":memory:").path is None
+    assert blobs_at(tmp_path / "app.duckdb").path == tmp_path / "app.duckdb.files"
+    (tmp_path / "link.duckdb").symlink_to(tmp_path / "app.duckdb")
+    assert blobs_at(tmp_path / "link.duckdb").path == tmp_path / "app.duckdb.files"
 
 
 def test_what_cannot_be_opened_is_refused_with_a_way_out() -> None:

@@ -142,11 +142,13 @@ def require_content_type(text: Any) -> str | None:
     """
     if text is None:
         return None
-    if not isinstance(text, str) or not _CONTENT_TYPE.fullmatch(text):
+    # White space around it is no part of a header's value.
+    cleaned = text.strip() if isinstance(text, str) else ""
+    if not _CONTENT_TYPE.fullmatch(cleaned):
         raise ValueInvalidError(
             f"a content type is a short text such as image/png, not {text!r:.80}", hint='content_type="image/png"'
         )
-    return text
+    return cleaned
 
 
 def _record(document: dict[str, Any]) -> FileRecord:
