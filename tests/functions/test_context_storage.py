@@ -11,6 +11,7 @@ from nbconvex import Id
 from nbconvex.errors import DocumentNotFoundError, NotAllowedError, NotAvailableError, ValueInvalidError
 from nbconvex.testing import TestBackend, convex_test
 
+StorageId = Id["_storage"]
 BASE = "https://files.convex.test/api/storage/"
 
 
@@ -148,7 +149,7 @@ def test_an_id_declared_as_any_string_works_and_is_hinted_at_once(t, file_id) ->
         return ctx.storage.get_url(storageId)
 
     @t.backend.query(name="m:strict")
-    def strict(ctx, storageId: Id["_storage"]):
+    def strict(ctx, storageId: StorageId):
         return ctx.storage.get_url(storageId)
 
     told = [t.backend.run_outcome(path, {"storageId": file_id}) for path in ("m:loose", "m:loose", "m:strict")]

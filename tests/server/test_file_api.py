@@ -16,6 +16,7 @@ from nbconvex.backend import Backend
 from nbconvex.clock import ManualClock
 from nbconvex.server.serve import serve
 
+StorageId = Id["_storage"]
 DATA = bytes(range(256)) * 40
 DIGEST = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
 
@@ -29,7 +30,7 @@ def app(backend) -> Backend:
         return ctx.storage.generate_upload_url()
 
     @backend.mutation(name="storage:saveFile")
-    def save_file(ctx, storageId: Id["_storage"], filename: str, contentType: str):
+    def save_file(ctx, storageId: StorageId, filename: str, contentType: str):
         return ctx.db.insert("files", {"storageId": storageId, "filename": filename, "contentType": contentType})
 
     @backend.query(name="storage:getFileUrl")

@@ -110,9 +110,13 @@ def test_a_disk_that_fails_leaves_nothing_half_stored(tmp_path, failing) -> None
     put(blobs, b"other")
     files.failing = failing
     writer = blobs.begin()
-    with pytest.raises(StorageFailedError, match=r"No space left on device while a file was stored"):
+
+    def store() -> None:
         writer.write(HELLO)
         writer.keep()
+
+    with pytest.raises(StorageFailedError, match=r"No space left on device while a file was stored"):
+        store()
     writer.abort()
     files.failing = ""
     assert not list((tmp_path / "files" / "incoming").iterdir())

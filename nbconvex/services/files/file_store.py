@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 #: The global that holds the secret.
 _KEY: Final = "files_key"
 _DIGEST_BYTES: Final = 32
+#: Three hundred years: more is a mistake, and no longer a time in milliseconds that JavaScript can hold.
+_SECONDS_MAX: Final = 1e10
 _NOT_FOUND: Final = "There is no such file; it may have been deleted. Ask get_url(storage_id), which gives None then."
 
 Address = Callable[[], str | None]
@@ -379,9 +381,9 @@ def _digest_of(sha256: str | bytes) -> bytes:
     )
 
 
-def _seconds(given: float | timedelta) -> float:
+def _seconds(given: Any) -> float:
     seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e10:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < _SECONDS_MAX:
         raise ValueInvalidError(
             f"storage.get_url: expires_in is a number of seconds or a timedelta, not {given!r:.80}",
             hint="ctx.storage.get_url(id, expires_in=3600)",

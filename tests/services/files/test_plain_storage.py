@@ -44,7 +44,7 @@ def test_files_are_those_of_the_only_open_backend() -> None:
         assert backend.storage.get(file_id).read() == b"hello"
         assert "get_url" in dir(nbconvex.files)
         assert all(name in repr(nbconvex.files) for name in ("store", "get_url", "explain"))
-        with pytest.raises(NotAvailableError, match="files.getUrl is spelled files.get_url"):
+        with pytest.raises(NotAvailableError, match=r"files.getUrl is spelled files.get_url"):
             nbconvex.files.getUrl("x")
         assert not hasattr(nbconvex.files, "_private")
 

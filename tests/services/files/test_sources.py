@@ -6,7 +6,7 @@ import io
 import os
 from pathlib import Path
 
-import pandas
+import pandas as pd
 import pytest
 
 from nbconvex.errors import CallerError, ValueInvalidError
@@ -52,10 +52,10 @@ def test_a_pipe_has_no_size() -> None:
 
 
 def test_a_data_frame_becomes_parquet() -> None:
-    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     data, size, content_type = told(source_of(frame))
     assert (size, content_type) == (len(data), "application/vnd.apache.parquet")
-    assert pandas.read_parquet(io.BytesIO(data)).equals(frame)
+    assert pd.read_parquet(io.BytesIO(data)).equals(frame)
 
 
 class Polars:
