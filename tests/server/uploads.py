@@ -25,7 +25,7 @@ def generated(size: int, seed: int = 0) -> Iterator[bytes]:
 def raw_upload(
     address: str, body: bytes, *, length: int | None = None, head: str = "", hangs_up: bool = True
 ) -> tuple[int, bytes] | None:
-    """Post `body`, announce `length`, then hang up, or wait: status and body of the answer, None where there is none."""
+    """Post `body`, announce `length`, then hang up, or wait: the answer's status and body, or None."""
     parts = urlsplit(address)
     with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
         announced = f"Content-Length: {len(body) if length is None else length}\r\n" if "chunked" not in head else ""
