@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from nbconvex.functions import teaching
 from nbconvex.functions.action_calls import outside_call
+from nbconvex.values.scalars import UNSET, Unset
 
 if TYPE_CHECKING:
     from nbconvex.database.transaction import Transaction
@@ -41,7 +42,7 @@ class Files(Protocol):
 
     def url(
         self, transaction: Transaction, file_id: Any, *, expires_in: float | timedelta | None,
-        for_user: Identity | str | None,
+        for_user: Identity | str | Unset | None,
     ) -> str | None:  # fmt: skip
         """Where a file is downloaded, or None."""
 
@@ -81,7 +82,7 @@ class StorageReader:
 
     def get_url(
         self, storage_id: str, /, *, expires_in: float | timedelta | None = None,
-        for_user: Identity | str | None = None,
+        for_user: Identity | str | Unset | None = UNSET,
     ) -> Any:  # fmt: skip
         """Where a browser finds the file; None where there is none (any more).
 

@@ -23,7 +23,8 @@ MEGABYTE = 1_000_000
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-BARE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>upload</title><link rel="icon" href="data:,"><style>CSS
+BARE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>upload</title>
+<link rel="icon" href="data:,"><style>CSS
 :root { color-scheme: light dark } body { margin: 12px; background: Canvas; color: CanvasText }</style></head>
 <body><main id="here"></main><script type="module">
 JS

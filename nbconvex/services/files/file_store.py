@@ -21,7 +21,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from nbconvex.errors import CallerError, FileRefusedError, NbconvexError, ValueInvalidError
+from nbconvex.errors import CallerError, FileRefusedError, NbconvexError, NotAllowedError, ValueInvalidError
 from nbconvex.functions.identity import Identity
 from nbconvex.services.files import records
 from nbconvex.services.files.progress import Progress, followed
@@ -30,6 +30,7 @@ from nbconvex.services.files.sources import source_of
 from nbconvex.services.files.stored_file import StoredFile
 from nbconvex.services.files.sweeper import Sweeper
 from nbconvex.services.files.tickets import KEY_BYTES, Tickets
+from nbconvex.values.scalars import UNSET, Unset
 
 if TYPE_CHECKING:
     from nbconvex.database.database import Database
@@ -263,20 +264,20 @@ class FileStore:
 
     def url(
         self, transaction: Transaction, file_id: Any, *, expires_in: float | timedelta | None = None,
-        for_user: Identity | str | None = None,
+        for_user: Identity | str | Unset | None = UNSET,
     ) -> str | None:  # fmt: skip
         """Where a file is downloaded, or None where there is none.
 
         Shapes:  `expires_in` in seconds; `for_user` is an identity or a token identifier.
-        Raises:  ValueInvalidError; CallerError where nothing is served.
+        Raises:  ValueInvalidError; NotAllowedError where `for_user` is nobody; CallerError where nothing is served.
         """
         found = records.find(transaction, file_id, "get_url")
         if found is None:
             return None
-        if expires_in is None and for_user is None:
+        if expires_in is None and for_user is UNSET:
             return f"{self._base()}/api/storage/{self.tickets.name(found.internal)}"
         expires_ms = None if expires_in is None else int(transaction.now_ms + _seconds(expires_in) * 1e3)
-        user = _token_identifier(for_user)
+        user = None if isinstance(for_user, Unset) else _token_identifier(for_user)
         name = self.tickets.limited_name(found.internal)
         asked = {} if expires_ms is None else {"expires": str(expires_ms)}
         asked |= {} if user is None else {"for": "user"}
@@ -391,5 +392,12 @@ def _seconds(given: Any) -> float:
     return float(seconds)
 
 
-def _token_identifier(user: Identity | str | None) -> str | None:
-    return user if user is None or isinstance(user, str) else user.token_identifier
+def _token_identifier(user: Identity | str | None) -> str:
+    if not user:
+        # Not everybody's: whoever asks for less must not be given more.
+        raise NotAllowedError(
+            "storage.get_url: for_user is nobody, so there is no user whose address this could be. Look first whether "
+            "somebody is signed in.",
+            hint="user = ctx.auth.get_user_identity(); url = user and ctx.storage.get_url(id, for_user=user)",
+        )
+    return user if isinstance(user, str) else user.token_identifier

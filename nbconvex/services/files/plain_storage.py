@@ -16,6 +16,7 @@ from nbconvex.errors import NotAllowedError
 from nbconvex.functions import current, teaching
 from nbconvex.functions.run import CURRENT
 from nbconvex.services.files.progress import Progress
+from nbconvex.values.scalars import UNSET, Unset
 
 if TYPE_CHECKING:
     from nbconvex.database.database import Database
@@ -52,7 +53,11 @@ class PlainStorage:
         return self._files.get(self._database.begin(writable=False), storage_id)
 
     def get_url(
-        self, storage_id: str, *, expires_in: float | timedelta | None = None, for_user: Identity | str | None = None
+        self,
+        storage_id: str,
+        *,
+        expires_in: float | timedelta | None = None,
+        for_user: Identity | str | Unset | None = UNSET,
     ) -> str | None:
         """Where a browser finds the file, or None. `expires_in` is in seconds.
 

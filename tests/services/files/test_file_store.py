@@ -16,6 +16,7 @@ from nbconvex.errors import (
     CallerError,
     DocumentNotFoundError,
     FileRefusedError,
+    NotAllowedError,
     StorageFailedError,
     ValueInvalidError,
 )
@@ -188,6 +189,13 @@ def test_an_address_for_one_user_is_that_users(backend, files) -> None:
     assert reason(lambda: files.download(name, **conditions, is_for_user=True, user="i|bob")) == "StorageUrlInvalid"
     assert reason(lambda: files.download(name, **conditions, is_for_user=True)) == "StorageUrlNeedsUser"
     assert reason(lambda: files.download(name, **conditions)) == "StorageUrlInvalid"
+
+
+@pytest.mark.parametrize("nobody", [None, ""])
+def test_an_address_for_nobody_is_not_everybodys(backend, files, nobody) -> None:
+    file_id = files.store(HELLO)
+    with pytest.raises(NotAllowedError, match="for_user is nobody"):
+        backend.storage.get_url(file_id, for_user=nobody)
 
 
 @pytest.mark.parametrize("expires_in", [0, -1, float("nan"), float("inf"), "60", True])
