@@ -19,8 +19,8 @@ from nbconvex.clock import ManualClock
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# The suite lives outside a test file; without this its bare asserts would fail with no values in the message.
-pytest.register_assert_rewrite("tests.storage.persistence_suite")
+# The suites live outside of test files; without this their bare asserts would fail with no values in the message.
+pytest.register_assert_rewrite("tests.storage.persistence_suite", "tests.storage.blobs_suite")
 
 # The same examples on every machine and in every run: a red test is red for everybody. --long looks further.
 hypothesis.settings.register_profile("short", deadline=None, derandomize=True, database=None)

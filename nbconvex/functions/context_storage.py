@@ -156,9 +156,9 @@ class StorageActions(StorageWriter):
         return self._given("get", lambda: self._files.get(self._transaction(), storage_id))
 
 
-_KINDS = {"query": StorageReader, "mutation": StorageWriter, "action": StorageActions}
+_KINDS = {"query": StorageReader, "mutation": StorageWriter}
 
 
 def storage_of(run: Run) -> StorageReader:
     """`ctx.storage`, with what the run's kind may do."""
-    return _KINDS[run.definition.kind](run)
+    return _KINDS.get(run.definition.kind, StorageActions)(run)

@@ -217,9 +217,11 @@ def _about_content(file: StoredFile) -> dict[str, str]:
     # Without a type browsers would guess one.
     content_type = file.content_type or "application/octet-stream"
     kind = content_type.partition(";")[0].strip()
+    # Of several types in one header, browsers take the last.
+    is_shown = _SHOWN.fullmatch(kind) and "," not in content_type
     return {
         "Content-Type": content_type,
-        "Content-Disposition": "inline" if _SHOWN.fullmatch(kind) else "attachment",
+        "Content-Disposition": "inline" if is_shown else "attachment",
         "Content-Security-Policy": _POLICY,
     }
 

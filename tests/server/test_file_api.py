@@ -152,7 +152,8 @@ def test_an_empty_file_is_a_file(app, http) -> None:
      ("text/html", "attachment"), ("TEXT/HTML; charset=x", "attachment"), ("image/svg+xml", "attachment"),
      ("IMAGE/SVG+XML", "attachment"), ("image/svg", "attachment"), ("application/xhtml+xml", "attachment"),
      ("text/xml", "attachment"), ("application/pdf", "attachment"), ("text/javascript", "attachment"),
-     ("multipart/related", "attachment"), ("text/plain, text/html", "attachment"), ("image/png\ttext/html", None),
+     ("multipart/related", "attachment"), ("text/plain, text/html", "attachment"),
+     ("image/png;a=b, text/html", "attachment"), ("image/png\ttext/html", None),
      (" text/html", "attachment"), ("nonsense", "attachment"), (None, "attachment")],
 )  # fmt: skip
 def test_no_stored_file_can_run_as_a_page(app, http, content_type, disposition) -> None:
