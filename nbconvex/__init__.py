@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from nbconvex.errors import ConvexError, NbconvexError
     from nbconvex.functions.current import api, internal
     from nbconvex.functions.definition import action, args, mutation, query, returns
+    from nbconvex.functions.http_cors import CORS_HEADERS
+    from nbconvex.functions.http_declaration import http
+    from nbconvex.functions.http_message import Response
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.server.serve import serve
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     open = Backend.open
 
 __all__ = [
+    "CORS_HEADERS",
     "UNSET",
     "Backend",
     "ConvexError",
@@ -32,11 +36,13 @@ __all__ = [
     "Int64",
     "Limits",
     "NbconvexError",
+    "Response",
     "action",
     "api",
     "args",
     "define_schema",
     "define_table",
+    "http",
     "internal",
     "live",
     "load_ipython_extension",
@@ -55,6 +61,9 @@ _HOMES = {
     "nbconvex.errors": ("ConvexError", "NbconvexError"),
     "nbconvex.functions.current": ("api", "internal"),
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
+    "nbconvex.functions.http_cors": ("CORS_HEADERS",),
+    "nbconvex.functions.http_declaration": ("http",),
+    "nbconvex.functions.http_message": ("Response",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.server.serve": ("serve",),

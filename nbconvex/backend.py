@@ -8,12 +8,11 @@ Threads: every method may be called from any thread.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,12 +29,15 @@ from nbconvex.functions.deploy import (
     module_definitions,
     notes_about,
 )
+from nbconvex.functions.endpoints import Endpoints
+from nbconvex.functions.http_routes import NO_CHANGE, RoutesChange
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live import LiveQueries
 from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
 from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
 from nbconvex.functions.reference import FunctionReference, reference_to
 from nbconvex.functions.registry import Registry, RegistryChange, path_in_module
+from nbconvex.functions.remembered import Remembered
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.persistence import Persistence
 
-#: The global that remembers which functions a store has had, for the message after a restart.
-_REMEMBERED = "functions"
 #: The global that holds the store's admin key, and how such a key begins.
 _ADMIN_KEY, _ADMIN_KEY_PREFIX = "admin_key", "nbconvex|"
 
@@ -76,9 +76,9 @@ class Backend:
         self.database = Database.open(
             persistence, clock=clock, limits=limits, random=random.Random(seed), memory_bytes_max=memory_bytes_max
         )
-        remembered = self.database.get_global(_REMEMBERED)
-        self._remembered: dict[str, str] = json.loads(remembered) if remembered else {}
-        self.registry = Registry(self._remembered)
+        self._remembered = Remembered(self.database)
+        self.registry = Registry(self._remembered.places)
+        self.http = Endpoints()
         deployment = {"name": self.database.name, "region": None, "class": "prod" if production else "dev"}
         self.runner = Runner(
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
@@ -357,7 +357,10 @@ class Backend:
         except BaseException as error:
             trim(error)
             raise
-        self._remember(definitions, f"a %%{kind} {module} cell", change.removed)
+        self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
+        if origin is not None:
+            # The cell may have been an endpoint before.
+            self.http.forget(origin)
         return self._report(change, definitions)
 
     def define_schema_cell(
@@ -409,7 +412,7 @@ class Backend:
         return count
 
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares with @query, @mutation and @action.
+        """Put in force what a module, or any namespace, declares with decorators.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.
@@ -419,12 +422,14 @@ class Backend:
         name = name or ("main" if own == "__main__" else own.replace(".", "/"))
         origin = f"module {name}"
         declared = list(module_definitions(module, name, origin))
+        # Before anything is swapped: a route that breaks a rule must change no function.
+        routes = self.http.add_module(module, origin, f"the module {own}")
         change = self.registry.replace(origin, [definition for _, definition in declared])
         for declaration, definition in declared:
             declaration.reference = self._reference(definition.path, definition.is_internal)
         definitions = tuple(definition for _, definition in declared)
-        self._remember(definitions, f"the module {own}", change.removed)
-        return self._report(change, definitions)
+        self._remembered.keep(definitions, f"the module {own}", change.removed)
+        return self._report(change, definitions, routes)
 
     def _declare(self, declaration: Declaration) -> None:
         """What `backend.query` and its like do with a handler."""
@@ -432,30 +437,22 @@ class Backend:
         definition = declaration.define(path, f"decorator {path}")
         change = self.registry.replace(definition.origin, (definition,))
         declaration.reference = self._reference(path, definition.is_internal)
-        self._remember((definition,), "a decorator", change.removed)
+        self._remembered.keep((definition,), "a decorator", change.removed)
 
     def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
         return reference_to(path, self._host, internal=is_internal)
 
-    def _report(self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...]) -> CellReport:
+    def _report(
+        self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange = NO_CHANGE
+    ) -> CellReport:
         return CellReport(
-            change.added,
-            change.changed,
-            change.removed,
+            change.added + routes.added,
+            change.changed + routes.changed,
+            change.removed + routes.removed,
             self.live.following(change.paths),
             tuple(each.path for each in definitions),
             notes_about(definitions),
         )
-
-    def _remember(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
-        """Keep in the store which functions it has had, so that a restarted kernel can say which cell to run."""
-        before = dict(self._remembered)
-        for definition in definitions:
-            self._remembered[definition.path] = where
-        for path in removed:
-            self._remembered.pop(path, None)
-        if self._remembered != before:
-            self.database.put_global(_REMEMBERED, json.dumps(self._remembered).encode())
 
     # -- ending ------------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,9 @@ class Limits:
     action_threads: int = 64
     sockets: int = 2_000
     queries_per_batch: int = 1_000
+    http_request_bytes: int = 20 * MIB
+    http_response_bytes: int = 20 * MIB
+    form_parts: int = 1_000
     past_snapshots: int = 100
     past_time_s: float = 60.0
 

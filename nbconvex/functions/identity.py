@@ -1,6 +1,6 @@
 """Who is calling.
 
-Owns:  `Identity`.
+Owns:  `Identity`; `UnknownIdentity`, of somebody whose token does not prove who it is.
 Must not know: tokens, how an identity was established.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from nbconvex.errors import NotAllowedError
+from nbconvex.errors import NotAllowedError, UnauthenticatedError
 from nbconvex.values.codec import encode_value
 
 
@@ -78,3 +78,14 @@ class Identity(dict[str, Any]):
         raise NotAllowedError("an identity cannot be changed; make a dict of it first.", hint="dict(identity)")
 
     __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
+
+
+class UnknownIdentity(Identity):
+    """Who called an endpoint with a header that proves nothing: asking for it raises `error`, calling on does not."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: UnauthenticatedError) -> None:
+        # The claims are what the cache tells identities apart by.
+        super().__init__({"issuer": f"unknown: {error.reason}: {error.message}"})
+        self.error = error

@@ -83,7 +83,7 @@ class CellMagics(Magics):
                 display(schema_listing(None if schema is None else schema.definition))
                 return
             source = CellSource.of(self._session.shell, "schema", line, cell)
-            with _cell_errors(self._session, source):
+            with cell_errors(self._session, source):
                 report = backend.define_schema_cell(
                     source.padded,
                     namespace=self._session.shell.user_ns,
@@ -165,7 +165,7 @@ class CellMagics(Magics):
         live = getattr(options, "live", None)
         arguments = None if live is None else parse_arguments(read_words(unquoted(live)))
         source = CellSource.of(self._session.shell, kind, line, cell)
-        with _cell_errors(self._session, source):
+        with cell_errors(self._session, source):
             report = self._session.backend.define_cell(
                 kind,
                 source.padded,
@@ -209,7 +209,7 @@ def _live_problems(report: CellReport, session: Session) -> Iterator[str]:
 
 
 @contextmanager
-def _cell_errors(session: Session, source: CellSource) -> Iterator[None]:
+def cell_errors(session: Session, source: CellSource) -> Iterator[None]:
     """Mark a syntax error of the cell as such, for how it was compiled is nobody's affair; name an overwritten name."""
     try:
         yield

@@ -255,6 +255,7 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%query [MODULE]", "Every function with ctx first becomes a query: it reads, and can be followed live."),
         ("%%mutation [MODULE]", "Likewise, functions that write: all of it or nothing."),
         ("%%action [MODULE]", "Likewise, functions that reach out; they may be async."),
+        ("%%http METHOD PATH", "An endpoint: a function that answers HTTP requests of anybody, with CORS."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),
     ]
     commands = [(f"%convex {each.name}", each.summary) for each in COMMANDS.values()]

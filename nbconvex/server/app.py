@@ -30,6 +30,7 @@ from nbconvex.server.bodies import read_body
 from nbconvex.server.connection import serve_socket
 from nbconvex.server.cors import ORIGIN, REQUESTED, cors_headers
 from nbconvex.server.hosts import require_allowed_host
+from nbconvex.server.site import Site
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -90,9 +91,14 @@ class App:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._site = Site(
+            service, api_url=lambda request: _other_address(service, request.scope), is_of_api=_is_of_api
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["path"] = _SLASHES.sub("/", scope["path"])
+        if not self._is_site(scope):
+            # The site address takes paths as they are: an endpoint may mean its slashes.
+            scope["path"] = _SLASHES.sub("/", scope["path"])
         # For links only: our own paths are what they are, whatever stands before them.
         scope["root_path"] = forwarded_prefix(Headers(scope=scope).get("x-forwarded-prefix"))
         if scope["type"] == "websocket":
@@ -111,11 +117,13 @@ class App:
         is_site = self._is_site(request.scope)
         try:
             require_allowed_host(request.headers.get("host"), self._service.allowed_hosts)
-            response = await (self._site(request) if is_site else self._api(request))
+            response = await (self._site.answer(request) if is_site else self._api(request))
         except ClientDisconnect:
             raise
         except Exception as error:
             response = self._response_to(error, request.scope["path"])
+            if is_site and not isinstance(error, RequestRefusedError):
+                response = self._site.unforeseen(response, request)
         response.raw_headers.append((b"x-content-type-options", b"nosniff"))
         if not is_site:
             headers = dict(request.scope["headers"])
@@ -153,20 +161,16 @@ class App:
         if path.startswith("/api/"):
             return refusal(404, "NotFound", f"There is no {path} at the API address. There is: {_THERE_IS}.")
         site = _other_address(self._service, request.scope)
+        if self._service.backend.http.routes.table.at(path):
+            return refusal(
+                404, "NotFound", f"{path} is an HTTP endpoint, so it is at the site address: {site}{path}. "
+                "This is the API address, of functions and clients.",
+            )  # fmt: skip
         return refusal(
             404, "NotFound",
             f"There is no {path} at the API address. If it is an HTTP endpoint, it is at the site address: "
             f"{site}{path}. Here there is: {_THERE_IS}.",
         )  # fmt: skip
-
-    async def _site(self, request: Request) -> Response:
-        api = _other_address(self._service, request.scope)
-        return text_answer(
-            "This Convex deployment does not have HTTP actions enabled.\n\n"
-            "This is the site address of an nbconvex backend: the place of HTTP endpoints (%%http), and none are "
-            f"defined.\nFunctions and clients are at the API address: {api}\n",
-            404,
-        )
 
     # -- sockets -----------------------------------------------------------------------------------------------------
 
@@ -206,6 +210,12 @@ class App:
 
     def _is_site(self, scope: Mapping[str, Any]) -> bool:
         return bool(scope["server"][1] == self._service.site_port)
+
+
+def _is_of_api(path: str) -> bool:
+    """Whether a path belongs to the API address."""
+    path = _SLASHES.sub("/", path)
+    return path.startswith("/api/") or (path != "/" and path in _ENDPOINTS)
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:

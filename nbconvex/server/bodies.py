@@ -3,7 +3,7 @@
 Owns:  `read_body`, `read_json`, `json_object`.
 Must not know: what a body is for.
 Invariant: whatever a client sends, the answer is a `RequestRefusedError` with a code, never another error.
-Limits:  request_bytes, request_time_s.
+Limits:  request_bytes, http_request_bytes, request_time_s.
 Threads: reading on the server's event loop; the rest is pure.
 """
 
@@ -28,11 +28,14 @@ _DROPPING_S = 2.0
 _read = msgspec.json.Decoder().decode
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body of a request.
+async def read_body(
+    request: Request, limits: Limits, *, bytes_max: int | None = None, limit: str = "request_bytes"
+) -> bytes:
+    """The body of a request; `limit` is the name of the limit that `bytes_max` is.
 
     Raises:  RequestRefusedError if it is too long (413) or too slow (408); ClientDisconnect.
     """
+    bytes_max = limits.request_bytes if bytes_max is None else bytes_max
     chunks: list[bytes] = []
     size = 0
     stream = request.stream()
@@ -40,23 +43,31 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         async with asyncio.timeout(limits.request_time_s):
             async for chunk in stream:
                 size += len(chunk)
-                if size > limits.request_bytes:
+                if size > bytes_max:
                     break
                 chunks.append(chunk)
     except TimeoutError:
-        raise RequestRefusedError(
-            408, "RequestTimeout",
-            f"The body did not arrive within {limits.request_time_s:g} s (limit request_time_s).",
-        ) from None  # fmt: skip
-    if size > limits.request_bytes:
+        raise too_slow(limits.request_time_s) from None
+    if size > bytes_max:
         chunks.clear()
-        await _drop(stream, limits.request_bytes * _DROPPED_MAX)
-        raise RequestRefusedError(
-            413, "BodyTooLarge",
-            f"The body is longer than {limits.request_bytes:,} bytes (limit request_bytes). Send less at once; "
-            "what is large is a file.",
-        )  # fmt: skip
+        await _drop(stream, bytes_max * _DROPPED_MAX)
+        raise too_long(bytes_max, limit)
     return b"".join(chunks)
+
+
+def too_slow(time_s: float) -> RequestRefusedError:
+    """The refusal of a body that does not come."""
+    return RequestRefusedError(
+        408, "RequestTimeout", f"The body did not arrive within {time_s:g} s (limit request_time_s)."
+    )
+
+
+def too_long(bytes_max: int, limit: str) -> RequestRefusedError:
+    """The refusal of a body that does not end."""
+    return RequestRefusedError(
+        413, "BodyTooLarge",
+        f"The body is longer than {bytes_max:,} bytes (limit {limit}). Send less at once; what is large is a file.",
+    )  # fmt: skip
 
 
 async def _drop(stream: AsyncIterator[bytes], bytes_max: int) -> None:
