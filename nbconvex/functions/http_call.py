@@ -108,6 +108,10 @@ class EndpointCall:
 
     def _answered(self, result: Any) -> Response:
         response = response_of(result, self._route.name)
+        if self._request.method == "HEAD" and not isinstance(response.stream, AsyncIterator):
+            # Nobody will see the body.
+            _close(response.stream)
+            response.stream = None
         require_size(len(response.body), self._limits, self._route.name)
         if response.stream is None:
             self.response = response

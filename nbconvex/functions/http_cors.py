@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from nbconvex.errors import CallerError
 from nbconvex.functions.http_fields import sendable_headers
@@ -30,7 +30,7 @@ CORS_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 ANY: Final = "*"
 #: How long a browser need not ask again, in seconds. Source: semantics 9 (corsRouter).
 MAX_AGE_S: Final = 86_400
-_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/@\\?#:\[\]]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/@\\?#:*\[\]]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def cors(
     *,
     headers: str | Iterable[str] | None = None,
     credentials: bool = False,
-    max_age: int = MAX_AGE_S,
+    max_age: Any = MAX_AGE_S,
     enforce: bool = False,
     default: tuple[str, ...] = (ANY,),
 ) -> Cors:

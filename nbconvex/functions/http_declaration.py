@@ -95,9 +95,7 @@ class Http:
 
             # Made once for its errors, which belong to the line that is running.
             made = make("", "")
-            declaration = (
-                target.also(make) if isinstance(target, RouteDeclaration) else RouteDeclaration(bare, (make,))
-            )
+            declaration = target.also(make) if isinstance(target, RouteDeclaration) else RouteDeclaration(bare, (make,))
             if self._on_declare is not None:
                 self._on_declare(declaration, made)
             return declaration

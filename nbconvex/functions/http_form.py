@@ -94,9 +94,7 @@ def _refused(problem: str) -> RequestRefusedError:
 
 
 def _too_many(parts_max: int) -> RequestRefusedError:
-    return RequestRefusedError(
-        413, "FormTooLarge", f"The form has more than {parts_max:,} parts (limit form_parts)."
-    )
+    return RequestRefusedError(413, "FormTooLarge", f"The form has more than {parts_max:,} parts (limit form_parts).")
 
 
 def _urlencoded(body: bytes, parts_max: int) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ import msgspec
 from nbconvex.errors import CallerError, LimitExceededError, NotAllowedError, RequestRefusedError
 from nbconvex.functions import teaching
 from nbconvex.functions.http_fields import Fields, Pairs, sendable_headers
-from nbconvex.functions.http_form import Form, read_form
+from nbconvex.functions.http_form import read_form
 from nbconvex.limits import Limits
 from nbconvex.values.foreign import rows_of_frame
 from nbconvex.values.scalars import Int64
@@ -113,7 +113,7 @@ class Request:
 
     def __init__(
         self, method: str, url: str, path: str, headers: Iterable[tuple[str, str]], *, rest: str = "",
-        body: bytes | Body = b"", is_async: bool = False, limits: Limits | None = None,
+        body: Any = b"", is_async: bool = False, limits: Limits | None = None,
     ) -> None:  # fmt: skip
         self.method = method
         self.url = url
@@ -154,14 +154,13 @@ class Request:
 
         Raises:  RequestRefusedError, which is answered with 400 if nobody catches it.
         """
-        return self._given("form", self._read_form)
+        return self._given(
+            "form", lambda body: read_form(body, self.headers.get("content-type"), parts_max=self._limits.form_parts)
+        )
 
     def stream(self) -> Chunks:
         """The body in parts, as they arrive: `async for`, or in a plain handler `for`."""
         return Chunks(self)
-
-    def _read_form(self, body: bytes) -> Form:
-        return read_form(body, self.headers.get("content-type"), parts_max=self._limits.form_parts)
 
     def _given(self, name: str, read: Callable[[Any], Any]) -> Any:
         if not self._is_async:
@@ -232,7 +231,7 @@ class Response:
     __slots__ = ("body", "headers", "status", "stream")
 
     def __init__(
-        self, body: Any = None, status: int = 200, headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None
+        self, body: Any = None, status: Any = 200, headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None
     ) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
             raise CallerError(f"a status is a number from 200 to 599, not {status!r:.40}.", hint="status=201")

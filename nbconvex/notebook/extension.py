@@ -64,7 +64,9 @@ class Extension:
         registered = self._shell.magics_manager.magics
         for kind, names in (("cell", _CELL_MAGICS), ("line", _LINE_MAGICS)):
             for name in names:
-                if isinstance(getattr(registered[kind].get(name), "__self__", None), (CellMagics, HttpMagics, LineMagics)):
+                if isinstance(
+                    getattr(registered[kind].get(name), "__self__", None), (CellMagics, HttpMagics, LineMagics)
+                ):
                     del registered[kind][name]
         if not keeps_session:
             self.session.withdraw()

@@ -119,7 +119,9 @@ def _card(session: Session, report: EndpointReport) -> Card:
         url = seen.site + route.path
         pairs = [("url", url), ("try it", _curl(route, url))]
     words = cors_words(route.cors, session.backend.http.origins)
-    pairs.append(("CORS", f"{words}: browsers keep its answers from pages of other origins" if words == "off" else words))
+    pairs.append(
+        ("CORS", f"{words}: browsers keep its answers from pages of other origins" if words == "off" else words)
+    )
     if route.needs_identity:
         pairs.append(("auth", "401 unless somebody is signed in"))
     gone = [f"gone {', '.join(report.change.removed)}"] if report.change.removed else []

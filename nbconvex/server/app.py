@@ -91,9 +91,7 @@ class App:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._site = Site(
-            service, api_url=lambda request: _other_address(service, request.scope), is_of_api=_is_of_api
-        )
+        self._site = Site(service, api_url=lambda request: _other_address(service, request.scope), is_of_api=_is_of_api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._is_site(scope):

@@ -99,9 +99,7 @@ def _asked(method: str, url: str, headers: Mapping[str, str]) -> Answered | Find
             "Start it with %convex serve; %convex url shows the addresses.",
         )  # fmt: skip
     except ssl.SSLError as error:
-        return Finding(
-            "connection", False, f"{error.reason or error}", "TLS", "Is it http:// instead of https://?"
-        )
+        return Finding("connection", False, f"{error.reason or error}", "TLS", "Is it http:// instead of https://?")
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Finding("connection", False, f"{type(error).__name__}: {error}", "an answer", "Is the host right?")
     finally:

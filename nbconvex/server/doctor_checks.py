@@ -78,7 +78,7 @@ def preflight_findings(answer: Answered, *, origin: str, method: str, headers: S
             Finding(
                 f"preflight: header {name}", is_allowed, "allowed" if is_allowed else
                 f"Access-Control-Allow-Headers: {', '.join(allowed) or 'nothing'}", f"{name} in it",
-                f'Add {name} to --headers, or leave --headers out, which allows all.',
+                f"Add {name} to --headers, or leave --headers out, which allows all.",
             )
         )  # fmt: skip
     return found
@@ -127,9 +127,7 @@ def url_findings(url: str) -> list[Finding]:
     parts = urlsplit(url)
     is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
     found = [
-        Finding(
-            "url", is_url, url, "http:// or https://, a host, a path", "Copy it from the card of the %%http cell."
-        )
+        Finding("url", is_url, url, "http:// or https://, a host, a path", "Copy it from the card of the %%http cell.")
     ]
     if is_url and parts.hostname is not None and parts.hostname.endswith(".convex.cloud"):
         right = url.replace(".convex.cloud", ".convex.site")

@@ -26,7 +26,7 @@ from nbconvex.functions.http_fields import Pairs
 from nbconvex.functions.http_message import Request as Asked
 from nbconvex.functions.http_message import Response as Answer
 from nbconvex.functions.identity import Identity, UnknownIdentity
-from nbconvex.server.answers import refusal, refusal_of
+from nbconvex.server.answers import refusal_of
 from nbconvex.server.bodies import read_body, too_long
 from nbconvex.server.caller import caller_of_header
 from nbconvex.server.site_answers import error_answer, lost, no_preflight, origin_refused, unauthenticated, wrong_method
@@ -69,7 +69,9 @@ def _caller(service: Service, request: Request) -> Identity | None:
 class Site:
     """What answers at the site address of one server."""
 
-    def __init__(self, service: Service, *, api_url: Callable[[Request], str], is_of_api: Callable[[str], bool]) -> None:
+    def __init__(
+        self, service: Service, *, api_url: Callable[[Request], str], is_of_api: Callable[[str], bool]
+    ) -> None:
         self._service = service
         self._api_url = api_url
         self._is_of_api = is_of_api
@@ -219,9 +221,9 @@ class Site:
         self._hinted.add(route.name)
         self._service.backend.runner.log_hint(
             route.name,
-            f"[WARN] a page of another origin asked for {route.name}, which has --no-cors: the browser keeps the answer "
-            "from it, although curl gets one. Leave --no-cors out (@http.route: no_cors), or send CORS headers and an "
-            "OPTIONS route of your own.",
+            f"[WARN] a page of another origin asked for {route.name}, which has --no-cors: the browser keeps the "
+            "answer from it, although curl gets one. Leave --no-cors out (@http.route: no_cors), or send CORS headers "
+            "and define an OPTIONS route of your own.",
         )
 
 
@@ -241,9 +243,7 @@ def path_of(request: Request) -> str:
         raise RequestRefusedError(400, "BadPath", "The path has . or .. as a part, or a control character in it.")
     if "transfer-encoding" in request.headers and "content-length" in request.headers:
         # Two servers on one line may disagree about where such a request ends. Source: RFC 9112 6.3, 11.2.
-        raise RequestRefusedError(
-            400, "BadFraming", "A request has a Content-Length or a Transfer-Encoding, not both."
-        )
+        raise RequestRefusedError(400, "BadFraming", "A request has a Content-Length or a Transfer-Encoding, not both.")
     return path
 
 

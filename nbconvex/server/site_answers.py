@@ -79,8 +79,9 @@ def _sentence(error: Exception) -> str:
 def _status_of(data: Any) -> int:
     """The status that the data of an error asks for: `ConvexError({"status": 404, ...})`."""
     status = data.get("status") if isinstance(data, dict) else None
-    is_status = isinstance(status, int | float) and not isinstance(status, bool) and int(status) == status
-    return int(status) if is_status and 400 <= status <= 599 else 500
+    if not isinstance(status, int | float) or isinstance(status, bool) or status not in range(400, 600):
+        return 500
+    return int(status)
 
 
 def unauthenticated(header: str | None, error: Exception | None) -> Response:

@@ -87,9 +87,7 @@ def is_foreign(origin: str | None, host: str | None) -> bool:
         return True
 
 
-def _allowed_origin(
-    cors: Cors, origin: str | None, default: tuple[str, ...], vary: tuple[str, str] = _VARY
-) -> Pairs:
+def _allowed_origin(cors: Cors, origin: str | None, default: tuple[str, ...], vary: tuple[str, str] = _VARY) -> Pairs:
     origins = cors.allowed(default)
     if ANY in origins:
         return ((ALLOW_ORIGIN, ANY), vary)

@@ -50,7 +50,8 @@ class ArrivingBody:
 
     async def chunk(self) -> bytes:
         """The next part; nothing at the end."""
-        return await _on(self._loop, self._next())
+        part: bytes = await _on(self._loop, self._next())
+        return part
 
     async def _next(self) -> bytes:
         try:

@@ -30,3 +30,10 @@ def http(server) -> Iterator[httpx.Client]:
     """A client of its API address."""
     with httpx.Client(base_url=server.url, verify=False, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def site(server) -> Iterator[httpx.Client]:
+    """A client of its site address."""
+    with httpx.Client(base_url=server.site_url, verify=False, timeout=30) as client:
+        yield client

@@ -37,13 +37,27 @@ def test_lost_request_is_told_the_right_address(http, server) -> None:
     assert http.get("/api/sync").status_code == 426
 
 
-def test_site_address_has_nothing_yet_and_says_where_the_rest_is(server) -> None:
-    for path in ("/", "/api/query", "/version", "/x"):
+def test_site_address_without_endpoints_says_how_to_define_one_and_where_the_rest_is(server) -> None:
+    for path in ("/", "/x"):
         answer = httpx.post(f"{server.site_url}{path}", json={})
         assert answer.status_code == 404
         assert answer.text.startswith("This Convex deployment does not have HTTP actions enabled.")
+        assert f"%%http POST {path}" in answer.text
         assert server.url in answer.text
-        assert "access-control-allow-origin" not in answer.headers
+    for path in ("/api/query", "/version", "//api//query"):
+        answer = httpx.post(f"{server.site_url}{path}", json={})
+        assert answer.status_code == 404
+        assert f"{server.url}{path}" in answer.text
+
+
+def test_endpoint_asked_for_at_the_api_address_is_named_with_its_url(http, server, backend) -> None:
+    backend.http.get("/hooks/*")(lambda ctx, request: None)
+    answer = http.post("/hooks/stripe")
+    assert answer.status_code == 404
+    assert (
+        f"/hooks/stripe is an HTTP endpoint, so it is at the site address: {server.site_url}/hooks/stripe."
+        in (answer.json()["message"])
+    )
 
 
 def test_addresses_are_named_as_the_asker_sees_them(server) -> None:
