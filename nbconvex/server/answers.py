@@ -21,6 +21,7 @@ from nbconvex.errors import (
     ValueInvalidError,
 )
 from nbconvex.functions.outcome import Outcome
+from nbconvex.server.bodies import AMBIGUOUS_LENGTH
 from nbconvex.server.formats import encoded, write_json
 from nbconvex.sync.log_lines import wire_lines
 
@@ -53,7 +54,7 @@ def refusal_of(error: Exception) -> Response:
     """The answer to a request that ended with `error`. An error that nobody foresaw says nothing."""
     if isinstance(error, RequestRefusedError):
         response = refusal(error.status, error.reason, error.message)
-        if error.status in _LEAVES_BODY:
+        if error.status in _LEAVES_BODY or error.reason == AMBIGUOUS_LENGTH:
             response.headers["connection"] = "close"
         return response
     if isinstance(error, OverloadedError):

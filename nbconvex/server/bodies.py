@@ -18,6 +18,7 @@ import msgspec
 from nbconvex.errors import RequestRefusedError
 
 if TYPE_CHECKING:
+    from starlette.datastructures import Headers
     from starlette.requests import Request
 
     from nbconvex.limits import Limits
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: How much of a body that is too long is read and dropped, so that its sender comes to reading the answer.
 _DROPPED_MAX = 4
 _DROPPING_S = 2.0
+#: The reason of a refusal after which nobody knows where the next request begins.
+AMBIGUOUS_LENGTH = "AmbiguousLength"
 _read = msgspec.json.Decoder().decode
 
 
@@ -53,6 +56,18 @@ async def read_body(
         await _drop(stream, bytes_max * _DROPPED_MAX)
         raise too_long(bytes_max, limit)
     return b"".join(chunks)
+
+
+def require_one_length(headers: Headers) -> None:
+    """Refuse a request that says twice where it ends: two servers on one line may believe one each (smuggling).
+
+    Raises:  RequestRefusedError.
+    Source:  RFC 9112 6.3, 11.2.
+    """
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise RequestRefusedError(
+            400, AMBIGUOUS_LENGTH, "A request has a Content-Length or a Transfer-Encoding, not both."
+        )
 
 
 def too_slow(time_s: float) -> RequestRefusedError:

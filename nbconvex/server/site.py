@@ -241,9 +241,6 @@ def path_of(request: Request) -> str:
     path = unquote(_ENCODED_SLASH.sub("%252F", raw))
     if _CONTROL.search(path) or not _DOTS.isdisjoint(path.replace("\\", "/").split("/")):
         raise RequestRefusedError(400, "BadPath", "The path has . or .. as a part, or a control character in it.")
-    if "transfer-encoding" in request.headers and "content-length" in request.headers:
-        # Two servers on one line may disagree about where such a request ends. Source: RFC 9112 6.3, 11.2.
-        raise RequestRefusedError(400, "BadFraming", "A request has a Content-Length or a Transfer-Encoding, not both.")
     return path
 
 

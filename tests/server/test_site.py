@@ -283,7 +283,7 @@ def test_strangers_are_told_little_in_production() -> None:
             assert answer.headers["access-control-allow-origin"] == "*"
 
 
-# -- identity ------------------------------------------------------------------------------------------------------------
+# -- identity ----------------------------------------------------------------------------------------------------------
 
 
 def acting_as(backend, subject: str) -> dict[str, str]:
@@ -449,7 +449,7 @@ def test_overload_is_a_503_that_pages_may_read() -> None:
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (503, "*")
 
 
-# -- the guide's own endpoint -------------------------------------------------------------------------------------------
+# -- the guide's own endpoint ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.case("guide/wf1_endpoint_success", "guide/wf1_missing_field", "cors/preflight_manual")
