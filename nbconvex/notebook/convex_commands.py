@@ -223,10 +223,11 @@ def _close(session: Session, _options: argparse.Namespace) -> Lines:
 
 @command(
     "codegen",
-    "Write the types of functions and tables for a web app: api.js, api.d.ts and dataModel.d.ts.",
+    "Write the types of functions and tables for a web app (api.js, api.d.ts, dataModel.d.ts), or openapi.json.",
     argument("folder", nargs="?", help="the web app's convex folder; the files go into _generated in it"),
     argument("--watch", action="store_true", help="and again after each cell that changes them"),
     argument("--stop", action="store_true", help="end --watch"),
+    argument("--openapi", action="store_true", help="write openapi.json into the folder instead: endpoints, functions"),
     epilog="example:  %convex codegen ../my-app/convex --watch",
 )
 def _codegen(session: Session, options: argparse.Namespace) -> Card | Lines:
