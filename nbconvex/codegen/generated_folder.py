@@ -1,6 +1,6 @@
 """The folder `_generated` of a web app: its files, written only where they differ. And `openapi.json`.
 
-Owns:  `write_types`, `write_openapi`; which files there are, what may be overwritten and removed, how a file is replaced.
+Owns:  `write_types`, `write_openapi`; which files there are, what may be overwritten and removed, how one is replaced.
 Must not know: what stands in the files.
 Invariants: a file that is not ours is never changed or removed. A file whose text stays the same is not touched, so
 that a development server that watches the folder does not start over. A reader sees the old file or the new one.
