@@ -11,12 +11,12 @@ Threads: a plain handler runs in the caller's thread, an `async def` handler on 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nbconvex.errors import CallerError, NotAllowedError
 from nbconvex.functions.http_message import Request, Response, require_size, response_of
 from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
+from nbconvex.functions.run import CURRENT
 
 if TYPE_CHECKING:
     from nbconvex.functions.context import ActionCtx
@@ -56,10 +56,10 @@ class EndpointCall:
         self._limits = limits
         self.response: Response | None = None
         self.is_streamed = False
-        handler = self._handle_async if route.definition.is_async else self._handle
-        self.definition = replace(route.definition, handler=handler)
+        self.definition = route.definition
 
-    def _handle(self, ctx: ActionCtx) -> None:
+    def handle(self, ctx: ActionCtx) -> None:
+        """Call a plain handler, and send what it streams."""
         __tracebackhide__ = True
         response = self._answered(self._route.handler(ctx, self._request))
         if response.stream is None:
@@ -83,7 +83,8 @@ class EndpointCall:
         finally:
             _close(response.stream)
 
-    async def _handle_async(self, ctx: ActionCtx) -> None:
+    async def handle_async(self, ctx: ActionCtx) -> None:
+        """Call an `async def` handler, and send what it streams."""
         __tracebackhide__ = True
         response = self._answered(await self._route.handler(ctx, self._request))
         if response.stream is None:
@@ -147,9 +148,28 @@ async def _aiter(stream: Any) -> AsyncIterator[Any]:
             yield part
 
 
+def answer(ctx: ActionCtx) -> None:
+    """What every plain handler is as an action: the request is with the run."""
+    __tracebackhide__ = True
+    run = CURRENT.get()
+    assert run is not None, "called outside of a run"
+    assert run.endpoint is not None, run.path
+    run.endpoint.handle(ctx)
+
+
+async def answer_async(ctx: ActionCtx) -> None:
+    """What every `async def` handler is as an action."""
+    __tracebackhide__ = True
+    run = CURRENT.get()
+    assert run is not None, "called outside of a run"
+    assert run.endpoint is not None, run.path
+    await run.endpoint.handle_async(ctx)
+
+
 def run_endpoint(runner: Runner, call: EndpointCall, identity: Identity | None) -> Outcome:
     """What came of a call whose handler is a plain `def`, run in this thread."""
     run = runner.new_run(call.definition, identity, is_echoed=False)
+    run.endpoint = call
     problem = None
     try:
         runner.execute(run, {}, source="http")
@@ -161,6 +181,7 @@ def run_endpoint(runner: Runner, call: EndpointCall, identity: Identity | None) 
 async def run_endpoint_async(runner: Runner, call: EndpointCall, identity: Identity | None) -> Outcome:
     """What came of a call whose handler is an `async def`, run on this loop."""
     run = runner.new_run(call.definition, identity, is_echoed=False)
+    run.endpoint = call
     problem = None
     try:
         await runner.execute_async(run, {}, source="http")

@@ -109,22 +109,34 @@ class Request:
     stands behind `?`, `headers` are found by any spelling of their names.
     """
 
-    __slots__ = ("_body", "_is_async", "_limits", "_query", "_whole", "headers", "method", "path", "rest", "url")
+    __slots__ = (
+        "_body", "_head", "_headers", "_is_async", "_limits", "_query", "_whole", "method", "path", "rest", "url",
+    )  # fmt: skip
 
     def __init__(
-        self, method: str, url: str, path: str, headers: Iterable[tuple[str, str]], *, rest: str = "",
+        self, method: str, url: str, path: str, headers: Iterable[tuple[Any, Any]], *, rest: str = "",
         body: Any = b"", is_async: bool = False, limits: Limits | None = None,
     ) -> None:  # fmt: skip
         self.method = method
         self.url = url
         self.path = path
         self.rest = rest
-        self.headers = Fields(headers, is_folded=True, joins=True)
+        # Read when they are asked for, which most handlers never do.
+        self._head = headers
+        self._headers: Fields | None = None
         self._query: Fields | None = None
         self._is_async = is_async
         self._whole: bytes | None = body if isinstance(body, bytes) else None
         self._body = None if isinstance(body, bytes) else body
         self._limits = limits or Limits()
+
+    @property
+    def headers(self) -> Fields:
+        """The headers, by any spelling of their names."""
+        if self._headers is None:
+            pairs = ((_said(name), _said(text)) for name, text in self._head)
+            self._headers = Fields(pairs, is_folded=True, joins=True)
+        return self._headers
 
     @property
     def query(self) -> Fields:
@@ -203,6 +215,10 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<request {self.method} {self.url}>"
+
+
+def _said(part: Any) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else str(part)
 
 
 def _json(body: bytes) -> Any:

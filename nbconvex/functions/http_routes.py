@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from nbconvex.errors import CallerError
 from nbconvex.functions.definition import FunctionDefinition, Handler
+from nbconvex.functions.http_call import answer, answer_async
 from nbconvex.functions.http_cors import Cors
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -48,18 +49,16 @@ class Route:
     needs_identity: bool = False
     origin: str = ""
     place: str = ""
-    definition: FunctionDefinition = field(init=False, repr=False)
+    definition: FunctionDefinition = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Frozen, and yet its own to fill in: an action without arguments, which is what the runner knows how to run.
-        object.__setattr__(
-            self,
-            "definition",
-            FunctionDefinition(
-                path=self.name, kind="action", handler=self.handler, is_internal=True,
-                is_async=inspect.iscoroutinefunction(self.handler), origin=self.origin,
-            ),
+        is_async = inspect.iscoroutinefunction(self.handler)
+        definition = FunctionDefinition(
+            path=self.name, kind="action", handler=answer_async if is_async else answer, is_internal=True,
+            is_async=is_async, origin=self.origin,
         )  # fmt: skip
+        object.__setattr__(self, "definition", definition)
 
     @property
     def shown_path(self) -> str:

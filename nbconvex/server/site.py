@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from nbconvex.errors import CallerError, RequestRefusedError, UnauthenticatedError
+from nbconvex.errors import CallerError, RequestRefusedError
 from nbconvex.functions.http_call import EndpointCall
 from nbconvex.functions.http_cors import Cors
 from nbconvex.functions.http_fields import Pairs
@@ -30,7 +30,7 @@ from nbconvex.server.answers import refusal_of
 from nbconvex.server.bodies import read_body, too_long
 from nbconvex.server.caller import caller_of_header
 from nbconvex.server.site_answers import error_answer, lost, no_preflight, origin_refused, unauthenticated, wrong_method
-from nbconvex.server.site_cors import ALLOW_ORIGIN, answer_headers, is_foreign, is_refused, preflight_headers
+from nbconvex.server.site_cors import ALLOW_ORIGIN, is_foreign, is_refused, preflight_headers, raw_answer_headers
 from nbconvex.server.site_stream import ArrivingBody, Parts, PartsResponse
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT: Final = Cors()
 
 
-def _caller(service: Service, request: Request) -> Identity | None:
+async def _caller(service: Service, request: Request) -> Identity | None:
     """Who calls an endpoint. THE SEAM: the one place where the site address learns of identities.
 
     A header that proves nothing does not keep the handler from running; asking for the identity then raises.
+    To be `(await endpoint_caller(header, proofs, is_proxied=...)).identity` as soon as that is there.
     """
     try:
         return caller_of_header(
@@ -62,7 +63,7 @@ def _caller(service: Service, request: Request) -> Identity | None:
             lambda: service.backend.admin_key,
             is_proxied="x-forwarded-prefix" in request.headers,
         ).identity
-    except UnauthenticatedError as error:
+    except RequestRefusedError as error:
         return UnknownIdentity(error)
 
 
@@ -148,7 +149,7 @@ class Site:
     async def _run(self, request: Request, route: Route, path: str) -> tuple[Response, Pairs]:
         """The handler's answer, or what is said of its failure; and the headers that it gave the answer itself."""
         service = self._service
-        identity = _caller(service, request)
+        identity = await _caller(service, request)
         if route.needs_identity and (identity is None or isinstance(identity, UnknownIdentity)):
             error = identity.error if isinstance(identity, UnknownIdentity) else None
             return unauthenticated(request.headers.get("authorization"), error), ()
@@ -192,8 +193,7 @@ class Site:
             f"{scope['root_path']}{raw.decode('latin-1')}{'?' if query else ''}{query}"
         )
         return Asked(
-            request.method, url, path, [(name.decode("latin-1"), text.decode("latin-1")) for name, text in
-                                        scope["headers"]],
+            request.method, url, path, scope["headers"],
             rest=path.removeprefix(route.path) if route.is_prefix else "", body=body,
             is_async=route.definition.is_async, limits=self._service.limits,
         )  # fmt: skip
@@ -205,7 +205,7 @@ class Site:
     ) -> Response:
         origin = request.headers.get("origin")
         if cors is not None:
-            _add(response, answer_headers(cors, origin, self._origins, own))
+            response.raw_headers += raw_answer_headers(cors, origin, self._origins, own)
         elif (
             route is not None
             and is_foreign(origin, request.headers.get("host"))

@@ -42,6 +42,15 @@ def answer_headers(cors: Cors | None, origin: str | None, default: tuple[str, ..
     )
 
 
+def raw_answer_headers(
+    cors: Cors, origin: str | None, default: tuple[str, ...], own: Pairs = ()
+) -> list[tuple[bytes, bytes]]:
+    """`answer_headers` as they go on the wire. What most endpoints send is written once."""
+    if not cors.credentials and ANY in cors.allowed(default) and not any(map(_is_cors, own)):
+        return _OPEN
+    return _raw(answer_headers(cors, origin, default, own))
+
+
 def preflight_headers(
     routes: Mapping[str, Route], origin: str | None, method: str, requested: str | None, default: tuple[str, ...]
 ) -> Pairs | None:
@@ -97,9 +106,22 @@ def _allowed_origin(cors: Cors, origin: str | None, default: tuple[str, ...], va
     return (*headers, ("Access-Control-Allow-Credentials", "true")) if cors.credentials else headers
 
 
+def _is_cors(header: tuple[str, str]) -> bool:
+    name = header[0].lower()
+    return name == "vary" or name.startswith("access-control-")
+
+
+def _raw(headers: Pairs) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+
+
 def _has(headers: Iterable[tuple[str, str]], wanted: str) -> bool:
     return any(name.lower() == wanted.lower() for name, _ in headers)
 
 
 def _mentions_origin(text: str) -> bool:
     return any(each.strip().lower() in {"origin", "*"} for each in text.split(","))
+
+
+#: What an endpoint that every page may use sends with an answer that has no CORS headers of its own.
+_OPEN: Final = _raw(answer_headers(Cors((ANY,)), None, (ANY,)))

@@ -15,6 +15,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 from collections.abc import Coroutine
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
@@ -82,13 +83,17 @@ class Parts:
     def __init__(self, patience_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._patience_s = patience_s
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING_MAX)
         self._is_gone = False
         self.is_broken = False
         self.answer: Answer | None = None
         self.ending: asyncio.Future[None] | None = None
         #: Done when there is something to answer: the head of a stream, or the end of the call.
         self.settled: asyncio.Future[None] = self._loop.create_future()
+
+    @cached_property
+    def _queue(self) -> asyncio.Queue[bytes | None]:
+        # Made when there is a stream, which most answers are not.
+        return asyncio.Queue(_WAITING_MAX)
 
     def begin(self, response: Answer) -> None:
         """The head is there."""

@@ -1,9 +1,8 @@
-"""`%convex routes` and `%convex doctor`: nbconvex.notebook.http_commands."""
+"""`%convex routes`, and what the doctor says of endpoints: nbconvex.notebook.http_commands."""
 
 from __future__ import annotations
 
 import pytest
-from IPython.core.error import UsageError
 
 from nbconvex.functions.http_cors import Cors
 from nbconvex.notebook.http_commands import cors_words
@@ -40,16 +39,6 @@ def test_doctor_says_what_is_wrong_a_check_a_line(shell) -> None:
     url = shell.ipython.nbconvex_extension.session.server.url
     assert "status 404" in shell.run(f"%convex doctor http {url}/open/x").plain[0]
     assert "Define %%http PUT" in shell.run("%convex doctor http /closed --method put").plain[0]
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [("%convex doctor corse /x", 'Did you mean "cors"?'), ("%convex doctor cors", "wants the URL of an endpoint")],
-)
-def test_doctor_that_is_asked_wrongly_says_how(shell, line, words) -> None:
-    ran = shell.fail(line)
-    assert isinstance(ran.error, UsageError)
-    assert words in str(ran.error)
 
 
 def test_openapi_document_is_written(shell, tmp_path) -> None:
