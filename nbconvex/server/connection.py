@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from nbconvex.errors import CallerError, OverloadedError, ProtocolError
+from nbconvex.functions.answered_requests import is_answered
 from nbconvex.functions.live_query import LiveAdvance
 from nbconvex.functions.outcome import Outcome
 from nbconvex.server.caller import NOBODY, Caller, caller_of_token
@@ -226,7 +227,10 @@ class Connection:
         self._inbox.post(self._advanced, advance.ts, advance.mark, results)
 
     def _advanced(self, ts: int, mark: Any, results: dict[Any, Result]) -> None:
-        self._session.advanced(ts, mark, results)
+        key = self._session.key_under_way
+        # The live thread and the mutation's thread hear of its commit at the same moment: either may be here first.
+        is_before_answer = key is not None and is_answered(self._database.snapshot, key)
+        self._session.advanced(ts, mark, results, is_before_answer=is_before_answer)
         self._wake()
 
     # -- writing -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ Invariants:
 - A result is told once: what equals the last one told is left out.
 - Mutations run one at a time in the order in which they came, and are answered in that order; every answer is followed
   by a transition at or behind its commit, for clients wait for that.
+- No transition shows what a mutation has done before its answer was sent: a client with an optimistic update for it
+  would show its effect twice.
 - Between two transitions that were sent, any number of advances are folded into one; memory holds the newest results.
 Threads: belongs to one thread.
 Source: wire-protocol 0.1, 3.4 to 3.11.
@@ -171,7 +173,8 @@ class Session:
         self._refused: dict[int, Result] = {}
         self._removed: list[tuple[int, int]] = []
         self._mutations: deque[RunMutation] = deque()
-        self._is_mutating = False
+        self._mutating: RunMutation | None = None
+        self._is_held = False
         self._actions: set[int] = set()
         self._outbox: deque[ServerMessage] = deque()
 
@@ -267,9 +270,8 @@ class Session:
 
     def _next_mutation(self) -> list[Effect]:
         effects: list[Effect] = []
-        while self._mutations and not self._is_mutating:
-            following = self._mutations.popleft()
-            self._is_mutating = True
+        while self._mutations and self._mutating is None:
+            following = self._mutating = self._mutations.popleft()
             if following.args is None:
                 effects += self._answered(following.request_id, _failure(_ARGUMENTS))
             else:
@@ -315,7 +317,7 @@ class Session:
         return [*self._answered(request_id, result), *self._next_mutation()]
 
     def _answered(self, request_id: int, result: Result) -> list[Effect]:
-        self._is_mutating = False
+        self._mutating, self._is_held = None, False
         if self.is_closing:
             return []
         is_ok = result.value is not None
@@ -340,11 +342,20 @@ class Session:
         )  # fmt: skip
         return [Ask(self._received)]
 
-    def advanced(self, ts: int, mark: Mark | None, results: Mapping[int, Result]) -> None:
+    @property
+    def key_under_way(self) -> tuple[str, int] | None:
+        """The key of the mutation that runs."""
+        return None if self._mutating is None else self._mutating.key
+
+    def advanced(
+        self, ts: int, mark: Mark | None, results: Mapping[int, Result], *, is_before_answer: bool = False
+    ) -> None:
         """Everything followed is known at `ts`; `results` are those that are new.
 
-        With a mark a transition is owed, whatever it tells.
+        With a mark a transition is owed, whatever it tells. With `is_before_answer` these results may be those of the
+        mutation that runs: they wait for its answer, which is on its way.
         """
+        self._is_held = self._is_held or is_before_answer
         assert ts >= self._reached_ts, (ts, self._reached_ts)
         self._reached_ts = ts
         if mark is not None:
@@ -364,7 +375,11 @@ class Session:
     @property
     def has_news(self) -> bool:
         """Whether there is anything to send."""
-        return bool(self._outbox or self._is_due or self._news)
+        return bool(self._outbox) or self._has_transition
+
+    @property
+    def _has_transition(self) -> bool:
+        return bool(self._is_due or self._news) and not self._is_held
 
     @property
     def answers_waiting(self) -> int:
@@ -378,7 +393,7 @@ class Session:
         """
         while self._outbox:
             yield self._outbox.popleft()
-        if (self._is_due or self._news) and not self.is_closing:
+        if self._has_transition and not self.is_closing:
             yield self._transition(now_ns)
 
     def _transition(self, now_ns: int) -> Transition:

@@ -193,6 +193,26 @@ def test_mutations_run_one_at_a_time_in_order_and_actions_at_once(wire: Wire) ->
     assert (told[0]["ts"], told[0]["errorData"], "errorData" in told[2]) == (None, None, False)
 
 
+def test_what_a_mutation_has_done_is_shown_behind_its_answer_and_not_before(wire: Wire) -> None:
+    wire.connects()
+    wire.modifies(0, add(0))
+    wire.session.advanced(1, Mark(1, 0), {0: value(b"[]")})
+    wire.hears()
+    wire.says(**mutation(7))
+    assert wire.session.key_under_way == ("S", 7)
+    wire.session.advanced(2, None, {0: value(b'["other"]')})
+    assert [each["type"] for each in wire.hears()] == ["Transition"], "what others did does not wait"
+    wire.session.advanced(3, None, {0: value(b'["other","own"]')}, is_before_answer=True)
+    assert not wire.session.has_news
+    assert wire.hears() == []
+    wire.session.mutation_done(7, value(b"null", ts=3))
+    assert wire.session.key_under_way is None
+    answer, shown = wire.hears()
+    assert (answer["type"], answer["ts"]) == ("MutationResponse", write_ts(3))
+    assert shown["modifications"] == [updated(0, ["other", "own"])]
+    assert shown["endVersion"]["ts"] == write_ts(3)
+
+
 def test_a_socket_without_connect_is_served_and_its_mutations_have_no_key(wire: Wire) -> None:
     (verify,) = wire.says(type="Authenticate", baseVersion=0, tokenType="User", value="jwt")
     assert verify == Verify("User", "jwt", None)
