@@ -191,8 +191,7 @@ class Transaction:
             write = self.writes.get((number, internal))
             if write is not None:
                 return write.after
-        table = self.snapshot.tables.get(number)
-        return None if table is None else table.documents.get(id_key)
+        return self.snapshot.payload(number, internal, id_key)
 
     def _decode(self, document_id: Any, table: str | None, operation: str) -> _WriteKey:
         if document_id.__class__ is not str:
@@ -407,7 +406,7 @@ class Transaction:
         size = size_of(checked) + _SYSTEM_FIELDS_BYTES
         stored = {"_id": before["_id"], "_creationTime": before["_creationTime"], **checked}
         if not equal_values(stored, before):
-            self._record(state, internal, payload, stored, size)
+            self._record(state, internal, payload, stored, size, before)
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""
@@ -422,9 +421,13 @@ class Transaction:
         return checked
 
     def _record(
-        self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None
-    ) -> None:
-        """Enter a write; `document` is whole, and None deletes. Without a size it is not counted as the user's."""
+        self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None,
+        decoded: Document | None = None,
+    ) -> None:  # fmt: skip
+        """Enter a write; `document` is whole, and None deletes. Without a size it is not counted as the user's.
+
+        `stored` is the payload that was there before; `decoded` is the same as a document, where it is at hand.
+        """
         if document is not None and size is not None and size > self.limits.document_bytes:
             raise LimitExceededError(
                 "document_bytes", f'a document of "{state.name}" has {size:,} bytes',
@@ -437,7 +440,7 @@ class Transaction:
             before, keys_before = present.before, present.keys_before
         else:
             before = stored
-            keys_before = None if stored is None else state.keys_of(decode_document(stored), internal)
+            keys_before = None if stored is None else state.keys_of(decoded or decode_document(stored), internal)
         # Copied, for the encoder cuts its result from a larger block, and payloads are what fills the memory.
         payload = None if document is None else bytes(memoryview(encode_document(document)))
         keys = None if document is None else state.keys_of(document, internal)
