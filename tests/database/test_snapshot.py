@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.recent import RECENT_WRITES_MAX
 from nbconvex.database.snapshot import SYSTEM_TABLES, Snapshot
 from nbconvex.values.codec import decode_document
 from nbconvex.values.scalars import UNSET, Int64
@@ -170,31 +169,3 @@ def test_snapshots_of_a_group_are_right_in_whatever_order_and_by_how_many_thread
     database.close()
     assert failures == []
     assert reloaded == live
-
-
-def test_two_snapshots_that_follow_the_same_one_do_not_see_each_other() -> None:
-    database = open_database(schema=SCHEMA)
-    [stored] = insert_all(database, "t", [{"x": 0}])
-    base = database.snapshot
-    following = []
-    for x in (1, 2):
-        transaction = database.begin(writable=True)
-        transaction.patch(stored, {"x": x})
-        following.append(base.with_writes(list(transaction.writes.values()), base.ts + 1))
-    for snapshot, x in [(base, 0), (following[1], 2), (following[0], 1)]:
-        assert database.begin_at(snapshot).get(stored)["x"] == x
-
-
-def test_what_nobody_looks_at_is_entered_into_the_trees_after_a_while() -> None:
-    persistence = BlockingPersistence()
-    database = open_database(persistence, schema=SCHEMA)
-    [stored] = insert_all(database, "t", [{"x": 0}])
-    persistence.gate.clear()
-    for x in range(1, RECENT_WRITES_MAX + 3):
-        transaction = database.begin(writable=True)
-        transaction.patch(stored, {"x": x})
-        database.commit_async(transaction, lambda _: None)
-    assert database._accepted.unsettled < 10
-    assert database.begin_at(database._accepted).get(stored)["x"] == RECENT_WRITES_MAX + 2
-    persistence.gate.set()
-    database.close()
