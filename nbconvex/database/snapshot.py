@@ -149,7 +149,7 @@ class Table:
         for position, index in enumerate(self.indexes.values()):
             changes = _index_changes(writes, position)
             indexes[index.name] = index.with_entries(index.entries.with_changes(changes)) if changes else index
-        grown = sum([_write_bytes(write) for write in writes])
+        grown = sum(map(_write_bytes, writes))
         return Table(
             self.number,
             self.name,
@@ -281,13 +281,16 @@ def _index_changes(writes: Sequence[Write], position: int) -> list[Change]:
 
 def _write_bytes(write: Write) -> int:
     """By how many resident bytes a write makes its table grow."""
+    if write.before is None:
+        return _state_bytes(write.after, write.keys_after)
     return _state_bytes(write.after, write.keys_after) - _state_bytes(write.before, write.keys_before)
 
 
 def _state_bytes(payload: bytes | None, keys: Keys | None) -> int:
     if payload is None or keys is None:
         return 0
-    return len(payload) + _DOCUMENT_OVERHEAD_BYTES + sum([len(key) + _ENTRY_OVERHEAD_BYTES for key in keys[1:]])
+    entries = sum(map(len, keys)) - len(keys[0]) + _ENTRY_OVERHEAD_BYTES * (len(keys) - 1)
+    return len(payload) + _DOCUMENT_OVERHEAD_BYTES + entries
 
 
 def _memory_bytes(documents: Index, indexes: Iterable[TableIndex]) -> int:
@@ -343,8 +346,9 @@ class Snapshot:
             self._tables = layout
             self.memory_bytes = sum([table.memory_bytes for table in layout.values()])
         else:
-            self.unsettled = pending[0].unsettled + len(pending[1])
-            self.memory_bytes = pending[0].memory_bytes + sum([_write_bytes(write) for write in pending[1]])
+            before, writes = pending
+            self.unsettled = before.unsettled + len(writes)
+            self.memory_bytes = before.memory_bytes + sum(map(_write_bytes, writes))
 
     @classmethod
     def empty(cls) -> Snapshot:
