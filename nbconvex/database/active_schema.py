@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
 from nbconvex.values.validators import ObjectValidator, UnionValidator, Validator
@@ -23,11 +24,12 @@ Check = Callable[[Any, Mapping[int, str]], Any]
 class ActiveSchema:
     """A schema definition with its validators compiled.
 
-    Shapes:  `checks` has a function for each table whose documents are validated; `int64_fields` the indexed fields of
-    such tables that hold 64-bit integers and no other numbers.
+    Shapes:  `checks` has a function for each table whose documents are validated; `flats` the quick pass of those whose
+    documents can be flat; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
+    numbers.
     """
 
-    __slots__ = ("checks", "definition", "int64_fields")
+    __slots__ = ("checks", "definition", "flats", "int64_fields")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -36,6 +38,9 @@ class ActiveSchema:
             if definition.schema_validation
             else {}
         )
+        self.flats: dict[str, Flat] = {
+            name: flat for name in self.checks if (flat := compile_flat(definition.tables[name].validator)) is not None
+        }
         self.int64_fields: dict[str, frozenset[str]] = {
             name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
         }

@@ -33,6 +33,7 @@ from nbconvex.database.snapshot import (
     Table,
     Write,
 )
+from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import (
     CallerError,
     DocumentInvalidError,
@@ -244,16 +245,21 @@ class Transaction:
 
         Raises:  ValueInvalidError, DocumentInvalidError, LimitExceededError, NotAllowedError.
         """
-        # Before the table comes into being: a value that is refused must not leave one behind.
-        document, size = normalize_document(value, limits=self.limits)
-        if "_id" in document or "_creationTime" in document:
-            raise ValueInvalidError(
-                f'insert into "{table}": _id and _creationTime are given by the database',
-                path="._id" if "_id" in document else "._creationTime",
-                hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
-            )
-        state = self._writable_table(table)
-        document = self._checked(table, document)
+        flat = self._flat(table, value)
+        if flat is not None:
+            document, size = flat
+            state = self._writable_table(table)
+        else:
+            # Before the table comes into being: a value that is refused must not leave one behind.
+            document, size = normalize_document(value, limits=self.limits)
+            if "_id" in document or "_creationTime" in document:
+                raise ValueInvalidError(
+                    f'insert into "{table}": _id and _creationTime are given by the database',
+                    path="._id" if "_id" in document else "._creationTime",
+                    hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
+                )
+            state = self._writable_table(table)
+            document = self._checked(table, document)
         internal = self._make_id()
         document_id = encode_id(state.number, internal)
         creation_time_ms = self._next_creation_ms
@@ -402,11 +408,26 @@ class Transaction:
                     path=f".{name}",
                 )
         fields = {name: each for name, each in document.items() if name not in {"_id", "_creationTime"}}
-        checked = self._checked(state.name, fields)
-        size = size_of(checked) + _SYSTEM_FIELDS_BYTES
+        flat = self._flat(state.name, fields)
+        if flat is not None:
+            checked, size = flat
+        else:
+            checked = self._checked(state.name, fields)
+            size = size_of(checked)
         stored = {"_id": before["_id"], "_creationTime": before["_creationTime"], **checked}
         if not equal_values(stored, before):
-            self._record(state, internal, payload, stored, size, before)
+            self._record(state, internal, payload, stored, size + _SYSTEM_FIELDS_BYTES, before)
+
+    def _flat(self, table: Any, value: Any) -> tuple[Document, int] | None:
+        """The document as it will be stored, system fields apart, and its size, where one pass can tell; else None."""
+        schema = self.snapshot.schema
+        if schema is None or type(table) is not str or type(value) is not dict:
+            return None
+        flat = schema.flats.get(table)
+        limits = self.limits
+        if flat is None or flat.fields > limits.object_fields or flat.name_length > limits.identifier_length:
+            return None
+        return flat.check(value, TablesOf(self))
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""
@@ -415,7 +436,7 @@ class Transaction:
         if check is None:
             return document
         try:
-            checked: Document = check(document, _TableNames(self))
+            checked: Document = check(document, TablesOf(self))
         except ValidationProblem as problem:
             raise DocumentInvalidError(table, problem.report, path=problem.path) from None
         return checked
@@ -474,24 +495,3 @@ class Transaction:
     def limited(self, limits: Mapping[str, int] | None) -> AbstractContextManager[None]:
         """Lower limits while a nested function runs. Source: semantics 1.4."""
         return self.metrics.limited(limits)
-
-
-class _TableNames(Mapping[int, str]):
-    """Table names by number, those created in the transaction included."""
-
-    __slots__ = ("_transaction",)
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    def __getitem__(self, number: int) -> str:
-        name = self._transaction.table_name(number)
-        if name is None:
-            raise KeyError(number)
-        return name
-
-    def __iter__(self) -> Any:
-        return iter(self._transaction.snapshot.layout)
-
-    def __len__(self) -> int:
-        return len(self._transaction.snapshot.layout)

@@ -24,35 +24,9 @@ from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition, TableNames
 
 CONTEXTS = {"query": QueryCtx, "mutation": MutationCtx}
-
-
-class TablesOf(Mapping[int, str]):
-    """The names of tables by number, as a transaction sees them: those it created itself included."""
-
-    __slots__ = ("_tx",)
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-
-    def get(self, number: int, default: Any = None, /) -> Any:
-        """The name of a table, or `default`."""
-        return self._tx.table_name(number) or default
-
-    def __getitem__(self, number: int) -> str:
-        name = self._tx.table_name(number)
-        if name is None:
-            raise KeyError(number)
-        return name
-
-    def __iter__(self) -> Any:
-        return iter(self._tx.snapshot.tables)
-
-    def __len__(self) -> int:
-        return len(self._tx.snapshot.tables)
 
 
 def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dict[str, Any]:
@@ -84,6 +58,20 @@ def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dic
         )  # fmt: skip
     checked: dict[str, Any] = plain
     return checked
+
+
+def flat_args(definition: FunctionDefinition, args: Any, limits: Limits, tables: TableNames) -> dict[str, Any] | None:
+    """Arguments as the handler gets them, where one pass can tell; else None: `plain_args`, then `checked_args`."""
+    flat = definition.flat_args
+    if (
+        flat is None
+        or type(args) is not dict
+        or flat.fields > limits.object_fields
+        or flat.name_length > limits.field_name_bytes
+    ):
+        return None
+    found = flat.check(args, tables)
+    return None if found is None or found[1] > limits.arguments_bytes else found[0]
 
 
 def checked_args(definition: FunctionDefinition, plain: dict[str, Any], tables: TableNames) -> dict[str, Any]:

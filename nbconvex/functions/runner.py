@@ -21,16 +21,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.database.metrics import TransactionMetrics
+from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import ConflictError, LimitExceededError
 from nbconvex.functions import action_calls, logs, nested, teaching
 from nbconvex.functions.cache import QueryCache
 from nbconvex.functions.context import ActionCtx
 from nbconvex.functions.engine import Engine
 from nbconvex.functions.handler import (
-    TablesOf,
     call_action,
     call_handler,
     checked_args,
+    flat_args,
     plain_args,
 )
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
@@ -159,7 +160,11 @@ class Runner:
         tx = run.tx
         assert tx is not None, run.path
         tables = TablesOf(tx)
-        ready = checked_args(run.definition, plain, tables)
+        return self._result(run, checked_args(run.definition, plain, tables), tables)
+
+    def _result(self, run: Run, ready: dict[str, Any], tables: TablesOf) -> Any:
+        tx = run.tx
+        assert tx is not None, run.path
         if run.limits is None:
             return checked_result(run, call_handler(run, ready), self.result_limits, tables)
         with tx.limited(run.limits):
@@ -171,7 +176,11 @@ class Runner:
         if run.is_unlimited:
             tx.metrics = TransactionMetrics(Limits.off())
         try:
-            return self._called(run, plain_args(run.definition, args, self.limits))
+            tables = TablesOf(tx)
+            ready = flat_args(run.definition, args, self.limits, tables)
+            if ready is None:
+                ready = checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
+            return self._result(run, ready, tables)
         except Exception:
             # What it saw may be why it failed: that has to be durable before anybody hears of it.
             self.database.wait_durable(tx.snapshot.ts)
