@@ -434,13 +434,7 @@ class Runner:
         for note in run.tx.notes:
             run.sink.warn(f"{run.definition.name}: {note}")
         used = run.tx.metrics
-        if (
-            used.documents_read * 5 > used.documents_read_max * 4
-            or used.read_bytes * 5 > used.read_bytes_max * 4
-            or used.database_queries * 5 > used.database_queries_max * 4
-            or used.documents_written * 5 > used.documents_written_max * 4
-            or used.written_bytes * 5 > used.written_bytes_max * 4
-        ):
+        if used.is_near_limit:
             for sentence in used.near_limits():
                 run.sink.warn(f"{run.definition.name}: {sentence}.")
         if is_live and duration_s > SLOW_LIVE_QUERY_S:
