@@ -62,6 +62,19 @@ class Write(NamedTuple):
     keys_before: Keys | None
     after: bytes | None
     keys_after: Keys | None
+    #: By how many resident bytes it makes its table grow.
+    grown: int
+
+    @classmethod
+    def of(
+        cls, table: int, document_id: bytes, before: bytes | None, keys_before: Keys | None, after: bytes | None,
+        keys_after: Keys | None,
+    ) -> Write:  # fmt: skip
+        """The write that turns one state of a document into another."""
+        grown = 0 if after is None else _state_bytes(after, keys_after)
+        if before is not None:
+            grown -= _state_bytes(before, keys_before)
+        return cls(table, document_id, before, keys_before, after, keys_after, grown)
 
     def packed(self) -> Write:
         """The same write in memory of its own.
@@ -149,7 +162,7 @@ class Table:
         for position, index in enumerate(self.indexes.values()):
             changes = _index_changes(writes, position)
             indexes[index.name] = index.with_entries(index.entries.with_changes(changes)) if changes else index
-        grown = sum(map(_write_bytes, writes))
+        grown = sum([write.grown for write in writes])
         return Table(
             self.number,
             self.name,
@@ -167,7 +180,7 @@ class Table:
             if before is None and write.after is None:
                 continue
             keys_before = None if before is None else self.keys_of(decode_document(before), write.document_id)
-            changes.append(Write(self.number, write.document_id, before, keys_before, write.after, write.keys_after))
+            changes.append(Write.of(self.number, write.document_id, before, keys_before, write.after, write.keys_after))
         return self.with_writes(changes)
 
     def with_indexes(self, wanted: Mapping[str, tuple[tuple[str, ...], bool]]) -> Table:
@@ -279,16 +292,9 @@ def _index_changes(writes: Sequence[Write], position: int) -> list[Change]:
     return changes
 
 
-def _write_bytes(write: Write) -> int:
-    """By how many resident bytes a write makes its table grow."""
-    if write.before is None:
-        return _state_bytes(write.after, write.keys_after)
-    return _state_bytes(write.after, write.keys_after) - _state_bytes(write.before, write.keys_before)
-
-
-def _state_bytes(payload: bytes | None, keys: Keys | None) -> int:
-    if payload is None or keys is None:
-        return 0
+def _state_bytes(payload: bytes, keys: Keys | None) -> int:
+    """The resident bytes of a document and its index entries."""
+    assert keys is not None, "a document has keys"
     entries = sum(map(len, keys)) - len(keys[0]) + _ENTRY_OVERHEAD_BYTES * (len(keys) - 1)
     return len(payload) + _DOCUMENT_OVERHEAD_BYTES + entries
 
@@ -348,7 +354,8 @@ class Snapshot:
         else:
             before, writes = pending
             self.unsettled = before.unsettled + len(writes)
-            self.memory_bytes = before.memory_bytes + sum(map(_write_bytes, writes))
+            grown = writes[0].grown if len(writes) == 1 else sum([write.grown for write in writes])
+            self.memory_bytes = before.memory_bytes + grown
 
     @classmethod
     def empty(cls) -> Snapshot:
@@ -431,7 +438,9 @@ def _merged(commits: Sequence[Sequence[Write]]) -> list[Write]:
             key = (write.table, write.document_id)
             earlier = merged.get(key)
             if earlier is not None:
-                write = write._replace(before=earlier.before, keys_before=earlier.keys_before)  # noqa: PLW2901
+                write = write._replace(  # noqa: PLW2901
+                    before=earlier.before, keys_before=earlier.keys_before, grown=earlier.grown + write.grown
+                )
             merged[key] = write
     return [write for write in merged.values() if write.before is not None or write.after is not None]
 

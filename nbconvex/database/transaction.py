@@ -179,6 +179,10 @@ class Transaction:
         own = self._own_tables.get(number)
         return own.name if own is not None else self.snapshot.table_name(number)
 
+    def tables(self) -> TablesOf:
+        """The names of all tables by number."""
+        return TablesOf(self)
+
     def _view(self, number: int) -> Table:
         pending = self._pending.pop(number, None)
         table = self._own_tables.get(number) or self.snapshot.tables[number]
@@ -420,14 +424,13 @@ class Transaction:
 
     def _flat(self, table: Any, value: Any) -> tuple[Document, int] | None:
         """The document as it will be stored, system fields apart, and its size, where one pass can tell; else None."""
-        schema = self.snapshot.schema
+        schema, limits = self.snapshot.schema, self.limits
         if schema is None or type(table) is not str or type(value) is not dict:
             return None
         flat = schema.flats.get(table)
-        limits = self.limits
         if flat is None or flat.fields > limits.object_fields or flat.name_length > limits.identifier_length:
             return None
-        return flat.check(value, TablesOf(self))
+        return flat.check(value, self.tables)
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""
@@ -467,7 +470,7 @@ class Transaction:
         keys = None if document is None else state.keys_of(document, internal)
         if size is not None:
             self.metrics.charge_write(size)
-        self.writes[key] = Write(state.number, internal, before, keys_before, payload, keys)
+        self.writes[key] = Write.of(state.number, internal, before, keys_before, payload, keys)
         pending = self._pending.get(state.number)
         if pending is None:
             self._pending[state.number] = {internal}

@@ -22,7 +22,7 @@ from nbconvex.values.signature import plain_instances
 from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from nbconvex.functions.definition import FunctionDefinition, TableNames
 
@@ -60,7 +60,9 @@ def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dic
     return checked
 
 
-def flat_args(definition: FunctionDefinition, args: Any, limits: Limits, tables: TableNames) -> dict[str, Any] | None:
+def flat_args(
+    definition: FunctionDefinition, args: Any, limits: Limits, tables: Callable[[], TableNames]
+) -> dict[str, Any] | None:
     """Arguments as the handler gets them, where one pass can tell; else None: `plain_args`, then `checked_args`."""
     flat = definition.flat_args
     if (

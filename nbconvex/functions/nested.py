@@ -75,7 +75,7 @@ def _in_transaction(child: Run, args: Any, limits: Mapping[str, int] | None) -> 
     tables = TablesOf(tx)
     try:
         with tx.limited(limits) if limits else nullcontext():
-            ready = flat_args(definition, args, runner.limits, tables)
+            ready = flat_args(definition, args, runner.limits, tx.tables)
             if ready is None:
                 ready = checked_args(definition, plain_args(definition, args, runner.limits), tables)
             return checked_result(child, call_handler(child, ready), runner.result_limits, tables)

@@ -177,7 +177,7 @@ class Runner:
             tx.metrics = TransactionMetrics(Limits.off())
         try:
             tables = TablesOf(tx)
-            ready = flat_args(run.definition, args, self.limits, tables)
+            ready = flat_args(run.definition, args, self.limits, tx.tables)
             if ready is None:
                 ready = checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
             return self._result(run, ready, tables)

@@ -21,8 +21,9 @@ from nbconvex.values.validator_check import compile_check, exact_types
 from nbconvex.values.validator_report import ValidationProblem
 from nbconvex.values.validators import Check, ObjectValidator, TableNames, Validator
 
-#: A copy of the object, and its size in bytes; None for an object that has to be looked at more closely.
-FlatCheck = Callable[[dict[str, Any], TableNames], tuple[dict[str, Any], int] | None]
+#: A copy of the object, and its size in bytes; None for an object that has to be looked at more closely. The names of
+#: tables by their numbers are asked for where ids are among the values.
+FlatCheck = Callable[[dict[str, Any], Callable[[], TableNames]], tuple[dict[str, Any], int] | None]
 
 
 class _Absent:
@@ -74,7 +75,7 @@ def _compile(validator: ObjectValidator, names: tuple[str, ...]) -> FlatCheck:
     absent = (_ABSENT,) * len(names)
     plans: dict[tuple[type, ...], _Plan | None] = {}
 
-    def check(value: dict[str, Any], tables: TableNames) -> tuple[dict[str, Any], int] | None:
+    def check(value: dict[str, Any], tables: Callable[[], TableNames]) -> tuple[dict[str, Any], int] | None:
         # Mostly calls into C that go over all fields at once.
         items = (*map(value.get, names, absent),)
         kinds = (*map(type, items),)
@@ -93,9 +94,10 @@ def _compile(validator: ObjectValidator, names: tuple[str, ...]) -> FlatCheck:
         for place in ints:
             if not -NUMBER_MAX <= items[place] <= NUMBER_MAX:
                 return None
+        names_of_tables = tables() if checks else None
         for place, field_check in checks:
             try:
-                if field_check(items[place], tables) is not items[place]:
+                if field_check(items[place], names_of_tables) is not items[place]:
                     return None
             except ValidationProblem:
                 return None
