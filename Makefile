@@ -1,5 +1,6 @@
 # Every target sets up .venv/ here as far as it needs it, from the versions in constraints.txt.
 # Needed beforehand: Python 3.11 or newer, make, and a package registry that pip can reach.
+# Better with: Chromium and Node 20 with npm, for the tests that drive a browser and the official JavaScript clients.
 #
 #   make demo                        run the tour without a browser, and say what happened
 #   make lab                         open it in JupyterLab
@@ -20,6 +21,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt --editable
 TOUR := notebooks/01-tour.ipynb
+# Where npm puts the official JavaScript clients, and the one file of theirs that notebooks show pages with.
+WEB := .build/web
+CONVEX_JS := $(WEB)/node_modules/convex/dist/browser.bundle.js
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -31,11 +35,12 @@ help:
 demo: $(VENV)/.has-lab
 	@$(BIN)/python notebooks/execute.py $(or $(ARGS),$(TOUR))
 
-lab: $(VENV)/.has-lab
-	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) $(wildcard $(TOUR))
+lab: $(VENV)/.has-lab $(WEB)/.installed
+	@[ ! -f $(CONVEX_JS) ] || export NBCONVEX_CONVEX_JS='$(CURDIR)/$(CONVEX_JS)'; \
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) $(wildcard $(TOUR))
 
 # One file or folder runs in this process; everything is spread over JOBS, with all kernels and browsers in one of them.
-test: $(VENV)/.has-test
+test: $(VENV)/.has-test $(WEB)/.installed
 	@$(BIN)/python -m pytest $(if $(findstring tests/,$(ARGS)),,-n $(JOBS) --dist loadgroup) $(ARGS)
 
 check: $(VENV)/.has-lint
@@ -85,3 +90,22 @@ $(VENV)/.has-lint: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for 'lint' into $(VENV)/ (the first time takes a minute)"
 	@$(INSTALL) . --group lint
 	@touch $@
+
+# The official JavaScript clients, once, in the versions of tests/web/package.json. A machine without npm, or without a
+# registry that npm can reach, does without: one line says so, and the tests that want them skip.
+$(WEB)/.installed: tests/web/package.json
+	@mkdir -p $(WEB); \
+	without="the tests with the official JavaScript clients will skip."; \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	    echo "There is no Node with npm: $$without"; \
+	elif ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then \
+	    echo "Node `node --version` is older than 20.19: $$without"; \
+	else \
+	    echo "Installing the official JavaScript clients into $(WEB)/ (the first time takes half a minute)"; \
+	    rm -rf $(WEB)/node_modules; cp tests/web/package.json $(WEB)/package.json; \
+	    if npm install --prefix $(WEB) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error >$(WEB)/npm.log 2>&1; then \
+	        touch $@; \
+	    else \
+	        cat $(WEB)/npm.log >&2; rm -rf $(WEB)/node_modules; echo "npm could not install them: $$without"; \
+	    fi; \
+	fi

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.definition import action, args, mutation, query, returns
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
+    from nbconvex.server.serve import serve
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
@@ -43,6 +44,7 @@ __all__ = [
     "open",
     "query",
     "returns",
+    "serve",
     "table",
     "unload_ipython_extension",
     "v",
@@ -55,6 +57,7 @@ _HOMES = {
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
+    "nbconvex.server.serve": ("serve",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),
     "nbconvex.values.validators": ("v",),

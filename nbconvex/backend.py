@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
-from nbconvex.errors import CallerError, FunctionNotFoundError, StoragePathError
+from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions import current, determinism, logs, teaching
 from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
 from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
@@ -32,25 +33,25 @@ from nbconvex.functions.deploy import (
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live import LiveQueries
 from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
-from nbconvex.functions.outcome import Outcome
+from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
 from nbconvex.functions.reference import FunctionReference, reference_to
 from nbconvex.functions.registry import Registry, RegistryChange, path_in_module
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.storage.memory import MemoryPersistence
+from nbconvex.storage.location import IN_MEMORY, memory_budget, persistence_at
 from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
 
 if TYPE_CHECKING:
     from nbconvex.database.schema_push import SchemaReport
+    from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.persistence import Persistence
 
-IN_MEMORY = ":memory:"
 #: The global that remembers which functions a store has had, for the message after a restart.
 _REMEMBERED = "functions"
-#: What part of the machine's memory one backend may fill by default. Source: performance.md 2.5.
-_MEMORY_SHARE = 4
+#: The global that holds the store's admin key, and how such a key begins.
+_ADMIN_KEY, _ADMIN_KEY_PREFIX = "admin_key", "nbconvex|"
 
 Who = Identity | Mapping[str, Any] | None
 
@@ -90,6 +91,8 @@ class Backend:
         self.mutation = decorator("mutation", self._declare)
         self.action = decorator("action", self._declare)
         self._is_closed = False
+        self._closing: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
         determinism.enter()
         logs.install()
         current.opened(self)
@@ -112,11 +115,11 @@ class Backend:
         """
         clock = clock or SystemClock()
         return cls(
-            _persistence_of(path, clock),
+            persistence_at(path, clock=clock),
             clock=clock,
             limits=limits or Limits(),
             production=production,
-            memory_bytes_max=_memory_budget() if memory_bytes_max is None else memory_bytes_max,
+            memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
         )
 
     def _host(self) -> Backend:
@@ -131,6 +134,16 @@ class Backend:
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._is_closed
+
+    @property
+    def admin_key(self) -> str:
+        """What admits to internal functions over the network: made when first asked for, and kept in the store."""
+        with self._lock:
+            kept = self.database.get_global(_ADMIN_KEY)
+            if kept is None:
+                kept = f"{_ADMIN_KEY_PREFIX}{secrets.token_hex(32)}".encode()
+                self.database.put_global(_ADMIN_KEY, kept)
+            return kept.decode()
 
     # -- calling -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +161,7 @@ class Backend:
         Raises:  as `run`; NotAllowedError if it is no query.
         """
         __tracebackhide__ = True
-        return self._value(self._find("query", target, public=public), args, identity)
+        return self._value(self.find("query", target, public=public), args, identity)
 
     def run_mutation(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
         """The value of a mutation, once it is durable.
@@ -156,7 +169,7 @@ class Backend:
         Raises:  as `run`; NotAllowedError if it is no mutation.
         """
         __tracebackhide__ = True
-        return self._value(self._find("mutation", target, public=public), args, identity)
+        return self._value(self.find("mutation", target, public=public), args, identity)
 
     def run_action(self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False) -> Any:
         """The value of an action, sync or async, also while a loop runs in this thread.
@@ -164,55 +177,71 @@ class Backend:
         Raises:  as `run`; NotAllowedError if it is no action.
         """
         __tracebackhide__ = True
-        return self._value(self._find("action", target, public=public), args, identity)
+        return self._value(self.find("action", target, public=public), args, identity)
 
     async def run_query_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_query`, in an event loop."""
-        run = self.runner.new_run(self._find("query", target, public=public), Identity.of(identity), is_echoed=False)
+        run = self._new_run("query", target, identity, public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_mutation_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        run = self.runner.new_run(self._find("mutation", target, public=public), Identity.of(identity), is_echoed=False)
+        run = self._new_run("mutation", target, identity, public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
-        run = self.runner.new_run(self._find("action", target, public=public), Identity.of(identity), is_echoed=False)
+        run = self._new_run("action", target, identity, public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_outcome(
-        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
-    ) -> Outcome:
-        """A call with everything about it; its error is kept instead of raised."""
-        definition = (
-            self.registry.find(target, is_public_only=public)
-            if kind is None
-            else self._find(kind, target, public=public)
-        )
-        run = self.runner.new_run(definition, Identity.of(identity), is_echoed=False)
-        return self._outcome(run, {} if args is None else args)
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False,
+        kind: Kind | None = None, snapshot: Snapshot | None = None, request_key: tuple[str, int] | None = None,
+    ) -> Outcome:  # fmt: skip
+        """A call with everything about it; its error is kept instead of raised.
 
-    def _outcome(self, run: Run, args: Any) -> Outcome:
+        A query may read an older `snapshot`. A mutation with a `request_key` that was answered before is answered the
+        same, and not run again.
+        """
+        run = self._new_run(kind, target, identity, public=public)
+        run.request_key = request_key
+        if snapshot is not None:
+            run.tx = self.database.begin_at(snapshot, reader=run.path)
         value, problem = None, None
         try:
-            value = self.runner.execute(run, args)
-        except Exception as error:
-            trim(error)
-            problem = error
-        return Outcome(
-            value, run.ts, run.sink.lines, logs.request_id(run.request), (run.stopped_s - run.started_s) * 1e3, problem
-        )
+            value = self.runner.execute(run, {} if args is None else args)
+        except (Exception, SystemExit) as error:
+            problem = kept_error(run, error)
+        return outcome_of(run, value, problem)
 
-    def _find(self, kind: Kind, target: Any, *, public: bool) -> FunctionDefinition:
+    async def run_outcome_async(
+        self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
+    ) -> Outcome:
+        """As `run_outcome`, in an event loop."""
+        run = self._new_run(kind, target, identity, public=public)
+        value, problem = None, None
+        try:
+            value = await self.runner.execute_async(run, {} if args is None else args)
+        except (Exception, SystemExit) as error:
+            problem = kept_error(run, error)
+        return outcome_of(run, value, problem)
+
+    def _new_run(self, kind: Kind | None, target: Any, identity: Who, *, public: bool) -> Run:
+        return self.runner.new_run(self.find(kind, target, public=public), Identity.of(identity), is_echoed=False)
+
+    def find(self, kind: Kind | None, target: Any, *, public: bool = False) -> FunctionDefinition:
+        """The function that `target` stands for.
+
+        Raises:  FunctionNotFoundError; NotAllowedError if it is of another kind.
+        """
         definition = self.registry.find(target, is_public_only=public)
-        if definition.kind != kind:
+        if kind is not None and definition.kind != kind:
             raise teaching.wrong_kind(definition.name, kind, definition.kind)
         return definition
 
@@ -259,17 +288,7 @@ class Backend:
 
     def children_of(self, parts: tuple[str, ...], *, internal: bool) -> list[str]:
         """The names that may follow a reference's, for completion."""
-        prefix = "/".join(parts)
-        found = set()
-        for path, definition in self.registry.functions.items():
-            if definition.is_internal and not internal:
-                continue
-            module, _, name = path.partition(":")
-            if module == prefix and name != "default":
-                found.add(name)
-            elif not prefix or module.startswith(f"{prefix}/"):
-                found.add(module.removeprefix(prefix).lstrip("/").partition("/")[0])
-        return sorted(found - {""})
+        return self.registry.children_of(parts, is_public_only=not internal)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
@@ -440,10 +459,25 @@ class Backend:
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
+    def on_close(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when the backend is about to close, what came last first. The result takes that back."""
+        self._closing.append(callback)
+
+        def forget() -> None:
+            if callback in self._closing:
+                self._closing.remove(callback)
+
+        return forget
+
     def close(self) -> None:
         """Stop everything and release the store. Calling it twice is fine."""
         if self._is_closed:
             return
+        while self._closing:
+            try:
+                self._closing.pop()()
+            except Exception as error:  # the store must be released whatever else fails
+                self.runner.log_problem("close", error)
         self._is_closed = True
         current.closed(self)
         self.live.stop()
@@ -464,34 +498,3 @@ class Backend:
         return (
             f"<backend of {self.name}, {len(self.registry.functions)} functions{', closed' if self._is_closed else ''}>"
         )
-
-
-def _persistence_of(path: str | os.PathLike[str], clock: Clock) -> Persistence:
-    text = os.fspath(path)
-    if text == IN_MEMORY:
-        return MemoryPersistence()
-    if not text.strip():
-        raise StoragePathError("the path of the store is empty: name a file, as app.duckdb, or write :memory:.")
-    scheme = text.partition("://")[0] if "://" in text else ""
-    if scheme:
-        raise CallerError(
-            f"{scheme}:// is no store that this build of nbconvex can open: a DuckDB file, or memory.",
-            hint='nbconvex.open("app.duckdb")   or   nbconvex.open(":memory:")',
-        )
-    # Imported when a file is opened: a backend in memory must not need DuckDB.
-    from nbconvex.storage.duckdb import DuckdbPersistence
-
-    return DuckdbPersistence.open(text, clock=clock)
-
-
-def _memory_budget() -> int:
-    """What documents and indexes may take by default: a share of the machine's memory, or of the container's."""
-    try:
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return UNLIMITED
-    try:
-        container = int(Path("/sys/fs/cgroup/memory.max").read_text())
-    except (OSError, ValueError):
-        container = machine
-    return min(machine, container) // _MEMORY_SHARE

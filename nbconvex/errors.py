@@ -10,12 +10,15 @@ NbconvexError
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
+│   ├── RequestRefusedError     from the network, before any function ran
+│   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
 ├── TransientError              the same call may succeed later
 │   ├── ConflictError · OverloadedError · HeadMovedError (internal)
-└── StorageError                the world failed
-    ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
-    └── StoragePathError
+├── StorageError                the world failed
+│   ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
+│   └── StoragePathError
+└── ProtocolError               the other side broke the sync protocol
 
 A sentence says: which thing, what is wrong, what was expected, what to write instead.
 """
@@ -197,6 +200,30 @@ class NotAvailableError(NotAllowedError, AttributeError):
     code = "NotAvailable"
 
 
+class RequestRefusedError(CallerError):
+    """A request from the network was refused before any function ran.
+
+    `status` is its HTTP status, `reason` the short code that clients are told.
+    """
+
+    code = "RequestRefused"
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class UnauthenticatedError(RequestRefusedError):
+    """A token or a key does not show who is calling."""
+
+    code = "Unauthenticated"
+    http_status = 401
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(401, reason, message)
+
+
 class ConvexError(CallerError):
     """An application error that user code raises; `data` is any value and reaches the caller intact.
 
@@ -304,3 +331,10 @@ class StoragePathError(StorageError):
     """A path cannot hold a database: no such folder, a folder instead of a file, no right to write. Choose another."""
 
     code = "StoragePath"
+
+
+class ProtocolError(NbconvexError):
+    """The other side of a socket broke the sync protocol; it is told, and the socket is closed."""
+
+    code = "ProtocolError"
+    http_status = 400

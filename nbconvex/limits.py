@@ -63,6 +63,17 @@ class Limits:
     # One mutation that keeps meeting conflicts.
     conflict_retries: int = 4
 
+    # One server.
+    request_bytes: int = 16 * MIB + 2_000
+    request_time_s: float = 30.0
+    calls_in_flight: int = 1_000
+    call_threads: int = 4
+    action_threads: int = 64
+    sockets: int = 2_000
+    queries_per_batch: int = 1_000
+    past_snapshots: int = 100
+    past_time_s: float = 60.0
+
     def without(self, *names: str) -> Limits:
         """The same limits with some of them switched off."""
         return replace(self, **dict.fromkeys(names, UNLIMITED))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -196,3 +199,54 @@ def test_name_of_a_module_instead_of_the_module_is_refused() -> None:
 def test_empty_path_is_no_store(path: str) -> None:
     with pytest.raises(StoragePathError, match="the path of the store is empty"):
         nbconvex.open(path)
+
+
+def test_admin_key_is_made_once_and_kept_in_the_store(tmp_path) -> None:
+    with Backend.open(tmp_path / "a.duckdb") as backend:
+        key = backend.admin_key
+        assert re.fullmatch(r"nbconvex\|[0-9a-f]{64}", key)
+        assert backend.admin_key == key
+    with Backend.open(tmp_path / "a.duckdb") as backend:
+        assert backend.admin_key == key
+    with Backend.open() as other:
+        assert other.admin_key != key
+
+
+def test_closing_tells_who_asked_to_hear_of_it_the_last_one_first() -> None:
+    backend = Backend.open()
+    heard = []
+
+    def broken() -> None:
+        raise OSError("broken")
+
+    backend.on_close(lambda: heard.append(("first", backend.is_closed)))
+    backend.on_close(broken)
+    forget = backend.on_close(lambda: heard.append("never"))
+    backend.on_close(lambda: heard.append("last"))
+    forget()
+    forget()
+    backend.close()
+    assert heard == ["last", ("first", False)]
+    assert backend.is_closed
+    assert "broken" in str([record.error for record in backend.logs])
+    backend.close()
+    assert len(heard) == 2
+
+
+def test_outcomes_are_given_to_event_loops_and_of_older_snapshots() -> None:
+    with convex_test() as t:
+        backend = t.backend
+
+        async def act(ctx):
+            raise ValueError("no")
+
+        backend.action(name="m:act")(act)
+        backend.mutation(name="m:add")(lambda ctx: ctx.db.insert("t", {}))
+        backend.query(name="m:count")(lambda ctx: ctx.db.query("t").count())
+        assert isinstance(asyncio.run(backend.run_outcome_async("m:act")).error, ValueError)
+        before = backend.database.snapshot
+        assert asyncio.run(backend.run_outcome_async("m:add", kind="mutation")).ts == backend.database.head
+        assert backend.run_outcome("m:count", snapshot=before).value == 0
+        assert backend.run_outcome("m:count").value == 1
+        backend.query(name="m:leave")(lambda ctx: sys.exit())
+        assert "m:leave called exit()" in str(backend.run_outcome("m:leave").error)

@@ -23,10 +23,12 @@ from nbconvex.errors import (
     LimitExceededError,
     NbconvexError,
     NotAllowedError,
+    RequestRefusedError,
     ReturnInvalidError,
     SchemaViolatedError,
     StorageLockedError,
     TransientError,
+    UnauthenticatedError,
     ValueInvalidError,
 )
 
@@ -82,6 +84,8 @@ SENTENCES: list[tuple[NbconvexError, str]] = [
             "transaction ran. Read less, through a narrower index range, or call it again."
         ),
     ),
+    (RequestRefusedError(413, "BodyTooLarge", "Too long."), "Too long."),
+    (UnauthenticatedError("BadAdminKey", "Wrong."), "Wrong."),
     (HeadMovedError(7), "the log's head has moved to 7"),
 ]
 
@@ -120,6 +124,8 @@ def test_only_the_world_and_other_transactions_are_worth_a_retry() -> None:
         (LimitExceededError("rows", "x", maximum=5, actual=6), {"limit": "rows", "maximum": 5, "actual": 6}),
         (ConvexError([1, None]), {"data": [1, None]}),
         (CallerError("No.", hint="yes()"), {"message": "No.", "hint": "yes()"}),
+        (RequestRefusedError(413, "BodyTooLarge", "No."), {"status": 413, "reason": "BodyTooLarge"}),
+        (UnauthenticatedError("BadAdminKey", "No."), {"status": 401, "reason": "BadAdminKey"}),
         (DocumentNotFoundError("Delete", "j57"), {"operation": "Delete", "document_id": "j57"}),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",

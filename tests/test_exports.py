@@ -30,6 +30,7 @@ PUBLIC = [
     "open",
     "query",
     "returns",
+    "serve",
     "table",
     "unload_ipython_extension",
     "v",

@@ -25,12 +25,14 @@ from nbconvex.values.sort_key import encode_key, make_key_encoder
 
 TABLES_TABLE = 1
 SCHEMAS_TABLE = 2
+REQUESTS_TABLE = 3
 SCHEDULED_FUNCTIONS_TABLE = 11
 STORAGE_TABLE = 12
 #: Tables of the platform. User tables start at 10,001. Source: semantics 3.7.
 SYSTEM_TABLES: Mapping[int, str] = {
     TABLES_TABLE: "_tables",
     SCHEMAS_TABLE: "_schemas",
+    REQUESTS_TABLE: "_requests",
     SCHEDULED_FUNCTIONS_TABLE: "_scheduled_functions",
     STORAGE_TABLE: "_storage",
 }

@@ -36,7 +36,6 @@ from nbconvex.database.snapshot import (
 from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import (
     CallerError,
-    DocumentInvalidError,
     DocumentNotFoundError,
     LimitExceededError,
     NotAllowedError,
@@ -53,7 +52,6 @@ from nbconvex.values.codec import (
 )
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.scalars import UNSET
-from nbconvex.values.validator_report import ValidationProblem
 
 #: What `_id` and `_creationTime` add to a document's size. Source: semantics 1.9.
 _SYSTEM_FIELDS_BYTES = 61
@@ -369,9 +367,24 @@ class Transaction:
         for internal, payload in table.rows():
             self._record(table, internal, payload, None, None)
 
-    def put_system(self, number: int, fields: Document) -> str:
+    def get_system(self, number: int, internal: bytes) -> Document | None:
+        """A document of a system table by its internal id; its absence counts as read."""
+        id_key = encode_id(number, internal).encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        payload = self._payload(number, internal, id_key)
+        return None if payload is None else decode_document(payload)
+
+    def delete_system(self, number: int, internal: bytes) -> None:
+        """Delete a document of a system table, which must be there."""
+        id_key = encode_id(number, internal).encode("ascii")
+        self.reads.add_point(number, BY_ID, id_key)
+        payload = self.snapshot.payload(number, internal, id_key)
+        assert payload is not None, (number, internal)
+        self._record(self.snapshot.layout[number], internal, payload, None, None)
+
+    def put_system(self, number: int, fields: Document, *, internal: bytes | None = None) -> str:
         """Store a document of a system table: what the platform itself does, and user code cannot."""
-        internal = self._make_id()
+        internal = internal or self._make_id()
         document_id = encode_id(number, internal)
         document = {"_id": document_id, "_creationTime": self._next_creation_ms, **fields}
         self._next_creation_ms = math.nextafter(self._next_creation_ms, math.inf)
@@ -423,26 +436,13 @@ class Transaction:
             self._record(state, internal, payload, stored, size + _SYSTEM_FIELDS_BYTES, before)
 
     def _flat(self, table: Any, value: Any) -> tuple[Document, int] | None:
-        """The document as it will be stored, system fields apart, and its size, where one pass can tell; else None."""
-        schema, limits = self.snapshot.schema, self.limits
-        if schema is None or type(table) is not str or type(value) is not dict:
-            return None
-        flat = schema.flats.get(table)
-        if flat is None or flat.fields > limits.object_fields or flat.name_length > limits.identifier_length:
-            return None
-        return flat.check(value, self.tables)
+        schema = self.snapshot.schema
+        return None if schema is None else schema.flat(table, value, self.limits, self.tables)
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""
         schema = self.snapshot.schema
-        check = None if schema is None else schema.checks.get(table)
-        if check is None:
-            return document
-        try:
-            checked: Document = check(document, TablesOf(self))
-        except ValidationProblem as problem:
-            raise DocumentInvalidError(table, problem.report, path=problem.path) from None
-        return checked
+        return document if schema is None else schema.checked(table, document, self.tables)
 
     def _record(
         self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None,

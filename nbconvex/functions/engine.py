@@ -5,7 +5,7 @@ Must not know: what runs in it.
 Mechanism: a notebook's own loop is running while a cell runs, so a cell that wants the value of an async action cannot
 run it there. The caller waits, interruptibly; an interrupt cancels the action and nothing else. The caller's context
 travels along, so that prints show under its cell. Source: jupyter-facts 1.3, 1.4, 1.7.
-Threads: `run` from any thread but the engine's own.
+Threads: `run` from any thread but the engine's own, `submit` from any.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Engine:
                 future.cancel()
                 concurrent.futures.wait([future], _CANCEL_WAIT_S)
             raise
+
+    def submit(self, coroutine: Coroutine[Any, Any, Result]) -> concurrent.futures.Future[Result]:
+        """Run `coroutine` in the engine's thread and go on here."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:

@@ -22,8 +22,9 @@ from nbconvex.values.signature import plain_instances
 from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
+    from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition, TableNames
 
 CONTEXTS = {"query": QueryCtx, "mutation": MutationCtx}
@@ -60,20 +61,22 @@ def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dic
     return checked
 
 
-def flat_args(
-    definition: FunctionDefinition, args: Any, limits: Limits, tables: Callable[[], TableNames]
-) -> dict[str, Any] | None:
-    """Arguments as the handler gets them, where one pass can tell; else None: `plain_args`, then `checked_args`."""
+def ready_args(definition: FunctionDefinition, args: Any, limits: Limits, tx: Transaction) -> dict[str, Any]:
+    """Arguments as the handler gets them: in one pass, which most can take, or through `plain_args` and `checked_args`.
+
+    Raises:  ArgumentsInvalidError, LimitExceededError.
+    """
     flat = definition.flat_args
     if (
-        flat is None
-        or type(args) is not dict
-        or flat.fields > limits.object_fields
-        or flat.name_length > limits.field_name_bytes
+        flat is not None
+        and type(args) is dict
+        and flat.fields <= limits.object_fields
+        and flat.name_length <= limits.field_name_bytes
     ):
-        return None
-    found = flat.check(args, tables)
-    return None if found is None or found[1] > limits.arguments_bytes else found[0]
+        found = flat.check(args, tx.tables)
+        if found is not None and found[1] <= limits.arguments_bytes:
+            return found[0]
+    return checked_args(definition, plain_args(definition, args, limits), tx.tables())
 
 
 def checked_args(definition: FunctionDefinition, plain: dict[str, Any], tables: TableNames) -> dict[str, Any]:

@@ -7,8 +7,9 @@ Invariants:
 - A subscriber hears of everything that changed for it at one timestamp in one call, and of nothing that did not change.
 - One execution serves everybody who asks for the same path and arguments (and, if the query reads it, identity).
 - A page that is watched keeps its first end, so that neighbouring pages have no gap and no overlap.
-Threads: the first result is computed and handed over in the subscriber's own thread; every later one in the live
-thread, where callbacks must return soon. `_lock` guards the bookkeeping; no user code runs under it.
+Threads: the first result is computed and handed over in the subscriber's own thread; every later one, and everything
+for a `QuerySet`, in the live thread, where callbacks must return soon. `lock` guards the bookkeeping; no user code runs
+under it.
 Source: architecture.md 3.4; performance.md 2.3.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ from nbconvex.errors import NbconvexError
 from nbconvex.functions import teaching
 from nbconvex.functions.handler import plain_args
 from nbconvex.functions.identity import Identity
-from nbconvex.functions.live_query import LiveAdvance, LiveQuery, LiveUpdate, Subscriber, Subscription
+from nbconvex.functions.live_query import Call, LiveAdvance, LiveQuery, LiveUpdate, Subscriber, Subscription
+from nbconvex.functions.query_set import QuerySet, Updates, answer
 from nbconvex.functions.registry import RegistryChange
 from nbconvex.functions.result import encoded_result
 from nbconvex.functions.tracebacks import trim
@@ -50,12 +52,14 @@ class LiveQueries:
         self._runner = runner
         self._database = runner.database
         self._registry = runner.registry
-        self._lock = threading.Lock()
-        self._first_results = threading.Condition(self._lock)
+        self.lock = threading.Lock()
+        self._first_results = threading.Condition(self.lock)
         self._index = SubscriptionIndex()
-        self._by_call: dict[tuple[str, bytes], list[LiveQuery]] = {}
+        self._by_call: dict[Call, list[LiveQuery]] = {}
         self._by_path: dict[str, set[LiveQuery]] = {}
         self._dirty: set[LiveQuery] = set()
+        # A dict, for its order.
+        self._asking: dict[QuerySet, None] = {}
         self._count = 0
         self._ts = 0
         self._wakes: SimpleQueue[threading.Event | bool | None] = SimpleQueue()
@@ -69,7 +73,7 @@ class LiveQueries:
 
     def following(self, paths: Iterable[str]) -> int:
         """How many live queries run any of these functions."""
-        with self._lock:
+        with self.lock:
             return len(set().union(*(self._by_path.get(path, ()) for path in paths)))
 
     # -- subscribing -------------------------------------------------------------------------------------------------
@@ -89,14 +93,11 @@ class LiveQueries:
         """
         subscriber = Subscriber(callback, identity, is_single=is_single)
         try:
-            for target, args in wanted:
-                path = self._registry.path_of(target)
-                definition = self._registry.get(path)
-                plain = {} if not args else dict(args)
-                if plain and definition is not None:
-                    plain = plain_args(definition, plain, self._runner.limits)
-                subscriber.queries.append(self._joined(subscriber, path, plain))
-            for live in subscriber.queries:
+            for place, (target, args) in enumerate(wanted):
+                path, plain = self.call_of(target, args)
+                with self.lock:
+                    self.join(subscriber, place, path, plain)
+            for live in subscriber.queries.values():
                 self._ensure_first(live)
             self._tell_first(subscriber)
         except BaseException:
@@ -105,28 +106,73 @@ class LiveQueries:
         self._start()
         return Subscription(subscriber, self._close)
 
-    def _joined(self, subscriber: Subscriber, path: str, args: dict[str, Any]) -> LiveQuery:
-        """The live query for a call, shared with whoever has the same."""
-        call = (path, encode_value(args) if args else b"")
-        who = subscriber.identity.key if subscriber.identity is not None else None
-        with self._lock:
-            alike = self._by_call.setdefault(call, [])
-            for live in alike:
-                if live.who == who or (live.update is not None and not live.is_by_identity):
-                    live.subscribers[subscriber] = None
-                    return live
+    def query_set(
+        self, callback: Callable[[LiveAdvance], None], identity: Identity | None, *, is_public_only: bool
+    ) -> QuerySet:
+        """A subscriber whose queries come and go; `callback` is called in the live thread only."""
+        self._start()
+        return QuerySet(self, callback, identity, is_public_only=is_public_only)
+
+    def call_of(self, target: Any, args: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+        """The path and the plain arguments of something wanted.
+
+        Raises:  CallerError where it is no function's name or its arguments are no values.
+        """
+        path = self._registry.path_of(target)
+        definition = self._registry.get(path)
+        plain = {} if not args else dict(args)
+        if plain and definition is not None:
+            plain = plain_args(definition, plain, self._runner.limits)
+        return path, plain
+
+    def join(
+        self, subscriber: Subscriber, key: Hashable, path: str, args: dict[str, Any], page_end: str | None = None
+    ) -> LiveQuery:
+        """The live query for a call, shared with whoever has the same; `lock` is held.
+
+        `page_end` is where a page ended that the subscriber has seen before: only who saw the same shares it.
+        """
+        call = (path, encode_value(args) if args else b"", subscriber.is_public_only)
+        who = subscriber.who
+        alike = self._by_call.setdefault(call, [])
+        for live in alike:
+            if page_end is not None and live.page_end != page_end:
+                continue
+            if live.who == who or (live.update is not None and not live.is_by_identity):
+                break
+        else:
             live = LiveQuery(call, path, args, subscriber.identity)
-            live.subscribers[subscriber] = None
+            live.page_end = page_end
             alike.append(live)
             self._by_path.setdefault(path, set()).add(live)
             if not self._count:
                 self._ts = self._database.head
             self._count += 1
+        live.subscribers.setdefault(subscriber, {})[key] = None
+        subscriber.queries[key] = live
         return live
+
+    def leave(self, subscriber: Subscriber, key: Hashable) -> None:
+        """Stop watching one query on behalf of `subscriber`; a key that it does not have is fine. `lock` is held."""
+        live = subscriber.queries.pop(key, None)
+        if live is None:
+            return
+        keys = live.subscribers[subscriber]
+        del keys[key]
+        if not keys:
+            del live.subscribers[subscriber]
+            if not live.subscribers:
+                self._forget(live)
+
+    def ask(self, query_set: QuerySet, unrun: Iterable[LiveQuery] = ()) -> None:
+        """Have the next advance run `unrun` and tell `query_set` how far it came; `lock` is held."""
+        self._dirty.update(unrun)
+        self._asking[query_set] = None
+        self._wake()
 
     def _ensure_first(self, live: LiveQuery) -> None:
         """Return when `live` has its first result: run it here, or wait for whoever does."""
-        with self._lock:
+        with self.lock:
             self._first_results.wait_for(lambda: not live.is_running_first)
             if live.update is not None:
                 return
@@ -137,8 +183,9 @@ class LiveQueries:
             finished = self._run(live, snapshot)
         finally:
             # An interrupt must not leave those waiting who share this query: one of them runs it instead.
-            with self._lock:
-                if finished is not None:
+            with self.lock:
+                # The live thread may have run it meanwhile, for a query set that shares it.
+                if finished is not None and live.update is None:
                     self._install(live, finished, snapshot)
                 live.is_running_first = False
                 self._first_results.notify_all()
@@ -147,29 +194,35 @@ class LiveQueries:
 
     def _tell_first(self, subscriber: Subscriber) -> None:
         """Tell the first results, and again if they changed meanwhile; from then on the live thread tells."""
-        told: list[LiveUpdate | None] = []
+        told: dict[Hashable, LiveUpdate | None] = {}
         while True:
-            updates = [live.update for live in subscriber.queries]
+            updates = {place: live.update for place, live in subscriber.queries.items()}
             changed = {
                 place: update
-                for place, update in enumerate(updates)
-                if update is not None and (not told or told[place] is not update)
+                for place, update in updates.items()
+                if update is not None and told.get(place) is not update
             }
             if changed:
                 self._tell(subscriber, max(update.ts for update in changed.values()), changed)
             told = updates
-            with self._lock:
-                if all(live.update is update for live, update in zip(subscriber.queries, updates, strict=True)):
+            with self.lock:
+                if all(live.update is updates[place] for place, live in subscriber.queries.items()):
                     subscriber.is_ready = True
                     return
 
     def _close(self, subscriber: Subscriber) -> None:
-        with self._lock:
+        with self.lock:
             subscriber.is_closed = True
-            for live in subscriber.queries:
-                live.subscribers.pop(subscriber, None)
-                if not live.subscribers:
-                    self._forget(live)
+            # What it has told stays readable.
+            queries = dict(subscriber.queries)
+            for key in queries:
+                self.leave(subscriber, key)
+            subscriber.queries.update(queries)
+
+    def end(self, query_set: QuerySet) -> None:
+        """Forget a query set and what only it has watched."""
+        self._close(query_set)
+        query_set.queries.clear()
 
     def _forget(self, live: LiveQuery) -> None:
         if live.is_forgotten:
@@ -201,7 +254,7 @@ class LiveQueries:
         """The result at `snapshot` (or the error, which is a result too), its digest, and the run it came from."""
         run = None
         try:
-            definition = self._registry.find(live.path)
+            definition = self._registry.find(live.path, is_public_only=live.is_public)
             if definition.kind != "query":
                 raise teaching.wrong_kind(definition.name, "query", definition.kind)
             run = self._runner.new_run(definition, live.identity, is_echoed=False)
@@ -209,15 +262,16 @@ class LiveQueries:
             run.tx.page_end = live.page_end
             value = self._runner.execute(run, live.args, source="live")
             # Before the transaction is looked at again: the value must be an own copy, which `execute` made.
-            return LiveUpdate(snapshot.ts, value, None, run.sink.lines), encoded_result(run, value), run
+            update = LiveUpdate(snapshot.ts, value, None, run.sink.lines, _journal(run))
+            return update, encoded_result(run, value), run
         except Exception as error:
             trim(error)
             lines = run.sink.lines if run is not None else ()
             digest = b"\xc1" + f"{type(error).__qualname__}: {error}".encode(errors="replace")
-            return LiveUpdate(snapshot.ts, None, error, lines), digest, run
+            return LiveUpdate(snapshot.ts, None, error, lines, live.page_end), digest, run
 
     def _install(self, live: LiveQuery, finished: tuple[LiveUpdate, bytes, Run | None], snapshot: Snapshot) -> bool:
-        """Take over a finished run; whether its result differs from the last. `_lock` is held."""
+        """Take over a finished run; whether its result differs from the last. `lock` is held."""
         update, digest, run = finished
         if live.is_forgotten:
             return False
@@ -252,7 +306,7 @@ class LiveQueries:
     def _split(self, live: LiveQuery) -> None:
         """A query turns out to depend on who asks: those with another identity get a live query of their own."""
         for subscriber in [each for each in live.subscribers if each.who != live.who]:
-            del live.subscribers[subscriber]
+            keys = live.subscribers.pop(subscriber)
             alike = self._by_call[live.call]
             own = next((each for each in alike if each is not live and each.who == subscriber.who), None)
             if own is None:
@@ -262,8 +316,8 @@ class LiveQueries:
                 self._set_paths(own, frozenset({live.path}))
                 self._count += 1
                 self._dirty.add(own)
-            own.subscribers[subscriber] = None
-            subscriber.queries[:] = [own if each is live else each for each in subscriber.queries]
+            own.subscribers[subscriber] = keys
+            subscriber.queries.update(dict.fromkeys(keys, own))
 
     # -- advancing ---------------------------------------------------------------------------------------------------
 
@@ -272,7 +326,7 @@ class LiveQueries:
             self._wake()
 
     def _redefined(self, change: RegistryChange) -> None:
-        with self._lock:
+        with self.lock:
             for path in change.paths:
                 for live in self._by_path.get(path, ()):
                     # Another query may come of it, to which the old end of a page means nothing.
@@ -284,13 +338,13 @@ class LiveQueries:
 
     def rerun_all(self) -> None:
         """Run every live query again: something changed that no read set shows."""
-        with self._lock:
+        with self.lock:
             self._dirty.update(live for alike in self._by_call.values() for live in alike)
         self._wake()
 
     def failing(self, paths: Iterable[str]) -> dict[str, Exception]:
         """Those of `paths` that are followed, or run by queries that are, and whose newest result is an error."""
-        with self._lock:
+        with self.lock:
             return {
                 live.path: live.update.error
                 for path in paths
@@ -313,7 +367,7 @@ class LiveQueries:
 
     def _start(self) -> None:
         if self._thread is None and not self._is_stopped:
-            with self._lock:
+            with self.lock:
                 if self._thread is None:
                     # An empty context: what runs here belongs to no cell.
                     context = contextvars.Context()
@@ -340,18 +394,22 @@ class LiveQueries:
 
     def _advance(self) -> bool:
         """Bring every live query to the newest snapshot; whether anything has to be done again."""
-        snapshot = self._database.snapshot
-        with self._lock:
+        with self.lock:
+            asking, self._asking = [query_set.take_asked() for query_set in self._asking], {}
+            # Read after that: who asks after its commit is told of a snapshot that has it.
+            snapshot = self._database.snapshot
             dirty = self._take_dirty(snapshot)
-        if not dirty:
+        if not (dirty or asking):
             return False
         finished = [(live, self._run(live, snapshot)) for live in dirty]
-        with self._lock:
+        with self.lock:
             changed = [live for live, result in finished if self._install(live, result, snapshot)]
             telling = _subscribers_of(changed)
-            again = bool(self._dirty)
-        for subscriber, updates in telling:
-            self._tell(subscriber, snapshot.ts, updates)
+            marks, unanswered = answer(asking, telling)
+            self._asking.update(unanswered)
+            again = bool(self._dirty or self._asking)
+        for subscriber, updates in telling.items():
+            self._tell(subscriber, snapshot.ts, updates, marks.get(subscriber))
         return again
 
     def _take_dirty(self, snapshot: Snapshot) -> set[LiveQuery]:
@@ -366,17 +424,17 @@ class LiveQueries:
             self._ts = snapshot.ts
         return dirty
 
-    def _tell(self, subscriber: Subscriber, ts: int, updates: dict[int, LiveUpdate]) -> None:
+    def _tell(self, subscriber: Subscriber, ts: int, updates: Updates, mark: Any = None) -> None:
         if subscriber.is_closed or subscriber.callback is None:
             return
         try:
             if subscriber.is_single:
                 subscriber.callback(updates[0])
             else:
-                subscriber.callback(LiveAdvance(ts, updates))
+                subscriber.callback(LiveAdvance(ts, updates, mark))
         except Exception as error:
             trim(error)
-            paths = ", ".join(live.path for live in subscriber.queries)
+            paths = ", ".join(live.path for live in tuple(subscriber.queries.values()))
             # The subscription stays: the next result may be one that its callback can deal with.
             _LOGGER.exception("The callback of a subscription to %s failed.", paths)
             self._runner.log_problem(f"a subscriber's callback ({paths})", error)
@@ -393,23 +451,26 @@ class LiveQueries:
                 thread.join(5)
 
 
-def _subscribers_of(changed: list[LiveQuery]) -> list[tuple[Subscriber, dict[int, LiveUpdate]]]:
-    """Whom to tell what; `_lock` is held."""
-    telling: dict[Subscriber, dict[int, LiveUpdate]] = {}
+def _subscribers_of(changed: list[LiveQuery]) -> dict[Subscriber, Updates]:
+    """Whom to tell what; `lock` is held."""
+    telling: dict[Subscriber, Updates] = {}
     for live in changed:
         update = live.update
         assert update is not None, live.path
-        if len(changed) == 1:
-            # The usual case, and the one with a thousand subscribers.
-            alone = {0: update}
-            for subscriber in live.subscribers:
-                if subscriber.is_ready and subscriber.is_single:
-                    telling[subscriber] = alone
-        for subscriber in live.subscribers:
-            if subscriber.is_ready and subscriber not in telling:
-                telling[subscriber] = {}
-            if subscriber.is_ready and not (len(changed) == 1 and subscriber.is_single):
-                for place, each in enumerate(subscriber.queries):
-                    if each is live:
-                        telling[subscriber][place] = update
-    return list(telling.items())
+        # The usual case, and the one with a thousand subscribers, who can then share what they are told.
+        alone: Updates | None = {0: update} if len(changed) == 1 else None
+        for subscriber, keys in live.subscribers.items():
+            if not subscriber.is_ready:
+                continue
+            if alone is not None and subscriber.is_single:
+                telling[subscriber] = alone
+                continue
+            updates = telling.setdefault(subscriber, {})
+            for key in keys:
+                updates[key] = update
+    return telling
+
+
+def _journal(run: Run) -> str | None:
+    """Where the page ended that `run` has read."""
+    return run.tx.page_end if run.tx is not None and run.tx.has_paginated else None

@@ -8,19 +8,24 @@ who are told, so their values must not be changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from nbconvex.values.codec import json_dumps
 
 if TYPE_CHECKING:
     from nbconvex.functions.identity import Identity
 
 
-@dataclass(frozen=True, slots=True)
+# No slots: `value_json` is kept in the instance.
+@dataclass(frozen=True)
 class LiveUpdate:
     """One new result of a live query, or its error.
 
+    Shapes:  `journal` is the cursor at which a page ended, None for a query that did not paginate.
     Units:  `ts` in nanoseconds: the commit up to which this holds.
     """
 
@@ -28,30 +33,43 @@ class LiveUpdate:
     value: Any
     error: Exception | None
     log_lines: tuple[str, ...]
+    journal: str | None = None
+
+    @cached_property
+    def value_json(self) -> bytes:
+        """The value as JSON, written once for everybody who is told."""
+        return json_dumps(self.value).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class LiveAdvance:
     """Everything that changed for one subscriber at one timestamp.
 
-    Shapes:  `updates` by the position of the query in what was subscribed to.
+    Shapes:  `updates` by the position of the query in what was subscribed to, or by its key in a query set. `mark` is
+    the newest mark of a query set that this advance has reached, None where nothing was asked.
     """
 
     ts: int
-    updates: Mapping[int, LiveUpdate]
+    updates: Mapping[Hashable, LiveUpdate]
+    mark: Any = None
+
+
+#: A path, encoded arguments, and whether only public functions may answer.
+Call = tuple[str, bytes, bool]
 
 
 class LiveQuery:
     """One watched call."""
 
     __slots__ = (
-        "args", "call", "digest", "identity", "is_by_identity", "is_forgotten", "is_running_first", "page_end", "path",
-        "paths", "subscribers", "update", "who",
+        "args", "call", "digest", "identity", "is_by_identity", "is_forgotten", "is_public", "is_running_first",
+        "page_end", "path", "paths", "subscribers", "update", "who",
     )  # fmt: skip
 
-    def __init__(self, call: tuple[str, bytes], path: str, args: dict[str, Any], identity: Identity | None) -> None:
+    def __init__(self, call: Call, path: str, args: dict[str, Any], identity: Identity | None) -> None:
         self.call = call
         self.path = path
+        self.is_public = call[2]
         self.args = args
         self.identity = identity
         self.who = None if identity is None else identity.key
@@ -62,23 +80,38 @@ class LiveQuery:
         self.digest = b""
         self.page_end: str | None = None
         self.paths: frozenset[str] = frozenset({path})
-        # A dict, for its order: whoever came first is told first.
-        self.subscribers: dict[Subscriber, None] = {}
+        # Dicts, for their order: whoever came first is told first. Each with its keys for this query.
+        self.subscribers: dict[Subscriber, dict[Hashable, None]] = {}
 
 
 class Subscriber:
-    """Somebody who is told."""
+    """Somebody who is told.
 
-    __slots__ = ("callback", "identity", "is_closed", "is_ready", "is_single", "queries", "who")
+    Shapes:  `queries` by position, or by key in a query set. `is_public_only` keeps internal functions out of reach.
+    """
 
-    def __init__(self, callback: Callable[[Any], None] | None, identity: Identity | None, *, is_single: bool) -> None:
+    __slots__ = ("callback", "identity", "is_closed", "is_public_only", "is_ready", "is_single", "queries")
+
+    def __init__(
+        self,
+        callback: Callable[[Any], None] | None,
+        identity: Identity | None,
+        *,
+        is_single: bool,
+        is_public_only: bool = False,
+    ) -> None:
         self.callback = callback
         self.identity = identity
-        self.who = None if identity is None else identity.key
         self.is_single = is_single
+        self.is_public_only = is_public_only
         self.is_ready = False
         self.is_closed = False
-        self.queries: list[LiveQuery] = []
+        self.queries: dict[Hashable, LiveQuery] = {}
+
+    @property
+    def who(self) -> bytes | None:
+        """The key of the identity, None for nobody."""
+        return None if self.identity is None else self.identity.key
 
 
 class Subscription:
@@ -98,7 +131,7 @@ class Subscription:
     @property
     def updates(self) -> tuple[LiveUpdate, ...]:
         """The newest result of each query."""
-        return tuple(live.update for live in self._subscriber.queries if live.update is not None)
+        return tuple(live.update for live in self._subscriber.queries.values() if live.update is not None)
 
     @property
     def is_closed(self) -> bool:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbconvex.errors import CallerError, ConvexError
+from nbconvex.errors import CallerError, ConvexError, CursorInvalidError
+from nbconvex.functions.logs import request_id
+from nbconvex.functions.tracebacks import trim
+
+if TYPE_CHECKING:
+    from nbconvex.functions.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +34,44 @@ class Outcome:
     error: Exception | None = None
 
     def public_error(self, *, production: bool) -> dict[str, Any]:
-        """What a caller outside of this process is told: `errorMessage`, and `errorData` for a ConvexError.
+        """What a caller outside of this process is told: `errorMessage`, and `errorData` where the error has data.
 
-        In production only the request id, and the data of a ConvexError; else the sentence and the user's frames.
+        In production only the request id, and the data; else the sentence and the user's frames too.
+        Source: wire-protocol 1.3, 3.13.
         """
         error = self.error
         if error is None:
             return {}
         prefix = f"[Request ID: {self.request_id}] Server Error"
         told: dict[str, Any] = {"errorMessage": prefix}
-        if isinstance(error, ConvexError):
+        if isinstance(error, ConvexError | CursorInvalidError):
             told["errorData"] = error.data
         if production:
             return told
-        if isinstance(error, CallerError):
+        if isinstance(error, ConvexError):
+            told["errorMessage"] = f"{prefix}\nUncaught ConvexError: {error}"
+        elif isinstance(error, CallerError):
             told["errorMessage"] = f"{prefix}\n{error}"
         else:
             frames = "".join(traceback.format_tb(error.__traceback__))
             told["errorMessage"] = f"{prefix}\nUncaught {type(error).__name__}: {error}\n{frames}".rstrip()
+        # Half a character, which Python's strings may hold, cannot be sent.
+        told["errorMessage"] = told["errorMessage"].encode("utf-8", "replace").decode()
         return told
+
+
+def outcome_of(run: Run, value: Any, error: Exception | None) -> Outcome:
+    """What came of a run that has ended."""
+    duration_ms = (run.stopped_s - run.started_s) * 1e3
+    return Outcome(value, run.ts, run.sink.lines, request_id(run.request), duration_ms, error)
+
+
+def kept_error(run: Run, error: Exception | SystemExit) -> Exception:
+    """The error of a run, to be kept: without our frames, and not one that would end the program."""
+    if isinstance(error, SystemExit):
+        return CallerError(
+            f"{run.definition.name} called exit(): a function ends with return, or fails with an error.",
+            hint='raise ConvexError("what went wrong")',
+        )
+    trim(error)
+    return error

@@ -147,6 +147,20 @@ class Registry:
             hint=f"api.{parts[0]}.{functions[0] if functions else 'function'}",
         )
 
+    def children_of(self, parts: tuple[str, ...], *, is_public_only: bool) -> list[str]:
+        """The names that may follow `parts` in a reference."""
+        prefix = "/".join(parts)
+        found = set()
+        for path, definition in self._by_path.items():
+            if definition.is_internal and is_public_only:
+                continue
+            module, _, name = path.partition(":")
+            if module == prefix and name != "default":
+                found.add(name)
+            elif not prefix or module.startswith(f"{prefix}/"):
+                found.add(module.removeprefix(prefix).lstrip("/").partition("/")[0])
+        return sorted(found - {""})
+
     def missing(self, path: str, *, is_public_only: bool = False) -> FunctionNotFoundError:
         """The error for a function that is not there."""
         known = [

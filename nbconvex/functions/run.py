@@ -30,7 +30,8 @@ class Run:
 
     Shapes:  `tx` is None in an action; `ts` is the snapshot read, or the commit made; `loop` is the event loop of an
     `async def` action and None everywhere else; `limits` are the nested limits that the caller asked for; `encoded`
-    are the bytes of the result, where somebody had to write them anyway.
+    are the bytes of the result, where somebody had to write them anyway; `request_key` is what a client will call a
+    mutation by if it sends it again.
     """
 
     # Defaults of the class and no slots: most runs set few of these, and a run is made for every call.
@@ -39,6 +40,7 @@ class Run:
     depth = 0
     ts = 0
     request = 0
+    request_key: tuple[str, int] | None = None
     is_cached = False
     is_unlimited = False
     identity_read = False

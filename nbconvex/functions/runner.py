@@ -23,17 +23,11 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import ConflictError, LimitExceededError
-from nbconvex.functions import action_calls, logs, nested, teaching
+from nbconvex.functions import action_calls, answered_requests, logs, nested, teaching
 from nbconvex.functions.cache import QueryCache
 from nbconvex.functions.context import ActionCtx
 from nbconvex.functions.engine import Engine
-from nbconvex.functions.handler import (
-    call_action,
-    call_handler,
-    checked_args,
-    flat_args,
-    plain_args,
-)
+from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args, ready_args
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox
 from nbconvex.functions.result import checked_result, result_limits
@@ -92,6 +86,10 @@ class Runner:
         """A root run, not begun. With `is_echoed` its prints also go to the caller's own output."""
         limits = self.limits
         return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))
+
+    def new_request_id(self) -> str:
+        """A request id for what comes to no run."""
+        return request_id(next(self._requests))
 
     def call(
         self,
@@ -159,12 +157,13 @@ class Runner:
         """The checked result of the handler, in the run's transaction."""
         tx = run.tx
         assert tx is not None, run.path
-        tables = TablesOf(tx)
-        return self._result(run, checked_args(run.definition, plain, tables), tables)
+        return self._result(run, checked_args(run.definition, plain, tx.tables()))
 
-    def _result(self, run: Run, ready: dict[str, Any], tables: TablesOf) -> Any:
+    def _result(self, run: Run, ready: dict[str, Any]) -> Any:
+        """The checked result of the handler for arguments that are as it gets them."""
         tx = run.tx
         assert tx is not None, run.path
+        tables = tx.tables()
         if run.limits is None:
             return checked_result(run, call_handler(run, ready), self.result_limits, tables)
         with tx.limited(run.limits):
@@ -176,15 +175,17 @@ class Runner:
         if run.is_unlimited:
             tx.metrics = TransactionMetrics(Limits.off())
         try:
-            tables = TablesOf(tx)
-            ready = flat_args(run.definition, args, self.limits, tx.tables)
-            if ready is None:
-                ready = checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
-            return self._result(run, ready, tables)
+            if run.request_key is not None:
+                return answered_requests.once(run, partial(self._handled, run, args))
+            return self._handled(run, args)
         except Exception:
             # What it saw may be why it failed: that has to be durable before anybody hears of it.
             self.database.wait_durable(tx.snapshot.ts)
             raise
+
+    def _handled(self, run: Run, args: Any) -> Any:
+        assert run.tx is not None, run.path
+        return self._result(run, ready_args(run.definition, args, self.limits, run.tx))
 
     def _mutation(self, run: Run, args: Any) -> Any:
         sink = run.sink

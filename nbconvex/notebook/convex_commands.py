@@ -1,6 +1,6 @@
 """What `%convex WORD` does, one function a word.
 
-Owns:  the commands, their options and their answers.
+Owns:  the commands, their options and their answers; those about the server are in `server_commands`.
 Must not know: IPython; how an answer is displayed. A command answers with an object that has an HTML and a plain form.
 Threads: the kernel's main thread.
 """
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +17,14 @@ from typing import Any, Final
 from nbconvex.errors import CallerError
 from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook.card import Card, Lines, Listing, Result
-from nbconvex.notebook.command_line import CommandParser, nearest
+from nbconvex.notebook.command_line import nearest
+from nbconvex.notebook.command_table import COMMANDS, argument, command
 from nbconvex.notebook.declarations import load_file
 from nbconvex.notebook.picture import ROWS_MAX
+from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import IN_MEMORY, Session
 
-Run = Callable[[Session, argparse.Namespace], Any]
+__all__ = ["COMMANDS", "find_command", "short_validator"]
 
 #: Calls that `%convex logs` shows unless told otherwise.
 LOGS_SHOWN: Final = 20
@@ -33,53 +34,18 @@ _ENDED_MAX: Final = 100
 DOCUMENTS_SHOWN: Final = 100
 
 
-@dataclass(frozen=True)
-class Command:
-    """One word of `%convex`."""
-
-    name: str
-    summary: str
-    run: Run
-    parser: CommandParser = field(repr=False)
-    #: What its first word names, for completion: "function", "table", "file" or nothing.
-    takes: str = ""
-
-
 _OPTIONAL: Final = re.compile(r"\Av\.optional\((.*)\)\Z", re.DOTALL)
 _EMPTY_CALL: Final = re.compile(r"\bv\.(\w+)\(\)")
 _CALL: Final = re.compile(r"\bv\.(\w+)(\()")
 
-COMMANDS: dict[str, Command] = {}
 
-
-def _argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """One argument of a command, as for `argparse`."""
-    return names, settings
-
-
-def _command(
-    name: str,
-    summary: str,
-    *arguments: tuple[tuple[str, ...], dict[str, Any]],
-    takes: str = "",
-    epilog: str = "",
-) -> Callable[[Run], Run]:
-    """Register a command."""
-
-    def register(run: Run) -> Run:
-        parser = CommandParser(f"%convex {name}", summary, epilog=epilog)
-        for names, settings in arguments:
-            parser.add_argument(*names, **settings)
-        COMMANDS[name] = Command(name, summary, run, parser, takes)
-        return run
-
-    return register
-
-
-@_command("status", "The store, its tables and functions, live views, how many calls there were and how many failed.")
+@command(
+    "status", "The store, tables, functions, live views, the server, how many calls there were and how many failed."
+)
 def _status(session: Session, _options: argparse.Namespace) -> Card:
     if not session.is_open:
-        return Card("nbconvex", [("store", f"{session.shown_path} (opens with the first cell that needs it)")])
+        store = f"{session.shown_path} (opens with the first cell that needs it)"
+        return Card("nbconvex", [("store", store), ("server", server_line(session))])
     backend = session.backend
     functions = backend.registry.functions.values()
     kinds = {kind: sum(each.kind == kind for each in functions) for kind in ("query", "mutation", "action")}
@@ -95,16 +61,17 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
             ("tables", f"{len(tables):,} with {_counted(documents, 'document')}"),
             ("functions", ", ".join(_counted(count, kind) for kind, count in kinds.items())),
             ("live views", f"{following:,} following"),
+            ("server", server_line(session)),
             ("calls", f"{len(calls):,} in the log, {failed:,} failed" if calls else "none yet"),
         ],
         note="%convex help lists what else there is.",
     )
 
 
-@_command(
+@command(
     "functions",
     "The functions that are defined: kind, visibility, arguments, results.",
-    _argument("--internal", action="store_true", help="only those that clients cannot call"),
+    argument("--internal", action="store_true", help="only those that clients cannot call"),
 )
 def _functions(session: Session, options: argparse.Namespace) -> Listing:
     functions = sorted(session.backend.registry.functions.values(), key=lambda each: each.path)
@@ -121,13 +88,13 @@ def _functions(session: Session, options: argparse.Namespace) -> Listing:
     )
 
 
-@_command(
+@command(
     "data",
     "The tables, or the documents of one.",
-    _argument("table", nargs="?", help="show this table's documents"),
-    _argument("--limit", type=int, default=DOCUMENTS_SHOWN, help=f"how many documents ({DOCUMENTS_SHOWN})"),
-    _argument("--newest", action="store_true", help="the newest first"),
-    _argument("--json", action="store_true", help="as JSON"),
+    argument("table", nargs="?", help="show this table's documents"),
+    argument("--limit", type=int, default=DOCUMENTS_SHOWN, help=f"how many documents ({DOCUMENTS_SHOWN})"),
+    argument("--newest", action="store_true", help="the newest first"),
+    argument("--json", action="store_true", help="as JSON"),
     takes="table",
 )
 def _data(session: Session, options: argparse.Namespace) -> Listing | Result:
@@ -147,12 +114,12 @@ def _data(session: Session, options: argparse.Namespace) -> Listing | Result:
     return Result(documents, title=options.table, status=status, as_json=options.json)
 
 
-@_command(
+@command(
     "logs",
     "The newest calls, what they printed, how they ended; (live) marks a query that ran for its live views.",
-    _argument("--fn", help="only calls of this function, or of this module"),
-    _argument("--errors", action="store_true", help="only calls that failed"),
-    _argument("--limit", type=int, default=LOGS_SHOWN, help=f"how many calls ({LOGS_SHOWN})"),
+    argument("--fn", help="only calls of this function, or of this module"),
+    argument("--errors", action="store_true", help="only calls that failed"),
+    argument("--limit", type=int, default=LOGS_SHOWN, help=f"how many calls ({LOGS_SHOWN})"),
     takes="",
 )
 def _logs(session: Session, options: argparse.Namespace) -> Listing:
@@ -175,14 +142,14 @@ def _logs(session: Session, options: argparse.Namespace) -> Listing:
     )
 
 
-@_command(
+@command(
     "run",
     "Run a function, internal ones too, and show its result.",
-    _argument("function", help="module:function"),
-    _argument("arguments", nargs="*", metavar="name=value", help="values as Python or JSON; words need no quotes"),
-    _argument("--json", action="store_true", help="show the result as JSON"),
-    _argument("--into", metavar="NAME", help="bind the result to this name too"),
-    _argument("--page", type=int, default=1, help=f"which {ROWS_MAX:,} rows of a long result"),
+    argument("function", help="module:function"),
+    argument("arguments", nargs="*", metavar="name=value", help="values as Python or JSON; words need no quotes"),
+    argument("--json", action="store_true", help="show the result as JSON"),
+    argument("--into", metavar="NAME", help="bind the result to this name too"),
+    argument("--page", type=int, default=1, help=f"which {ROWS_MAX:,} rows of a long result"),
     takes="function",
     epilog='example:  %convex run messages:send channel=general body="hello there"',
 )
@@ -207,10 +174,10 @@ def _run(session: Session, options: argparse.Namespace) -> Result:
     return Result(value, title=title, status=status, as_json=options.json, first_row=first_row)
 
 
-@_command(
+@command(
     "reset",
     "Delete all documents, all tables and the schema. Functions stay.",
-    _argument("--yes", action="store_true", help="do it; without it nothing is deleted"),
+    argument("--yes", action="store_true", help="do it; without it nothing is deleted"),
 )
 def _reset(session: Session, options: argparse.Namespace) -> Lines:
     tables = _tables(session)
@@ -224,10 +191,10 @@ def _reset(session: Session, options: argparse.Namespace) -> Lines:
     return Lines([("✓", f"Deleted: {what}. Functions stay.{schema}")])
 
 
-@_command(
+@command(
     "open",
     "Work on another store from now on, or load the functions of a Python file.",
-    _argument("path", help="a store's file, :memory:, or a file of functions: app.py"),
+    argument("path", help="a store's file, :memory:, or a file of functions: app.py"),
     takes="file",
 )
 def _open(session: Session, options: argparse.Namespace) -> Lines:
@@ -242,7 +209,7 @@ def _open(session: Session, options: argparse.Namespace) -> Lines:
     return Lines([("✓", f"{opened}. Run your %%schema and function cells again for it.")])
 
 
-@_command("close", "Stop live views and close the store's file; the next cell that needs it opens it again.")
+@command("close", "Stop live views and the server, close the store's file; the next cell that needs it opens it again.")
 def _close(session: Session, _options: argparse.Namespace) -> Lines:
     path = session.path
     return Lines(
@@ -254,17 +221,31 @@ def _close(session: Session, _options: argparse.Namespace) -> Lines:
     )
 
 
-@_command("nest", "Let asyncio.run() work in cells (nbconvex itself does not need it).")
+@command(
+    "codegen",
+    "Write the types of functions and tables for a web app: api.js, api.d.ts and dataModel.d.ts.",
+    argument("folder", nargs="?", help="the web app's convex folder; the files go into _generated in it"),
+    argument("--watch", action="store_true", help="and again after each cell that changes them"),
+    argument("--stop", action="store_true", help="end --watch"),
+    epilog="example:  %convex codegen ../my-app/convex --watch",
+)
+def _codegen(session: Session, options: argparse.Namespace) -> Card | Lines:
+    from nbconvex.notebook.codegen_commands import write_types_for
+
+    return write_types_for(session, options)
+
+
+@command("nest", "Let asyncio.run() work in cells (nbconvex itself does not need it).")
 def _nest(_session: Session, _options: argparse.Namespace) -> Lines:
     from nbconvex.notebook.nest import allow_nested_run
 
     return Lines([("", allow_nested_run())])
 
 
-@_command(
+@command(
     "help",
     "What there is, or the options of one command.",
-    _argument("word", nargs="?", metavar="COMMAND", help="one of the commands"),
+    argument("word", nargs="?", metavar="COMMAND", help="one of the commands"),
 )
 def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
     if options.word is not None:
@@ -276,7 +257,7 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%action [MODULE]", "Likewise, functions that reach out; they may be async."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),
     ]
-    commands = [(f"%convex {command.name}", command.summary) for command in COMMANDS.values()]
+    commands = [(f"%convex {each.name}", each.summary) for each in COMMANDS.values()]
     return Listing(
         "nbconvex: --help after any of these lines tells more; for cells %query --help, with one %",
         ["write", "what it does"],

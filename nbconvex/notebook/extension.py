@@ -24,6 +24,7 @@ from nbconvex.notebook.line_magics import LineMagics
 from nbconvex.notebook.live import live
 from nbconvex.notebook.nest import old_package_applied
 from nbconvex.notebook.options import NbConvex
+from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
@@ -78,6 +79,13 @@ class Extension:
             collect_declarations(self.session)
         else:
             refuse_declarations(self.session)
+        if self.session.types_watch is not None:
+            # Not at the top: few notebooks have a web app.
+            from nbconvex.notebook.codegen_commands import refresh_types
+
+            told = refresh_types(self.session.types_watch)
+            if told is not None:
+                display(told)
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -117,7 +125,11 @@ def _is_reload() -> bool:
 def _card(extension: Extension) -> Card:
     session = extension.session
     state = "open" if session.is_open else "opens with the first cell that needs it"
-    pairs = [("store", f"{session.shown_path} ({state})"), ("help", "%convex help")]
+    pairs = [
+        ("store", f"{session.shown_path} ({state})"),
+        ("server", server_line(session)),
+        ("help", "%convex help"),
+    ]
     if extension.names_taken:
         taken = ", ".join(extension.names_taken)
         pairs.append(

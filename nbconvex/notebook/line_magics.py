@@ -52,7 +52,11 @@ class LineMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("command", nargs="?", help="status, functions, data, logs, run, reset, open, close, nest, help")
+    @argument(
+        "command",
+        nargs="?",
+        help="status, functions, data, logs, run, serve, url, codegen, reset, open, close, nest, help",
+    )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")
     @line_magic
     def convex(self, line: str) -> None:

@@ -20,6 +20,7 @@ from traitlets.config.configurable import Configurable
 
 from nbconvex.notebook.picture import ROWS_MAX
 
+SERVE_MODES: Final = ("auto", "always", "never")
 LIVE_MODES: Final = ("auto", "widget", "html")
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?\s*", re.IGNORECASE | re.ASCII)
 
@@ -45,6 +46,26 @@ class NbConvex(Configurable):
         help="What documents and indexes may take in memory: '2GB', '512MB' or a number of bytes. Empty: a quarter of "
         "the machine's. Takes effect when the store is opened next. Environment: NBCONVEX_MEMORY_LIMIT.",
     ).tag(config=True)
+    serve = AnyTrait(
+        "auto",
+        help="Whether clients can reach the backend: 'auto' (from the first line that needs it, %convex url or "
+        "%convex serve), 'always' (as soon as the store is open) or 'never'. Environment: NBCONVEX_SERVE.",
+    ).tag(config=True)
+    host = Unicode(
+        "127.0.0.1",
+        help="The network that the server binds to; anything but 127.0.0.1 opens it to other machines. Takes effect "
+        "when the server starts next. Environment: NBCONVEX_HOST.",
+    ).tag(config=True)
+    port = AnyTrait(
+        3210,
+        help="The port of the API address; the site address has the next one, and busy pairs move up. 0: any two. "
+        "Takes effect when the server starts next. Environment: NBCONVEX_PORT.",
+    ).tag(config=True)
+    allowed_hosts = Unicode(
+        "",
+        help="Names that the server answers to besides localhost and numbers, with commas: 'app.example.org, "
+        "*.example.org', '*' for all. Takes effect when the server starts next. Environment: NBCONVEX_ALLOWED_HOSTS.",
+    ).tag(config=True)
     fold_tracebacks = AnyTrait(
         True, help="Leave nbconvex's own frames out of tracebacks. Environment: NBCONVEX_FOLD_TRACEBACKS."
     ).tag(config=True)
@@ -53,7 +74,7 @@ class NbConvex(Configurable):
         # The last values that made sense: while IPython loads a configuration, the traits already hold the new ones.
         self._kept: dict[str, Any] = {}
         super().__init__(**settings)
-        for name in ("database", "live", "live_rows", "memory_limit", "fold_tracebacks"):
+        for name in type(self).class_own_traits(config=True):
             text = os.environ.get(f"NBCONVEX_{name.upper()}")
             # What the user's configuration says goes before what the environment says.
             if text and not self._is_configured(name):
@@ -63,6 +84,11 @@ class NbConvex(Configurable):
     def memory_bytes_max(self) -> int | None:
         """`memory_limit` in bytes; None where it is not set."""
         return _bytes_of(self.memory_limit)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """`allowed_hosts`, one by one."""
+        return tuple(self.allowed_hosts.replace(",", " ").split())
 
     def _is_configured(self, name: str) -> bool:
         return name in self.config.get(type(self).__name__, {})
@@ -88,6 +114,22 @@ class NbConvex(Configurable):
         if proposal["value"] == "" or _bytes_of(proposal["value"]):
             return self._accepted("memory_limit", proposal["value"])
         return self._refused("memory_limit", proposal["value"], "a size such as '2GB' or '512MB', or a number of bytes")
+
+    @validate("serve")
+    def _validate_serve(self, proposal: dict[str, Any]) -> Any:
+        if proposal["value"] in SERVE_MODES:
+            return self._accepted("serve", proposal["value"])
+        return self._refused("serve", proposal["value"], "one of " + ", ".join(map(repr, SERVE_MODES)))
+
+    @validate("port")
+    def _validate_port(self, proposal: dict[str, Any]) -> Any:
+        try:
+            port = int(proposal["value"])
+        except (TypeError, ValueError):
+            port = -1
+        if 0 <= port < 65_535:
+            return self._accepted("port", port)
+        return self._refused("port", proposal["value"], "a number from 0 to 65534")
 
     @validate("fold_tracebacks")
     def _validate_fold_tracebacks(self, proposal: dict[str, Any]) -> Any:

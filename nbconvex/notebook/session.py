@@ -1,7 +1,7 @@
 """One notebook's use of nbconvex: what was started for it, and ending it.
 
-Owns:  `Session`: the backend, opened by the first cell that needs it; the live views and their painter; the names that
-       were put into the namespace; which cell made which view.
+Owns:  `Session`: the backend, opened by the first cell that needs it; its server; the live views and their painter;
+       the names that were put into the namespace; which cell made which view.
 Must not know: how magics read their lines; how anything looks.
 Invariants: a session starts nothing before it is needed, and `close` stops everything it started. A name of the user's
        is never overwritten or removed.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nbconvex.errors import CallerError, ConvexError
 from nbconvex.functions.reference import FunctionReference
 from nbconvex.notebook.cell_source import cell_origin
+from nbconvex.notebook.command_line import say
 from nbconvex.notebook.options import NbConvex
 from nbconvex.notebook.store_path import store_path
 from nbconvex.values.scalars import UNSET, Id, Int64
@@ -27,9 +28,11 @@ from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
+    from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
+    from nbconvex.server.serve import Server
 
 #: The attribute of the shell that holds the extension and its session. Module globals would not survive `%reload_ext`.
 ATTRIBUTE: Final = "nbconvex_extension"
@@ -65,11 +68,14 @@ class Session:
         self._backend: Backend | None = None
         self._path: str | None = None
         self._painter: Painter | None = None
+        self._server: Server | None = None
         self._views: dict[weakref.ref[LiveView], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView, Any]] = []
         self._injected: dict[str, Any] = {}
         self._offered: dict[str, Any] = {}
+        #: The folder whose types are written after each cell, until the store is closed.
+        self.types_watch: TypesWatch | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
         #: Those that cells which failed have declared, by their identity.
@@ -113,7 +119,58 @@ class Session:
             if not self.is_loaded:
                 raise CallerError("the nbconvex extension was unloaded.", hint="%load_ext nbconvex")
             self._backend = _open(self.path, self.options)
+            self._serve_always()
         return self._backend
+
+    def _serve_always(self) -> None:
+        if self.options.serve != "always" or self.server is not None:
+            return
+        try:
+            self.serve()
+        except CallerError as error:
+            # The cell that needs the store is about something else.
+            say(str(error))
+
+    @property
+    def server(self) -> Server | None:
+        """The server, while it runs."""
+        return self._server if self._server is not None and self._server.is_running else None
+
+    def serve(self, *, host: str | None = None, port: int | None = None, site_port: int | None = None) -> Server:
+        """The running server: the one there is, unless it is to be elsewhere.
+
+        Raises:  StorageError; CallerError if there is to be none, or its ports cannot be had.
+        """
+        __tracebackhide__ = True
+        options = self.options
+        if options.serve == "never":
+            raise CallerError("NbConvex.serve is 'never'.", hint="%config NbConvex.serve = 'auto'")
+        backend = self.backend
+        running = self.server
+        if running is not None:
+            if host in {None, running.host} and port in {None, running.port}:
+                return running
+            host = running.host if host is None else host
+            running.stop()
+        # Starlette and uvicorn: loading the extension must not wait for them.
+        from nbconvex.server.serve import serve
+
+        self._server = serve(
+            backend,
+            host=options.host if host is None else host,
+            port=options.port if port is None else port,
+            site_port=site_port,
+            allowed_hosts=options.host_names,
+        )
+        return self._server
+
+    def stop_serving(self) -> bool:
+        """Stop the server; whether there was one."""
+        running, self._server = self.server, None
+        if running is None:
+            return False
+        running.stop()
+        return True
 
     def open(self, path: str) -> None:
         """Work on another store from now on. The functions of the old one are defined again by running their cells.
@@ -125,12 +182,18 @@ class Session:
             return
         # The new one first: a file that is locked or damaged must not cost the one that works.
         opened = _open(path, self.options)
+        served = self.server
         self.close_store()
         self._backend, self._path = opened, path
+        if served is not None:
+            # Clients find the new store where they found the old one.
+            self.serve(host=served.host, port=served.port, site_port=served.site_port)
+        self._serve_always()
 
     def close_store(self) -> bool:
         """End the views, stop the backend and close its file; the next cell that needs it opens it again."""
         self.end_views("The store was closed.")
+        self.types_watch = None
         backend, self._backend = self._backend, None
         if backend is None:
             return False
@@ -143,6 +206,7 @@ class Session:
             ):
                 del self.shell.user_ns[name]
         self.declared.clear()
+        self._server = None
         backend.close()
         return True
 

@@ -38,6 +38,14 @@ THEMES: dict[str, str] = {
     "tests/storage/test_power_loss.py": "the journal, on a machine whose power may go at any moment",
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",
     "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
+    "tests/notebook/test_web_page.py": "the notebook with a web page, in JupyterLab",
+    "tests/server/test_npm_client.py": "the whole server as the npm client sees it",
+    "tests/server/test_npm_http_client.py": "the same over HTTP",
+    "tests/server/test_npm_pagination.py": "pages as the npm client keeps them",
+    "tests/server/test_npm_reconnect.py": "the npm client and connections that are lost",
+    "tests/server/test_pypi_client.py": "the whole server as the official Python clients see it",
+    "tests/server/test_react_app.py": "a React app, a browser and a notebook",
+    "tests/server/test_script_tag.py": "the npm client's bundle on a page in a browser",
     "tests/notebook/test_kernel.py": "the whole room in a real kernel: restarts, interrupts, views while cells run",
 }
 

@@ -1,21 +1,24 @@
-"""Table names by number, as a transaction sees them."""
+"""The names of tables by number, in a transaction."""
 
 from __future__ import annotations
 
 import pytest
 
 from nbconvex.database.table_names import TablesOf
-from tests.database.stores import insert_all, open_database
+from nbconvex.testing import convex_test
 
 
-def test_the_tables_that_a_transaction_created_have_names_in_it() -> None:
-    database = open_database()
-    insert_all(database, "old", [{}])
-    transaction = database.begin(writable=True)
-    names = TablesOf(transaction)
-    transaction.insert("new", {})
-    assert (names[10_001], names.get(10_002), names.get(10_003), names.get(10_003, "?")) == ("old", "new", None, "?")
-    assert set(names) == set(transaction.snapshot.tables)
-    assert len(names) == len(transaction.snapshot.tables)
-    with pytest.raises(KeyError):
-        names[10_003]
+def test_names_are_those_the_transaction_sees_its_own_tables_included() -> None:
+    with convex_test() as t:
+        t.run(lambda ctx: ctx.db.insert("old", {}))
+        tx = t.backend.database.begin(writable=True)
+        old = tx.snapshot.numbers["old"]
+        names = TablesOf(tx)
+        tx.insert("new", {})
+        new = next(number for number in range(old, old + 5) if names.get(number) == "new")
+        assert names[old] == "old"
+        assert names.get(new + 1, "none") == "none"
+        assert old in list(names)
+        assert len(names) == len(tx.snapshot.layout)
+        with pytest.raises(KeyError):
+            names[new + 1]

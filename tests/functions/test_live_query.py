@@ -7,8 +7,8 @@ from nbconvex.functions.live_query import LiveQuery, LiveUpdate, Subscriber, Sub
 
 def test_subscription_shows_the_newest_results_and_closes_once() -> None:
     subscriber = Subscriber(None, None, is_single=False)
-    queries = [LiveQuery((path, b""), path, {}, None) for path in ("m:a", "m:b")]
-    subscriber.queries.extend(queries)
+    queries = [LiveQuery((path, b"", False), path, {}, None) for path in ("m:a", "m:b")]
+    subscriber.queries.update(enumerate(queries))
     closed = []
 
     def close(each: Subscriber) -> None:

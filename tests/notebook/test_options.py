@@ -63,3 +63,19 @@ def test_database_trait_names_the_store(bare_shell, tmp_path, monkeypatch) -> No
     bare_shell.run("api.main.put()")
     bare_shell.run("%convex close")
     assert (tmp_path / "mine.duckdb").exists()
+
+
+def test_server_settings_come_from_the_environment_and_refuse_nonsense(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("NBCONVEX_PORT", "4000")
+    monkeypatch.setenv("NBCONVEX_HOST", "0.0.0.0")
+    monkeypatch.setenv("NBCONVEX_SERVE", "always")
+    monkeypatch.setenv("NBCONVEX_ALLOWED_HOSTS", "a.example, *.b.example")
+    options = NbConvex()
+    assert (options.port, options.host, options.serve) == (4000, "0.0.0.0", "always")
+    assert options.host_names == ("a.example", "*.b.example")
+    options.port = 70_000
+    options.serve = "sometimes"
+    assert (options.port, options.serve) == (4000, "always")
+    told = capsys.readouterr().err
+    assert "NbConvex.port must be a number from 0 to 65534, not 70000; it stays 4000." in told
+    assert "NbConvex.serve must be one of 'auto', 'always', 'never', not 'sometimes'" in told

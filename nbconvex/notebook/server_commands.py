@@ -1,0 +1,82 @@
+"""`%convex serve` and `%convex url`: the notebook's backend on the network.
+
+Owns:  the two commands, and the line about the server on cards.
+Must not know: IPython; how a server works.
+Threads: the kernel's main thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+
+from nbconvex.errors import CallerError
+from nbconvex.notebook.card import Card, Lines
+from nbconvex.notebook.command_table import argument, command
+from nbconvex.notebook.session import Session
+from nbconvex.server.addresses import Addresses, addresses
+
+
+@command(
+    "serve",
+    "Serve the backend to clients, if it is not served yet, and show its addresses.",
+    argument("--port", type=int, help="of the API address; the site address has the next one (3210)"),
+    argument("--host", help="the network to bind to (127.0.0.1: this machine only)"),
+    argument("--stop", action="store_true", help="stop serving"),
+)
+def _serve(session: Session, options: argparse.Namespace) -> Card | Lines:
+    __tracebackhide__ = True
+    if options.stop:
+        return Lines([("✓", "Stopped serving.") if session.stop_serving() else ("", "It was not being served.")])
+    session.serve(host=options.host, port=options.port)
+    return _card(session)
+
+
+@command(
+    "url",
+    "The addresses of this backend as your browser reaches them; starts the server if need be.",
+    argument("--admin-key", action="store_true", help="show the admin key too: it opens internal functions"),
+    argument("--into", metavar="NAME", help="bind the API address to this name too"),
+)
+def _url(session: Session, options: argparse.Namespace) -> Card:
+    __tracebackhide__ = True
+    if options.into and not options.into.isidentifier():
+        raise CallerError(f"--into wants a name, not {options.into!r}.")
+    session.serve()
+    seen = seen_addresses(session)
+    if options.into and seen is not None:
+        session.shell.push({options.into: seen.api})
+    return _card(session, has_key=options.admin_key)
+
+
+def _card(session: Session, *, has_key: bool = False) -> Card:
+    server = session.server
+    seen = seen_addresses(session)
+    assert server is not None
+    assert seen is not None
+    pairs = [("API", seen.api), ("HTTP endpoints", seen.site)]
+    if seen.api != server.url:
+        pairs.append(("on this machine", f"{server.url}, {server.site_url}"))
+    if has_key:
+        pairs.append(("admin key", session.backend.admin_key))
+    return Card(f"{session.shown_path} is served", pairs, note=seen.note)
+
+
+def seen_addresses(session: Session) -> Addresses | None:
+    """Where the user's browser finds the server; None while there is none."""
+    server = session.server
+    if server is None:
+        return None
+    has_proxy = importlib.util.find_spec("jupyter_server_proxy") is not None
+    return addresses(os.environ, host=server.host, port=server.port, site_port=server.site_port, has_proxy=has_proxy)
+
+
+def server_line(session: Session) -> str:
+    """The server, in a line of a card."""
+    seen = seen_addresses(session)
+    if seen is not None:
+        return f"{seen.api} (HTTP endpoints at {seen.site})"
+    if session.options.serve == "never":
+        return "none (NbConvex.serve is 'never')"
+    return "starts with %convex url or %convex serve"

@@ -1,0 +1,159 @@
+"""Function calls that come from the network.
+
+Owns:  `Calls`: in which thread a function runs, and how many calls there may be at once.
+Must not know: HTTP, the sync protocol.
+Invariants: what fails in or before a function is an outcome with an error; only overload is raised. Queries and
+mutations never wait for actions: each have threads and a limit of their own.
+Threads: `run` on the server's event loop; queries, mutations and plain `def` actions run in `Workers`, `async def`
+actions on the engine's loop, where they hold no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from nbconvex.errors import CallerError, OverloadedError
+from nbconvex.functions.outcome import Outcome
+from nbconvex.server.workers import Workers
+
+if TYPE_CHECKING:
+    from nbconvex.backend import Backend
+    from nbconvex.database.snapshot import Snapshot
+    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.run import Kind
+
+Result = TypeVar("Result")
+
+
+class Calls:
+    """The calls of one server."""
+
+    def __init__(self, backend: Backend) -> None:
+        limits = backend.limits
+        self._backend = backend
+        self._in_flight_max = limits.calls_in_flight
+        self._async_in_flight = 0
+        self._transactions = Workers(
+            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight
+        )
+        self._actions = Workers(
+            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that wait or run."""
+        return self._transactions.in_flight + self._actions.in_flight + self._async_in_flight
+
+    @overload
+    async def run(
+        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
+    ) -> Outcome: ...  # fmt: skip
+    @overload
+    async def run(
+        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Result],
+    ) -> Result: ...  # fmt: skip
+    async def run(
+        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
+        request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
+        then: Callable[[Outcome], Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """The outcome of a call, or what `then` makes of it in the thread in which the function ran.
+
+        Shapes:  `kind` is None where any will do; `args` may be a callable that gives them, called in that thread;
+        `snapshot` is an older one for a query to read; `request_key` lets a mutation be applied once.
+        Raises:  OverloadedError, at once.
+        """
+        backend = self._backend
+        if backend.is_closed:
+            raise OverloadedError("the backend is closed")
+        try:
+            definition = backend.find(kind, path, public=public)
+        except CallerError as error:
+            outcome = self.refused(error)
+            return outcome if then is None else then(outcome)
+        if definition.kind == "action" and definition.is_async:
+            return await self._run_async(path, args, identity, then, public=public)
+        job = partial(
+            self._outcome, kind, path, args, identity, then, public=public, snapshot=snapshot, request_key=request_key
+        )
+        return await (self._actions if definition.kind == "action" else self._transactions).run(job)
+
+    async def offload(self, job: Callable[[], Result]) -> Result:
+        """What `job` gives, worked out in a thread that calls run in: for what would hold the loop up.
+
+        Raises:  OverloadedError, at once.
+        """
+        return await self._transactions.run(job)
+
+    def refused(self, error: Exception) -> Outcome:
+        """The outcome of a call that came to no run."""
+        return Outcome(None, self._backend.database.head, (), self._backend.runner.new_request_id(), 0.0, error)
+
+    def stop(self, wait_s: float) -> bool:
+        """Refuse further calls and drop those that wait; whether all that ran had ended after `wait_s`."""
+        until = time.monotonic() + wait_s
+        # Both are told before either is waited for.
+        self._actions.stop(0.0)
+        ended = self._transactions.stop(wait_s)
+        return self._actions.stop(max(0.0, until - time.monotonic())) and ended
+
+    def _outcome(
+        self, kind: Kind | None, path: str, args: Any, identity: Identity | None,
+        then: Callable[[Outcome], Any] | None, *, public: bool, snapshot: Snapshot | None,
+        request_key: tuple[str, int] | None,
+    ) -> Any:  # fmt: skip
+        try:
+            ready = args() if callable(args) else args
+            outcome = self._backend.run_outcome(
+                path, ready, identity=identity, public=public, kind=kind, snapshot=snapshot, request_key=request_key
+            )
+        except CallerError as error:
+            outcome = self.refused(error)
+        return outcome if then is None else then(outcome)
+
+    async def _run_async(
+        self, path: str, args: Any, identity: Identity | None, then: Callable[[Outcome], Any] | None, *, public: bool
+    ) -> Any:
+        if self._async_in_flight >= self._in_flight_max:
+            raise OverloadedError(
+                f"{self._async_in_flight:,} actions are under way, which is the limit calls_in_flight"
+            )
+        self._async_in_flight += 1
+        loop = asyncio.get_running_loop()
+        future = self._backend.runner.engine.submit(self._outcome_async(path, args, identity, public=public))
+
+        def ended(_: object) -> None:
+            try:
+                loop.call_soon_threadsafe(self._count_down)
+            except RuntimeError:
+                return
+
+        future.add_done_callback(ended)
+        # Shielded: an action goes on when its client has gone.
+        try:
+            outcome = await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            if future.cancelled():
+                raise OverloadedError("the backend was closed while the action ran") from None
+            raise
+        return outcome if then is None else await self.offload(partial(then, outcome))
+
+    def _count_down(self) -> None:
+        self._async_in_flight -= 1
+
+    async def _outcome_async(self, path: str, args: Any, identity: Identity | None, *, public: bool) -> Outcome:
+        try:
+            ready = args() if callable(args) else args
+            return await self._backend.run_outcome_async(path, ready, identity=identity, public=public, kind="action")
+        except CallerError as error:
+            return self.refused(error)
+        except KeyboardInterrupt:
+            # Raised by the action itself: the engine's loop would end with it.
+            return self.refused(CallerError(f"{path} raised KeyboardInterrupt."))

@@ -1,0 +1,435 @@
+"""One client of the sync protocol: messages in, effects and messages out.
+
+Owns:  `Session`: the versions of one socket, its query set, the results it has not been told, its mutations in line.
+Must not know: how an effect is carried out; sockets, threads, clocks, the backend.
+Invariants:
+- A transition begins where the last one ended, and both its versions and its timestamp never go back.
+- What a transition tells is valid at its timestamp: whoever calls `advanced` promises that.
+- A result is told once: what equals the last one told is left out.
+- Mutations run one at a time in the order in which they came, and are answered in that order; every answer is followed
+  by a transition at or behind its commit, for clients wait for that.
+- Between two transitions that were sent, any number of advances are folded into one; memory holds the newest results.
+Threads: belongs to one thread.
+Source: wire-protocol 0.1, 3.4 to 3.11.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from nbconvex.errors import ProtocolError
+from nbconvex.sync.messages import (
+    Action,
+    ActionResponse,
+    Add,
+    Authenticate,
+    AuthError,
+    ClientMessage,
+    Connect,
+    Event,
+    FatalError,
+    ModifyQuerySet,
+    Mutation,
+    MutationResponse,
+    QueryFailed,
+    QueryRemoved,
+    QueryUpdated,
+    ServerMessage,
+    StateVersion,
+    Transition,
+    read_ts,
+    write_ts,
+)
+
+#: Mutations of one client that wait for their turn; the reference closes at the same number.
+MUTATIONS_WAITING_MAX: Final = 1_000
+#: Actions of one client that run at the same time.
+ACTIONS_RUNNING_MAX: Final = 256
+#: Queries that one client follows at the same time.
+QUERIES_MAX: Final = 1_000
+
+#: Close codes of WebSocket, and what the reference uses them for. Source: wire-protocol 3.11.
+NORMAL, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1011, 1013
+
+
+class Mark(NamedTuple):
+    """Up to which of a client's own changes something has come."""
+
+    query_set: int
+    identity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a function gave, ready for the wire.
+
+    Shapes:  `value` is JSON and None where there is an error; `error_data` is JSON, for a ConvexError only.
+    Units:  `ts` in nanoseconds: that of a mutation's commit, else 0.
+    """
+
+    value: bytes | None
+    log_lines: tuple[str, ...] = ()
+    error_message: str = ""
+    error_data: bytes | None = None
+    journal: str | None = None
+    ts: int = 0
+
+
+# -- effects: what whoever holds the socket has to do -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Follow a query. What cannot be followed is told to `Session.refuse`."""
+
+    query_id: int
+    path: str
+    args: Any
+    journal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollow:
+    """Follow a query no more."""
+
+    query_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Have `Session.advanced` called soon with this mark, at or behind the newest commit of now."""
+
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class RunMutation:
+    """Run a mutation and tell `Session.mutation_done`. `key` is None where the client cannot send it again."""
+
+    request_id: int
+    path: str
+    args: Any
+    identity: Any
+    key: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunAction:
+    """Run an action and tell `Session.action_done`."""
+
+    request_id: int
+    path: str
+    args: Any
+    identity: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Find out who the client is, and tell `Session.identified` or `Session.unidentified` before anything else."""
+
+    token_type: str
+    value: str | None
+    acting_as: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Send what is there, then close the socket."""
+
+    code: int
+    reason: str
+
+
+Effect = Follow | Unfollow | Ask | RunMutation | RunAction | Verify | Close
+
+
+class Session:
+    """The state of one socket.
+
+    Shapes:  `identity` is whatever `identified` was given; None is nobody.
+    """
+
+    def __init__(self) -> None:
+        self.identity: Any = None
+        self.is_closing = False
+        self._session_id: str | None = None
+        self._has_begun = False
+        self._clock_skew_ms: int | None = None
+        self._received = Mark(0, 0)
+        self._reached = Mark(0, 0)
+        self._reached_ts = 0
+        self._sent = Mark(0, 0)
+        self._sent_ts = 0
+        self._is_due = False
+        self._queries: dict[int, Result | None] = {}
+        self._news: dict[int, Result] = {}
+        self._refused: dict[int, Result] = {}
+        self._removed: list[tuple[int, int]] = []
+        self._mutations: deque[RunMutation] = deque()
+        self._is_mutating = False
+        self._actions: set[int] = set()
+        self._outbox: deque[ServerMessage] = deque()
+
+    # -- what the client says -----------------------------------------------------------------------------------------
+
+    def receive(self, message: ClientMessage, *, now_ms: float, head_ts: int) -> list[Effect]:
+        """What has to be done about a message. `head_ts` is the newest commit.
+
+        Shapes:  an effect `Verify` has to be carried out before the next message is received.
+        """
+        if self.is_closing:
+            return []
+        try:
+            if isinstance(message, Mutation):
+                return self._mutation(message)
+            if isinstance(message, ModifyQuerySet):
+                return self._modify(message)
+            if isinstance(message, Action):
+                return self._action(message)
+            if isinstance(message, Authenticate):
+                return self._authenticate(message)
+            if isinstance(message, Connect):
+                return self._connect(message, now_ms, head_ts)
+            assert isinstance(message, Event)
+        except ProtocolError as error:
+            return self.broken(error)
+        return []
+
+    def broken(self, error: ProtocolError) -> list[Effect]:
+        """What has to be done about a client that breaks the protocol. npm stops for good, so only for that."""
+        return self._close(NORMAL, "", FatalError(str(error)))
+
+    def _close(self, code: int, reason: str, *last_words: ServerMessage) -> list[Effect]:
+        self.is_closing = True
+        self._outbox.extend(last_words)
+        return [Close(code, reason)]
+
+    def _connect(self, message: Connect, now_ms: float, head_ts: int) -> list[Effect]:
+        if self._session_id is not None:
+            raise ProtocolError("Connect came twice on one socket")
+        self._session_id = message.session_id
+        if message.client_ts is not None and message.client_ts == message.client_ts:
+            self._clock_skew_ms = round(message.client_ts - now_ms)
+        if message.max_observed_timestamp is not None and read_ts(message.max_observed_timestamp) > head_ts:
+            # It has seen a later state of this store, or another store: everything it knows would seem to go back.
+            reason = "InternalServerError: the client has seen commits that this store does not have; reload the page"
+            return self._close(INTERNAL_ERROR, reason)
+        return []
+
+    def _modify(self, message: ModifyQuerySet) -> list[Effect]:
+        if message.base_version != self._received.query_set:
+            raise ProtocolError(
+                f"ModifyQuerySet is based on version {message.base_version}, this socket is at "
+                f"{self._received.query_set}"
+            )
+        if message.new_version < message.base_version:
+            raise ProtocolError(
+                f"ModifyQuerySet goes back from version {message.base_version} to {message.new_version}"
+            )
+        self._received = self._received._replace(query_set=message.new_version)
+        effects: list[Effect] = []
+        for each in message.modifications:
+            if isinstance(each, Add):
+                effects.extend(self._add(each))
+            elif each.query_id in self._queries:
+                del self._queries[each.query_id]
+                self._news.pop(each.query_id, None)
+                self._refused.pop(each.query_id, None)
+                self._removed.append((each.query_id, message.new_version))
+                effects.append(Unfollow(each.query_id))
+        return [*effects, Ask(self._received)]
+
+    def _add(self, message: Add) -> list[Effect]:
+        if message.query_id in self._queries:
+            raise ProtocolError(f"query {message.query_id} was added twice")
+        self._queries[message.query_id] = None
+        args = _only_argument(message.args)
+        if len(self._queries) > QUERIES_MAX:
+            self.refuse(message.query_id, _failure(f"a client can follow {QUERIES_MAX:,} queries at once, not more"))
+        elif args is None:
+            self.refuse(message.query_id, _failure(_ARGUMENTS))
+        else:
+            return [Follow(message.query_id, message.udf_path, args, message.journal)]
+        return []
+
+    def _mutation(self, message: Mutation) -> list[Effect]:
+        if len(self._mutations) >= MUTATIONS_WAITING_MAX:
+            return self._close(TRY_AGAIN_LATER, "TooManyConcurrentMutations")
+        key = None if self._session_id is None else (self._session_id, message.request_id)
+        args = _only_argument(message.args)
+        self._mutations.append(RunMutation(message.request_id, message.udf_path, args, self.identity, key))
+        return self._next_mutation()
+
+    def _next_mutation(self) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._mutations and not self._is_mutating:
+            following = self._mutations.popleft()
+            self._is_mutating = True
+            if following.args is None:
+                effects += self._answered(following.request_id, _failure(_ARGUMENTS))
+            else:
+                effects.append(following)
+        return effects
+
+    def _action(self, message: Action) -> list[Effect]:
+        if message.request_id in self._actions:
+            raise ProtocolError(f"action {message.request_id} is running already")
+        if len(self._actions) >= ACTIONS_RUNNING_MAX:
+            return self._close(TRY_AGAIN_LATER, "TooManyConcurrentRequests")
+        self._actions.add(message.request_id)
+        args = _only_argument(message.args)
+        if args is None:
+            return self.action_done(message.request_id, _failure(_ARGUMENTS))
+        return [RunAction(message.request_id, message.udf_path, args, self.identity)]
+
+    def _authenticate(self, message: Authenticate) -> list[Effect]:
+        if message.base_version != self._received.identity:
+            reason = f"Authenticate is based on version {message.base_version}, not {self._received.identity}"
+            return self._close(INTERNAL_ERROR, reason)
+        return [Verify(message.token_type, message.value, message.impersonating or message.acting_as)]
+
+    # -- what came of it ----------------------------------------------------------------------------------------------
+
+    def identified(self, identity: Any) -> list[Effect]:
+        """The client is `identity` from now on. Whoever holds its query set has to tell that too."""
+        self.identity = identity
+        self._received = self._received._replace(identity=self._received.identity + 1)
+        return [Ask(self._received)]
+
+    def unidentified(self, error: str) -> list[Effect]:
+        """The client's token was refused. It may come back with another."""
+        return self._close(NORMAL, "", AuthError(error, self._sent.identity, auth_update_attempted=True))
+
+    def refuse(self, query_id: int, failure: Result) -> None:
+        """A query cannot be followed at all; the next transition says why."""
+        if query_id in self._queries:
+            self._refused[query_id] = failure
+
+    def mutation_done(self, request_id: int, result: Result) -> list[Effect]:
+        """The mutation under way has ended."""
+        return [*self._answered(request_id, result), *self._next_mutation()]
+
+    def _answered(self, request_id: int, result: Result) -> list[Effect]:
+        self._is_mutating = False
+        if self.is_closing:
+            return []
+        is_ok = result.value is not None
+        self._outbox.append(
+            MutationResponse(
+                request_id, is_ok, _result_of(result), list(result.log_lines), write_ts(result.ts) if is_ok else None,
+                _raw_or_absent(result.error_data),
+            )
+        )  # fmt: skip
+        return [Ask(self._received)]
+
+    def action_done(self, request_id: int, result: Result) -> list[Effect]:
+        """An action has ended."""
+        self._actions.discard(request_id)
+        if self.is_closing:
+            return []
+        self._outbox.append(
+            ActionResponse(
+                request_id, result.value is not None, _result_of(result), list(result.log_lines),
+                _raw_or_absent(result.error_data),
+            )
+        )  # fmt: skip
+        return [Ask(self._received)]
+
+    def advanced(self, ts: int, mark: Mark | None, results: Mapping[int, Result]) -> None:
+        """Everything followed is known at `ts`; `results` are those that are new.
+
+        With a mark a transition is owed, whatever it tells.
+        """
+        assert ts >= self._reached_ts, (ts, self._reached_ts)
+        self._reached_ts = ts
+        if mark is not None:
+            self._reached = mark
+            self._is_due = True
+        for query_id, result in (*results.items(), *self._refused.items()):
+            if query_id not in self._queries:
+                continue
+            if self._queries[query_id] != result:
+                self._news[query_id] = result
+            else:
+                self._news.pop(query_id, None)
+        self._refused.clear()
+
+    # -- what the client is told --------------------------------------------------------------------------------------
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self._outbox or self._is_due or self._news)
+
+    @property
+    def answers_waiting(self) -> int:
+        """Answers that were not taken to be sent yet."""
+        return len(self._outbox)
+
+    def outgoing(self, now_ns: int) -> Iterator[ServerMessage]:
+        """Everything there is to send, in order; a message that was taken counts as sent.
+
+        Answers come first: clients look for what has ended when a transition arrives.
+        """
+        while self._outbox:
+            yield self._outbox.popleft()
+        if (self._is_due or self._news) and not self.is_closing:
+            yield self._transition(now_ns)
+
+    def _transition(self, now_ns: int) -> Transition:
+        start, start_ts = self._sent, self._sent_ts
+        self._sent, self._sent_ts = self._reached, self._reached_ts
+        self._is_due = False
+        modifications: list[QueryUpdated | QueryFailed | QueryRemoved] = []
+        removed, self._removed = self._removed, []
+        for query_id, version in removed:
+            if version <= self._sent.query_set:
+                modifications.append(QueryRemoved(query_id))
+            else:
+                self._removed.append((query_id, version))
+        news, self._news = self._news, {}
+        for query_id, result in news.items():
+            self._queries[query_id] = result
+            modifications.append(_modification(query_id, result))
+        has_clock = self._clock_skew_ms is not None
+        return Transition(
+            StateVersion(start.query_set, start.identity, write_ts(start_ts)),
+            StateVersion(self._sent.query_set, self._sent.identity, write_ts(self._sent_ts)),
+            modifications,
+            self._clock_skew_ms if self._clock_skew_ms is not None else msgspec.UNSET,
+            now_ns if has_clock else msgspec.UNSET,
+        )
+
+
+_ARGUMENTS = "the arguments of a function are an array with one object"
+
+
+def _only_argument(args: list[Any]) -> dict[str, Any] | None:
+    """The one object that a function is called with; None where that is not what came."""
+    if not args:
+        return {}
+    return args[0] if len(args) == 1 and isinstance(args[0], dict) else None
+
+
+def _failure(sentence: str) -> Result:
+    return Result(None, (), sentence)
+
+
+def _result_of(result: Result) -> msgspec.Raw | str:
+    return result.error_message if result.value is None else msgspec.Raw(result.value)
+
+
+def _raw_or_absent(data: bytes | None) -> msgspec.Raw | msgspec.UnsetType:
+    return msgspec.UNSET if data is None else msgspec.Raw(data)
+
+
+def _modification(query_id: int, result: Result) -> QueryUpdated | QueryFailed:
+    lines = list(result.log_lines)
+    if result.value is None:
+        return QueryFailed(query_id, result.error_message, lines, result.journal, _raw_or_absent(result.error_data))
+    return QueryUpdated(query_id, msgspec.Raw(result.value), lines, result.journal)
