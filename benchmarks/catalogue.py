@@ -19,6 +19,7 @@ PYTHON_PEERS = {
     "nbconvex": ("benchmarks.peers.nbconvex", "Nbconvex"),
     "fdatasync": ("benchmarks.peers.fdatasync", "BareSync"),
     "sqlite": ("benchmarks.peers.sqlite", "SqliteFull"),
+    "sqlite-connections": ("benchmarks.peers.sqlite", "SqliteConnections"),
     "sqlite-normal": ("benchmarks.peers.sqlite", "SqliteNormal"),
     "duckdb": ("benchmarks.peers.duckdb", "DuckdbStatements"),
     "lmdb": ("benchmarks.peers.lmdb", "PyLmdb"),
