@@ -154,7 +154,7 @@ class StarletteSend(_Bare):
         )  # fmt: skip
         # Not `serve`, which wants the main thread for its signals.
         self._task = asyncio.create_task(self._server._serve([bound]))
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
         return int(bound.getsockname()[1])
 

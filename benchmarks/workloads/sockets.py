@@ -67,7 +67,9 @@ def five_each(settings: Settings, probe: Probe) -> Result:
     if besides:
         result.verdicts.append(Verdict("messages to clients that are not concerned", Spread.of(besides), 0.0, 0.0))
     if first:
-        connected = Row("nbconvex, connect all until each has its first results (s)", [each["seconds"] for each in first])
+        connected = Row(
+            "nbconvex, connect all until each has its first results (s)", [each["seconds"] for each in first]
+        )
         memory = Row("nbconvex, memory of the server's process a socket (kB)", [each["kb_each"] for each in first])
         result.rows += [connected, memory]
     return result
