@@ -148,7 +148,9 @@ class LiveQueries:
             if not self._count:
                 self._ts = self._database.head
             self._count += 1
-        live.subscribers.setdefault(subscriber, {})[key] = None
+        keys = live.subscribers.get(subscriber, ())
+        if key not in keys:
+            live.subscribers[subscriber] = (*keys, key)
         subscriber.queries[key] = live
         return live
 
@@ -157,12 +159,13 @@ class LiveQueries:
         live = subscriber.queries.pop(key, None)
         if live is None:
             return
-        keys = live.subscribers[subscriber]
-        del keys[key]
-        if not keys:
-            del live.subscribers[subscriber]
-            if not live.subscribers:
-                self._forget(live)
+        keys = tuple(each for each in live.subscribers[subscriber] if each != key)
+        if keys:
+            live.subscribers[subscriber] = keys
+            return
+        del live.subscribers[subscriber]
+        if not live.subscribers:
+            self._forget(live)
 
     def ask(self, query_set: QuerySet, unrun: Iterable[LiveQuery] = ()) -> None:
         """Have the next advance run `unrun` and tell `query_set` how far it came; `lock` is held."""
@@ -316,7 +319,7 @@ class LiveQueries:
                 self._set_paths(own, frozenset({live.path}))
                 self._count += 1
                 self._dirty.add(own)
-            own.subscribers[subscriber] = keys
+            own.subscribers[subscriber] = (*own.subscribers.get(subscriber, ()), *keys)
             subscriber.queries.update(dict.fromkeys(keys, own))
 
     # -- advancing ---------------------------------------------------------------------------------------------------
@@ -461,10 +464,11 @@ def _subscribers_of(changed: list[LiveQuery]) -> dict[Subscriber, Updates]:
         update = live.update
         assert update is not None, live.path
         shared: Updates = {}
+        shared_keys: tuple[Hashable, ...] = ()
         for subscriber, keys in live.subscribers.items():
             if subscriber.is_ready:
-                if shared.keys() != keys.keys():
-                    shared = dict.fromkeys(keys, update)
+                if keys != shared_keys:
+                    shared, shared_keys = dict.fromkeys(keys, update), keys
                 telling[subscriber] = shared
         return telling
     for live in changed:

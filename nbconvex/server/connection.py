@@ -247,14 +247,14 @@ class Connection:
         """Have what there is written when everything that has arrived was taken in: it becomes one transition."""
         if not self._is_due:
             self._is_due = True
-            self._inbox.post(self._write)
+            self._inbox.post_here(self._write)
 
     def _write(self) -> None:
         self._is_due = False
         try:
             self._write_news()
         except Exception as error:
-            # A task of its own for each writer would raise it; the reader is the only one there is.
+            # Nobody waits for this call; the task that reads raises it.
             self._problem = error
             if self._reader is not None:
                 self._reader.cancel()

@@ -51,16 +51,16 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
     @property
     def is_open(self) -> bool:
         """Whether neither side has begun to close."""
-        return self.conn.state is State.OPEN
+        return self.conn.state is State.OPEN and not self.transport.is_closing()
 
     @property
     def is_writable(self) -> bool:
         """Whether the client takes what it is sent as fast as it is sent."""
-        return not self._frames and self.writable.is_set() and self.conn.state is State.OPEN
+        return not self._frames and self.writable.is_set() and self.is_open
 
     def write_text(self, text: bytes) -> bool:
         """Send a text; to a socket that is not open, nothing. Whether the client takes more: else that would wait."""
-        if self.conn.state is not State.OPEN:
+        if self.conn.state is not State.OPEN or self.transport.is_closing():
             return False
         length = len(text)
         if self._frames or length > FRAME_BYTES_MAX:
@@ -81,7 +81,7 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
 
     def _write_frames(self) -> None:
         frames = self._frames
-        while frames and self.writable.is_set() and self.conn.state is State.OPEN:
+        while frames and self.writable.is_set() and self.is_open:
             first, payload = frames.popleft()
             self.transport.write(b"".join((_head(first, len(payload)), payload)))
 

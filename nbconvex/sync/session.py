@@ -15,7 +15,6 @@ Source: wire-protocol 0.1, 3.4 to 3.11.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -177,10 +176,11 @@ class Session:
         self._news: dict[int, Result] = {}
         self._refused: dict[int, Result] = {}
         self._removed: list[tuple[int, int]] = []
-        self._mutations: deque[RunMutation] = deque()
+        # Lists, though they are taken from the front: they are short, and an empty deque of each client is 760 bytes.
+        self._mutations: list[RunMutation] = []
         self._is_mutating = False
         self._actions: set[int] = set()
-        self._outbox: deque[ServerMessage] = deque()
+        self._outbox: list[ServerMessage] = []
 
     # -- what the client says -----------------------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class Session:
     def _next_mutation(self) -> list[Effect]:
         effects: list[Effect] = []
         while self._mutations and not self._is_mutating:
-            following = self._mutations.popleft()
+            following = self._mutations.pop(0)
             self._is_mutating = True
             if following.args is None:
                 effects += self._answered(following.request_id, _failure(_ARGUMENTS))
@@ -387,7 +387,7 @@ class Session:
         Answers come first: clients look for what has ended when a transition arrives.
         """
         while self._outbox:
-            yield self._outbox.popleft()
+            yield self._outbox.pop(0)
         if (self._is_due or self._news) and not self.is_closing:
             yield self._transition(now_ns)
 
