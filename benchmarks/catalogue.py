@@ -28,6 +28,9 @@ PYTHON_PEERS = {
     "surrealdb": ("benchmarks.peers.surrealdb", "SurrealEmbedded"),
     "redis": ("benchmarks.peers.redis", "RedisAlways"),
     "postgres": ("benchmarks.peers.postgres", "Postgres"),
+    "websockets": ("benchmarks.peers.bare_sockets", "WebsocketsSend"),
+    "websockets-broadcast": ("benchmarks.peers.bare_sockets", "WebsocketsBroadcast"),
+    "starlette": ("benchmarks.peers.bare_sockets", "StarletteSend"),
 }
 
 #: Short name → adapter in peers/node, its npm packages, what to call it.

@@ -99,7 +99,7 @@ class App:
         # For links only: our own paths are what they are, whatever stands before them.
         scope["root_path"] = forwarded_prefix(Headers(scope=scope).get("x-forwarded-prefix"))
         if scope["type"] == "websocket":
-            await self._socket(WebSocket(scope, receive, send))
+            await self._socket(WebSocket(scope, receive, send), receive)
             return
         try:
             response = await self._response(Request(scope, receive))
@@ -173,7 +173,7 @@ class App:
 
     # -- sockets -----------------------------------------------------------------------------------------------------
 
-    async def _socket(self, websocket: WebSocket) -> None:
+    async def _socket(self, websocket: WebSocket, receive: Receive) -> None:
         service = self._service
         refused = self._refused_socket(websocket)
         if refused is not None:
@@ -186,7 +186,7 @@ class App:
             return
         service.sockets += 1
         try:
-            await serve_socket(websocket, service)
+            await serve_socket(websocket, receive, service)
         except OverloadedError:
             await _close(websocket, 1013, "TooManyConcurrentRequests")
         except Exception as error:

@@ -146,7 +146,7 @@ def test_unforeseen_error_says_nothing_to_strangers_and_everything_to_the_log(ht
 
 
 def test_broken_socket_is_closed_and_logged(server, backend, monkeypatch) -> None:
-    async def broken(websocket, _service):
+    async def broken(websocket, _receive, _service):
         await websocket.accept()
         raise KeyError("secret")
 

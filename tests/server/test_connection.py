@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -45,6 +47,10 @@ def functions(backend) -> None:
     def fail(ctx):
         ctx.db.insert("t", {"body": "never", "channel": "a"})
         raise ConvexError("no")
+
+    @backend.action(name="m:repeat")
+    async def repeat(ctx, text: str):
+        return text
 
     @backend.action(name="m:double")
     async def double(ctx, n: float):
@@ -90,6 +96,74 @@ def test_commits_reach_those_they_concern_and_nobody_else(server, backend) -> No
         backend.run_mutation("m:send", {"body": "2", "channel": "b"})
         # Its query reads the whole table, so it ran twice, and its result changed once.
         assert other.results() == {0: ["2"]}
+
+
+def test_a_commit_reaches_all_who_follow_what_it_changed_and_only_them(server, backend) -> None:
+    backend.query(name="m:one")(lambda ctx, channel: [each["body"] for each in ctx.db.query("t").collect()
+                                                      if each["channel"] == channel])  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(sync_client(server.url)) for _ in range(30)]
+        for number, client in enumerate(clients):
+            client.connect()
+            # Two numbers for the same query, so that some are told in the same words and some are not.
+            shared = 0 if number % 3 else 5
+            client.modify(
+                {"type": "Add", "queryId": shared, "udfPath": "m:bodies", "args": [{}]},
+                {"type": "Add", "queryId": 1, "udfPath": "m:one", "args": [{"channel": f"own {number}"}]},
+            )
+            client.hear()
+        backend.run_mutation("m:send", {"body": "all"})
+        for number, client in enumerate(clients):
+            assert client.results() == {0 if number % 3 else 5: ["all"]}
+        backend.run_mutation("m:send", {"body": "mine", "channel": "own 7"})
+        backend.run_mutation("m:send", {"body": "more"})
+        # The next that each hears: had it been told of the commit between, it would be that.
+        for number, client in enumerate(clients):
+            told = client.results()
+            if number == 7 and 1 in told:
+                assert told.pop(1) == ["mine"]
+                told = told or client.results()
+            assert told == {0 if number % 3 else 5: ["all", "more"]}
+
+
+def test_a_socket_that_cannot_be_written_to_is_closed_and_logged(server, backend, monkeypatch) -> None:
+    def broken(_message: object) -> bytes:
+        raise KeyError("nonsense")
+
+    with sync_client(server.url) as client, sync_client(server.url) as other:
+        other.connect()
+        client.connect()
+        monkeypatch.setattr(connection_module, "write_message", broken)
+        client.add(0, "m:bodies")
+        assert client.close_code() == (1011, "InternalServerError")
+        monkeypatch.undo()
+        other.add(0, "m:bodies")
+        assert other.results() == {0: []}
+    assert any("nonsense" in str(each.error) for each in backend.logs)
+
+
+def test_a_client_that_takes_no_answers_is_not_read_until_it_does(server, monkeypatch) -> None:
+    monkeypatch.setattr(connection_module, "ANSWERS_WAITING_MAX", 3)
+    big = "x" * 100_000
+    with sync_client(server.url, max_queue=1, close_timeout=0.1) as client:
+        client.connect()
+        for number in range(60):
+            client.say(type="Action", requestId=number, udfPath="m:repeat", args=[{"text": big}])
+        answers = [client.hear_until("ActionResponse") for _ in range(60)]
+    assert sorted(each["requestId"] for each in answers) == list(range(60))
+
+
+def test_a_client_that_goes_while_its_answers_wait_leaves_nothing(server, monkeypatch) -> None:
+    monkeypatch.setattr(connection_module, "ANSWERS_WAITING_MAX", 3)
+    with contextlib.suppress(ConnectionClosed), sync_client(server.url, max_queue=1) as client:
+        client.connect()
+        for number in range(60):
+            client.say(type="Action", requestId=number, udfPath="m:repeat", args=[{"text": "x" * 100_000}])
+        client.socket.socket.shutdown(socket.SHUT_RDWR)
+    until = time.monotonic() + 10
+    while server.service.connections:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_edited_functions_reach_clients_at_once(server, backend) -> None:

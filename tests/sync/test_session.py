@@ -317,3 +317,11 @@ def test_after_closing_nothing_is_answered(wire: Wire) -> None:
     assert wire.session.mutation_done(0, value(b"1.0", ts=2)) == []
     assert wire.session.action_done(1, value(b"1.0")) == []
     assert [each["type"] for each in wire.hears()] == ["FatalError"]
+
+
+def test_clients_are_told_the_same_result_in_the_same_words() -> None:
+    result = value(b"[1.0]", log_lines=("[LOG] 'x'",), journal="end")
+    assert result.modification(3) is result.modification(3)
+    assert result.modification(4).query_id == 4
+    assert result == value(b"[1.0]", log_lines=("[LOG] 'x'",), journal="end")
+    assert "_told" not in repr(result)
