@@ -28,6 +28,8 @@ FRAME_BYTES_MAX: Final = 1024 * 1024
 STALLED_S: Final = 60.0
 # The first byte of a frame: its kind, and whether it is the last of its message.
 _TEXT, _CONTINUED, _IS_LAST = 0x01, 0x00, 0x80
+# Looked up once: to find a member of an enumeration takes longer than what it is needed for.
+_OPEN: Final = State.OPEN
 
 
 class FragmentingProtocol(WebSocketsSansIOProtocol):
@@ -51,12 +53,12 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
     @property
     def is_open(self) -> bool:
         """Whether neither side has begun to close."""
-        return self.conn.state is State.OPEN and not self.transport.is_closing()
+        return self.conn.state is _OPEN and not self.transport.is_closing()
 
     @property
     def is_writable(self) -> bool:
-        """Whether the client takes what it is sent as fast as it is sent."""
-        return not self._frames and self.writable.is_set() and self.is_open
+        """Whether nothing waits for the client to take it."""
+        return not self._frames and self.writable.is_set()
 
     def write_text(self, text: bytes) -> bool:
         """Send a text; to a socket that is not open, nothing. Whether the client takes more: else that would wait."""
@@ -67,7 +69,7 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
             self._queue(text)
         else:
             self.transport.write(_head(_TEXT | _IS_LAST, length) + text)
-        return not self._frames and self.writable.is_set()
+        return self.is_writable
 
     def _queue(self, text: bytes) -> None:
         if self._frames is None:
@@ -97,7 +99,7 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
         self._forget_stall()
         super().resume_writing()
         self._write_frames()
-        if self.on_writable is not None and not self._frames and self.writable.is_set():
+        if self.on_writable is not None and self.is_writable:
             self.on_writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
