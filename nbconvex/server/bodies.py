@@ -10,7 +10,7 @@ Threads: reading on the server's event loop; the rest is pure.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -69,6 +69,17 @@ async def _drop(stream: AsyncIterator[bytes], bytes_max: int) -> None:
                     return
     except TimeoutError:
         return
+
+
+def require_one_length(headers: Mapping[str, str]) -> None:
+    """Refuse a request that says twice how long its body is: a proxy may have believed the other one.
+
+    Raises:  RequestRefusedError.
+    """
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise RequestRefusedError(
+            400, "BadRequest", "A request has Content-Length or Transfer-Encoding, not both: its end would be in doubt."
+        )
 
 
 def require_json(content_type: str | None) -> None:

@@ -41,7 +41,7 @@ ANSWERS_WAITING_MAX: Final = 256
 _MESSAGES_A_TURN: Final = 32
 #: npm clients from this version on take transitions in chunks; no other client does. Source: wire-protocol 3.9.
 _CHUNKED_SINCE: Final = (1, 28, 0)
-_VERSION: Final = re.compile(r"/api/(\d+)\.(\d+)\.(\d+)[^/]*/sync")
+_VERSION: Final = re.compile(r"/api/(\d{1,9})\.(\d{1,9})\.(\d{1,9})[^/]*/sync", re.ASCII)
 
 
 async def serve_socket(websocket: WebSocket, service: Service) -> None:
@@ -150,7 +150,20 @@ class Connection:
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        # What it should have answered is not answered, and everything behind it in line would wait for ever.
+        self._service.backend.runner.log_problem("a call of a socket", error)
+        self._hang_up(protocol.INTERNAL_ERROR, "InternalServerError")
+        self._wake()
+
+    def _hang_up(self, code: int, reason: str) -> None:
+        self._session.is_closing = True
+        self._closing = protocol.Close(code, reason)
 
     def _follow(self, effect: protocol.Follow) -> None:
         try:
@@ -194,8 +207,7 @@ class Connection:
             )  # fmt: skip
         except OverloadedError as error:
             # The client tries again with a pause, which is what such a reason tells it. Source: wire-protocol 3.11.
-            self._closing = protocol.Close(protocol.TRY_AGAIN_LATER, f"TooManyConcurrentRequests: {error}"[:120])
-            self._session.is_closing = True
+            self._hang_up(protocol.TRY_AGAIN_LATER, f"TooManyConcurrentRequests: {error}"[:120])
             return self._result(service.calls.refused(error))
 
     def _result(self, outcome: Outcome) -> Result:

@@ -1,8 +1,10 @@
-"""Large messages in small frames.
+"""Large messages in small frames, and what a client may do below the level of messages.
 
-Owns:  `FragmentingProtocol`: uvicorn's WebSocket, except that a text of many bytes leaves as several frames, and that a
-client which takes nothing is hung up on.
+Owns:  `FragmentingProtocol`: uvicorn's WebSocket, except that a text of many bytes leaves as several frames, that a
+client which takes nothing is hung up on, and that no client can have us keep much, or wait for ever, by what it sends.
 Must not know: what a message means.
+Invariants: a handshake is answered at once, whatever it is. What was received of a message takes about as much memory
+as the message. Nothing is written for a client that takes nothing.
 Why: the official Python client takes messages of up to 64 MiB, but drops the connection at a frame above 16 MiB, and
 comes back, and drops it again. Source: wire-protocol 0.1, 3.9.
 Threads: the server's event loop; one task sends at a time.
@@ -16,7 +18,13 @@ from typing import Any, Final
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import CloseCode, Frame
+from websockets.protocol import State
 
+from nbconvex.server.answers import bare_refusal
+
+#: What is said to a handshake that cannot be read.
+BAD_HANDSHAKE: Final = bare_refusal("The head of the request is no WebSocket handshake, or too long for one.")
 #: Bytes of one frame. Small enough that a ping need not wait long behind one.
 FRAME_BYTES_MAX: Final = 1024 * 1024
 #: A client that takes nothing of what it was sent for this long is dropped: what waits for it lies in our memory.
@@ -28,7 +36,52 @@ _FITS: Final = FRAME_BYTES_MAX // 4
 class FragmentingProtocol(WebSocketsSansIOProtocol):
     """A server's side of one WebSocket."""
 
+    #: What has come of a message: one `bytes`, or one `bytearray` where it has several parts.
+    frames: list[Any]
     _stalled: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """A handshake, which comes whole, or a part of what follows."""
+        super().data_received(data)
+        if not self.handshake_initiated:
+            # websockets has stopped reading and says nothing: a header is too long or malformed, or there is a body.
+            self.transport.write(BAD_HANDSHAKE)
+            self.transport.close()
+
+    def handle_parser_exception(self) -> None:
+        """The client broke the rules of WebSocket, maybe before it was let in: then no close frame was written."""
+        if self.conn.close_sent is not None:
+            super().handle_parser_exception()
+        else:
+            self.transport.close()
+
+    def handle_ping(self) -> None:
+        """Answer a ping. A client that takes nothing gets no pongs: they would pile up without end."""
+        if self.writable.is_set() or self.conn.state is not State.OPEN:
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take in a further part of a message, without a list of parts: they may be tiny, or empty and without end."""
+        if not isinstance(self.frames[0], bytearray):
+            self.frames = [bytearray(self.frames[0])]
+        self.frames[0] += event.data
+        if event.fin:
+            self.send_receive_event_to_app()
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is complete."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                self.frames[0].decode()
+            except UnicodeDecodeError:
+                # Without a word to the log, which the client could flood.
+                self.frames = []
+                self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def pause_writing(self) -> None:
         """The client does not take what it is sent as fast as it is sent."""

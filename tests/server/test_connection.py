@@ -383,3 +383,38 @@ def test_in_production_strangers_are_told_the_request_id_and_data_only() -> None
             assert text.startswith("[Request ID: ")
             assert "secret" not in text
         assert answer["logLines"] == []
+
+
+DEEP = json.loads('{"a":' * 700 + "1" + "}" * 700)
+
+
+def test_arguments_that_are_nested_too_deep_fail_the_call_and_hold_up_nothing(server) -> None:
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:send", {"body": DEEP})
+        assert "nested too deep" in client.hear_until("MutationResponse")["result"]
+        client.say(type="Action", requestId=0, udfPath="m:double", args=[{"n": DEEP}])
+        assert "nested too deep" in client.hear_until("ActionResponse")["result"]
+        client.add(0, "m:bodies", {"channel": DEEP})
+        assert "nested too deep" in client.results()[0]
+        client.mutate(1, "m:send")
+        assert client.hear_until("MutationResponse")["success"]
+
+
+def test_a_call_that_nobody_can_answer_closes_the_socket(server, backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(outcome: object, *, production: bool) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(connection_module, "result_of", broken)
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:send")
+        assert client.close_code() == (1011, "InternalServerError")
+    assert "a call of a socket" in [each.path for each in backend.logs if each.error]
+
+
+def test_a_version_that_no_client_has_is_no_problem(server, backend) -> None:
+    with sync_client(server.url, f"/api/{'9' * 5_000}.1.1/sync") as client:
+        client.add(0, "m:bodies")
+        assert client.results() == {0: []}
+    assert [each for each in backend.logs if each.error] == []

@@ -317,3 +317,14 @@ def test_after_closing_nothing_is_answered(wire: Wire) -> None:
     assert wire.session.mutation_done(0, value(b"1.0", ts=2)) == []
     assert wire.session.action_done(1, value(b"1.0")) == []
     assert [each["type"] for each in wire.hears()] == ["FatalError"]
+
+
+@pytest.mark.parametrize("client_ts", [1e308, -1e308, 2.0**53])
+def test_a_clock_that_is_none_is_left_out(client_ts: float) -> None:
+    wire = Wire()
+    wire.connects(clientTs=client_ts)
+    wire.modifies(0)
+    wire.session.advanced(1_000, Mark(1, 0), {})
+    (transition,) = wire.hears()
+    assert "clientClockSkew" not in transition
+    assert "serverTs" not in transition
