@@ -13,6 +13,7 @@ Threads: the server's event loop; one task sends at a time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, Final
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -78,7 +79,8 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
             except UnicodeDecodeError:
                 # Without a word to the log, which the client could flood.
                 self.frames = []
-                self.conn.send_close(CloseCode.INVALID_DATA)
+                with contextlib.suppress(InvalidState):  # it has closed already
+                    self.conn.send_close(CloseCode.INVALID_DATA)
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
@@ -105,6 +107,10 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Send what an application says."""
+        await self.writable.wait()
+        if self.close_sent and message["type"] in {"websocket.send", "websocket.close"}:
+            # Closed below the application, which has not heard of it yet, because the client broke the rules of frames.
+            raise ClientDisconnected
         text = message.get("text") if message["type"] == "websocket.send" else None
         if text is None or len(text) <= _FITS:
             await super().send(message)

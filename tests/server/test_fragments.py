@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
 
 import pytest
+from uvicorn.protocols.utils import ClientDisconnected
 
 from nbconvex.server import fragments
 from tests.server.sync_client import sync_client
@@ -128,7 +130,7 @@ def test_a_text_that_is_none_closes_the_socket_and_floods_no_log(server, backend
 
 
 def test_what_follows_a_handshake_at_once_is_no_problem_of_ours(server, backend) -> None:
-    for garbage in (frame(1, b"\xff"), frame(3), frame(8), b"\x00" * 50):
+    for garbage in (frame(1, b"\xff"), frame(3), frame(8), b"\x00" * 50, frame(1, b"\xff") + frame(8)):
         for pause_s in (0, 0.0001, 0.0003, 0.001, 0.003):  # together with it, before it is answered, after
             with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -139,3 +141,12 @@ def test_what_follows_a_handshake_at_once_is_no_problem_of_ours(server, backend)
                 while raw.recv(65_536):
                     pass
     assert [each for each in backend.logs if each.error] == []
+
+
+@pytest.mark.parametrize("message", [{"type": "websocket.send", "text": "late"}, {"type": "websocket.close"}])
+def test_what_is_said_to_a_client_that_has_just_broken_the_rules_finds_nobody(server, message) -> None:
+    with raw_socket(server):
+        protocol = protocol_of(server)
+        protocol.close_sent = True
+        with pytest.raises(ClientDisconnected):
+            asyncio.run_coroutine_threadsafe(protocol.send(message), protocol.loop).result(5)
