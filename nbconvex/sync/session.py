@@ -270,7 +270,7 @@ class Session:
 
     def _next_mutation(self) -> list[Effect]:
         effects: list[Effect] = []
-        while self._mutations and not self._is_mutating:
+        while self._mutations and not self._is_mutating and not self.is_closing:
             following = self._mutations.popleft()
             self._is_mutating = True
             if following.args is None:

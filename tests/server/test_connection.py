@@ -418,3 +418,25 @@ def test_a_version_that_no_client_has_is_no_problem(server, backend) -> None:
         client.add(0, "m:bodies")
         assert client.results() == {0: []}
     assert [each for each in backend.logs if each.error] == []
+
+
+def test_large_arguments_are_read_in_a_thread_and_told_like_others(server, backend, monkeypatch) -> None:
+    monkeypatch.setattr(connection_module, "_ON_LOOP_CHARACTERS", 10)
+    threads = set()
+    read = connection_module.from_json
+    monkeypatch.setattr(
+        connection_module, "from_json", lambda *a, **k: (threads.add(threading.current_thread().name), read(*a, **k))[1]
+    )
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:send", {"channel": "b"})
+        client.modify(
+            *({"type": "Add", "queryId": n, "udfPath": "m:bodies", "args": [{"channel": "b"}]} for n in range(3)),
+            {"type": "Add", "queryId": 3, "udfPath": "m:bodies", "args": [{"channel": {"$no": 1}}]},
+        )
+        while (heard := client.hear())["type"] != "Transition" or heard["endVersion"]["querySet"] == 0:
+            pass
+        # All of it in the transition that says so, although a mutation ended while it was being read.
+        assert {each["queryId"] for each in heard["modifications"]} == {0, 1, 2, 3}
+    assert threads
+    assert all(name.startswith("nbconvex-call") for name in threads)

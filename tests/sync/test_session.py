@@ -328,3 +328,12 @@ def test_a_clock_that_is_none_is_left_out(client_ts: float) -> None:
     (transition,) = wire.hears()
     assert "clientClockSkew" not in transition
     assert "serverTs" not in transition
+
+
+def test_what_waits_in_line_is_not_run_for_a_client_that_is_sent_away() -> None:
+    wire = Wire()
+    wire.connects()
+    assert len(wire.says(**mutation(0))) == 1
+    assert wire.says(**mutation(1)) == []
+    assert [type(each) for each in wire.connects()] == [Close]
+    assert wire.session.mutation_done(0, Result(b"null", ts=1)) == []
