@@ -30,6 +30,8 @@ BAD_HANDSHAKE: Final = bare_refusal("The head of the request is no WebSocket han
 FRAME_BYTES_MAX: Final = 1024 * 1024
 #: A client that takes nothing of what it was sent for this long is dropped: what waits for it lies in our memory.
 STALLED_S: Final = 60.0
+#: How long what follows a refused message is read and dropped.
+DROPPING_S: Final = 2.0
 #: A text of so many characters fits into a frame, whatever they are.
 _FITS: Final = FRAME_BYTES_MAX // 4
 
@@ -43,6 +45,8 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """A handshake, which comes whole, or a part of what follows."""
+        if self.conn.parser_exc is not None:
+            return  # the rest of a message that was refused
         super().data_received(data)
         if not self.handshake_initiated:
             # websockets has stopped reading and says nothing: a header is too long or malformed, or there is a body.
@@ -51,10 +55,19 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         """The client broke the rules of WebSocket, maybe before it was let in: then no close frame was written."""
-        if self.conn.close_sent is not None:
+        close = self.conn.close_sent
+        if close is None:
+            self.transport.close()
+        elif close.code != CloseCode.MESSAGE_TOO_BIG:
             super().handle_parser_exception()
         else:
-            self.transport.close()
+            # The rest is on its way. A connection that is closed over it is reset, and its client hears no reason.
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.read_paused = False
+            self.transport.resume_reading()
+            self.close_timer = self.loop.call_later(DROPPING_S, self.transport.close)
 
     def handle_ping(self) -> None:
         """Answer a ping. A client that takes nothing gets no pongs: they would pile up without end."""

@@ -150,3 +150,15 @@ def test_what_is_said_to_a_client_that_has_just_broken_the_rules_finds_nobody(se
         protocol.close_sent = True
         with pytest.raises(ClientDisconnected):
             asyncio.run_coroutine_threadsafe(protocol.send(message), protocol.loop).result(5)
+
+
+def test_a_message_that_is_too_long_is_refused_with_a_reason_and_its_rest_dropped(server) -> None:
+    with raw_socket(server) as raw:
+        raw.sendall(b"\x81\xff" + (1 << 40).to_bytes(8, "big") + bytes(4))
+        for _ in range(100):
+            raw.sendall(b"x" * 100_000)
+        heard = raw.recv(65_536)
+        assert heard[2:4] == (1009).to_bytes(2, "big")
+        raw.sendall(b"x" * 100_000)
+        raw.shutdown(socket.SHUT_WR)
+        assert raw.recv(65_536) == b""
