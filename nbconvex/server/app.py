@@ -26,7 +26,7 @@ from nbconvex.errors import NbconvexError, OverloadedError, RequestRefusedError,
 from nbconvex.server import function_api
 from nbconvex.server.addresses import forwarded_prefix, other_port_url
 from nbconvex.server.answers import refusal, refusal_of, text_answer
-from nbconvex.server.bodies import read_body
+from nbconvex.server.bodies import read_body, require_one_length
 from nbconvex.server.bundle import PATH as BUNDLE
 from nbconvex.server.bundle import bundle_answer
 from nbconvex.server.connection import serve_socket
@@ -114,11 +114,15 @@ class App:
         is_site = self._is_site(request.scope)
         try:
             require_allowed_host(request.headers.get("host"), self._service.allowed_hosts)
+            require_one_length(request.headers)
             response = await (self._site(request) if is_site else self._api(request))
         except ClientDisconnect:
             raise
         except Exception as error:
             response = self._response_to(error, request.scope["path"])
+        if "transfer-encoding" in request.headers and "content-length" in request.headers:
+            # Whatever was said: where the next request begins is in doubt. Source: RFC 9112 6.1.
+            response.headers["connection"] = "close"
         response.raw_headers.append((b"x-content-type-options", b"nosniff"))
         if not is_site:
             headers = dict(request.scope["headers"])

@@ -26,6 +26,7 @@ from nbconvex.errors import CallerError, OverloadedError, ProtocolError
 from nbconvex.functions.answered_requests import is_answered
 from nbconvex.functions.live_query import LiveAdvance
 from nbconvex.functions.outcome import Outcome
+from nbconvex.server.bodies import no_collection
 from nbconvex.server.caller import NOBODY, Caller, caller_of_token
 from nbconvex.server.fragments import WIRE, FragmentingProtocol
 from nbconvex.server.wire_results import result_of
@@ -53,9 +54,11 @@ PING_S: Final = 15.0
 ANSWERS_WAITING_MAX: Final = 256
 #: Messages of one client that are acted on before others get their turn.
 _MESSAGES_A_TURN: Final = 32
+#: Messages up to this length are acted on in the loop altogether: handing them to a thread would cost more.
+_ON_LOOP_CHARACTERS: Final = 64 * 1024
 #: npm clients from this version on take transitions in chunks; no other client does. Source: wire-protocol 3.9.
 _CHUNKED_SINCE: Final = (1, 28, 0)
-_VERSION: Final = re.compile(r"/api/(\d+)\.(\d+)\.(\d+)[^/]*/sync")
+_VERSION: Final = re.compile(r"/api/(\d{1,9})\.(\d{1,9})\.(\d{1,9})[^/]*/sync", re.ASCII)
 
 
 async def serve_socket(websocket: WebSocket, receive: Receive, service: Service) -> None:
@@ -88,6 +91,8 @@ class Connection:
         self._session.identity = NOBODY
         self._queries = backend.live.query_set(self._told, None, is_public_only=True)
         self._tasks: set[asyncio.Task[None]] = set()
+        # Held while the effects of one message are carried out: who asks in between would be told of half of them.
+        self._order = asyncio.Lock()
         self._reader: asyncio.Task[Any] | None = None
         self._room: asyncio.Future[None] | None = None
         self._closing: protocol.Close | None = None
@@ -130,7 +135,10 @@ class Connection:
                 self._room = asyncio.get_running_loop().create_future()
                 self._wake()
                 await self._room
-            await self._carry_out(self._understood(received))
+            async with self._order:
+                await self._carry_out(
+                    self._understood(received), is_large=len(received.get("text") or "") > _ON_LOOP_CHARACTERS
+                )
             count += 1
             if count % _MESSAGES_A_TURN == 0:
                 # Thousands of frames may lie in memory already: others get their turn between them.
@@ -141,15 +149,21 @@ class Connection:
             text = received.get("text")
             if text is None:
                 raise ProtocolError("a message is one JSON object in a text frame")
-            message = read_message(text)
+            if len(text) <= _ON_LOOP_CHARACTERS:
+                message = read_message(text)
+            else:
+                with no_collection():
+                    message = read_message(text)
         except ProtocolError as error:
             return self._session.broken(error)
         return self._session.receive(message, now_ms=self._clock.now_ns() / 1e6, head_ts=self._database.head)
 
-    async def _carry_out(self, effects: list[Effect]) -> None:
+    async def _carry_out(self, effects: list[Effect], *, is_large: bool = False) -> None:
         for effect in effects:
             if isinstance(effect, protocol.Verify):
                 await self._carry_out(await self._verified(effect))
+            elif is_large and isinstance(effect, protocol.Follow):
+                await self._follow_large(effect)
             else:
                 self._begin(effect)
         self._wake_for_news()
@@ -177,7 +191,7 @@ class Connection:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             # A bug of ours: its client would wait for an answer for ever. It asks again over another socket.
-            self._service.backend.runner.log_problem("sync socket", error)
+            self._service.backend.runner.log_problem("a call of a socket", error)
             self._close_with(protocol.INTERNAL_ERROR, "InternalServerError")
 
     def _close_with(self, code: int, reason: str) -> None:
@@ -187,10 +201,20 @@ class Connection:
 
     def _follow(self, effect: protocol.Follow) -> None:
         try:
-            args = from_json(effect.args, path="args")
-            self._queries.add(effect.query_id, effect.path, args, page_end=effect.journal)
+            self._added(effect)
         except CallerError as error:
             self._session.refuse(effect.query_id, self._result(self._service.calls.refused(error)))
+
+    async def _follow_large(self, effect: protocol.Follow) -> None:
+        """The same where the arguments may be so large that others would wait for them."""
+        try:
+            await self._service.calls.offload(partial(self._added, effect))
+        except CallerError as error:
+            self._session.refuse(effect.query_id, self._result(self._service.calls.refused(error)))
+
+    def _added(self, effect: protocol.Follow) -> None:
+        args = from_json(effect.args, path="args")
+        self._queries.add(effect.query_id, effect.path, args, page_end=effect.journal)
 
     async def _verified(self, effect: protocol.Verify) -> list[Effect]:
         backend = self._service.backend
@@ -209,11 +233,13 @@ class Connection:
         result = await self._called("mutation", effect, effect.key)
         if effect.key is not None:
             self._service.count_answer()
-        self._do(self._session.mutation_done(effect.request_id, result))
+        async with self._order:
+            self._do(self._session.mutation_done(effect.request_id, result))
 
     async def _act(self, effect: protocol.RunAction) -> None:
         result = await self._called("action", effect, None)
-        self._do(self._session.action_done(effect.request_id, result))
+        async with self._order:
+            self._do(self._session.action_done(effect.request_id, result))
 
     async def _called(
         self, kind: Any, effect: protocol.RunMutation | protocol.RunAction, key: tuple[str, int] | None

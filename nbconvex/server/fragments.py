@@ -1,7 +1,7 @@
 """Texts to one client, at once and in small frames.
 
-Owns:  `FragmentingProtocol`: uvicorn's WebSocket, except that it takes texts without a coroutine, that a text of many
-bytes leaves as several frames, and that a client which takes nothing is hung up on.
+Owns:  `FragmentingProtocol`: a guarded WebSocket that takes texts without a coroutine, and sends a text of many bytes
+as several frames.
 Must not know: what a text means.
 Why: a commit may concern a thousand clients. A task, a wake-up and a coroutine for each text cost several times what
 sending it does. And the official Python client takes messages of up to 64 MiB, but drops the connection at a frame
@@ -11,35 +11,32 @@ Threads: the server's event loop.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.protocol import State
+
+from nbconvex.server.guarded_socket import GuardedProtocol
 
 #: Where the scope of a socket has its `FragmentingProtocol`, among the extensions.
 WIRE: Final = "nbconvex.wire"
 #: Bytes of one frame. Small enough that a ping need not wait long behind one.
 FRAME_BYTES_MAX: Final = 1024 * 1024
-#: A client that takes nothing of what it was sent for this long is dropped: what waits for it lies in our memory.
-STALLED_S: Final = 60.0
 # The first byte of a frame: its kind, and whether it is the last of its message.
 _TEXT, _CONTINUED, _IS_LAST = 0x01, 0x00, 0x80
 # Looked up once: to find a member of an enumeration takes longer than what it is needed for.
 _OPEN: Final = State.OPEN
 
 
-class FragmentingProtocol(WebSocketsSansIOProtocol):
+class FragmentingProtocol(GuardedProtocol):
     """A server's side of one WebSocket.
 
     Shapes:  `on_writable` is called when a client that was slow has taken what it was sent, or has gone.
     """
 
     on_writable: Callable[[], None] | None = None
-    _stalled: asyncio.TimerHandle | None = None
     #: First byte and payload of frames that wait until the client has taken those before them.
     _frames: deque[tuple[int, memoryview]] | None = None
 
@@ -89,14 +86,8 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
 
     # -- what the transport says --------------------------------------------------------------------------------------
 
-    def pause_writing(self) -> None:
-        """The client does not take what it is sent as fast as it is sent."""
-        super().pause_writing()
-        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
-
     def resume_writing(self) -> None:
         """It has taken most of it."""
-        self._forget_stall()
         super().resume_writing()
         self._write_frames()
         if self.on_writable is not None and self.is_writable:
@@ -104,16 +95,10 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
-        self._forget_stall()
         super().connection_lost(exc)
         self._frames = None
         if self.on_writable is not None:
             self.on_writable()
-
-    def _forget_stall(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
 
 
 def _head(first: int, length: int) -> bytes:

@@ -54,6 +54,9 @@ ACTIONS_RUNNING_MAX: Final = 256
 #: Queries that one client follows at the same time.
 QUERIES_MAX: Final = 1_000
 
+#: A clock that shows more is none: what is told of it must be a number that every client can count to.
+_CLOCK_MAX_MS: Final = 2**52
+
 #: Close codes of WebSocket, and what the reference uses them for. Source: wire-protocol 3.11.
 NORMAL, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1011, 1013
 
@@ -223,7 +226,7 @@ class Session:
         if self._session_id is not None:
             raise ProtocolError("Connect came twice on one socket")
         self._session_id = message.session_id
-        if message.client_ts is not None and message.client_ts == message.client_ts:
+        if message.client_ts is not None and abs(message.client_ts) <= _CLOCK_MAX_MS:
             self._clock_skew_ms = round(message.client_ts - now_ms)
         if message.max_observed_timestamp is not None and read_ts(message.max_observed_timestamp) > head_ts:
             # It has seen a later state of this store, or another store: everything it knows would seem to go back.
@@ -277,7 +280,7 @@ class Session:
 
     def _next_mutation(self) -> list[Effect]:
         effects: list[Effect] = []
-        while self._mutations and self._mutating is None:
+        while self._mutations and self._mutating is None and not self.is_closing:
             following = self._mutating = self._mutations.pop(0)
             if following.args is None:
                 effects += self._answered(following.request_id, _failure(_ARGUMENTS))

@@ -475,13 +475,58 @@ def test_half_characters_in_prints_and_errors_are_told_readably(server, backend)
         assert answer["logLines"] == ["[LOG] 'half \\uD800'"]
 
 
-def test_a_bug_of_ours_closes_the_socket_and_is_logged(server, backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: Any, **__: Any) -> None:
+DEEP = json.loads('{"a":' * 700 + "1" + "}" * 700)
+
+
+def test_arguments_that_are_nested_too_deep_fail_the_call_and_hold_up_nothing(server) -> None:
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:send", {"body": DEEP})
+        assert "nested too deep" in client.hear_until("MutationResponse")["result"]
+        client.say(type="Action", requestId=0, udfPath="m:double", args=[{"n": DEEP}])
+        assert "nested too deep" in client.hear_until("ActionResponse")["result"]
+        client.add(0, "m:bodies", {"channel": DEEP})
+        assert "nested too deep" in client.results()[0]
+        client.mutate(1, "m:send")
+        assert client.hear_until("MutationResponse")["success"]
+
+
+def test_a_call_that_nobody_can_answer_closes_the_socket(server, backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(outcome: object, *, production: bool) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(server.service.calls, "run", broken)
+    monkeypatch.setattr(connection_module, "result_of", broken)
     with sync_client(server.url) as client:
         client.connect()
         client.mutate(0, "m:send")
         assert client.close_code() == (1011, "InternalServerError")
-    assert isinstance(list(backend.logs)[-1].error, ZeroDivisionError)
+    assert "a call of a socket" in [each.path for each in backend.logs if each.error]
+
+
+def test_a_version_that_no_client_has_is_no_problem(server, backend) -> None:
+    with sync_client(server.url, f"/api/{'9' * 5_000}.1.1/sync") as client:
+        client.add(0, "m:bodies")
+        assert client.results() == {0: []}
+    assert [each for each in backend.logs if each.error] == []
+
+
+def test_large_arguments_are_read_in_a_thread_and_told_like_others(server, backend, monkeypatch) -> None:
+    monkeypatch.setattr(connection_module, "_ON_LOOP_CHARACTERS", 10)
+    threads = set()
+    read = connection_module.from_json
+    monkeypatch.setattr(
+        connection_module, "from_json", lambda *a, **k: (threads.add(threading.current_thread().name), read(*a, **k))[1]
+    )
+    with sync_client(server.url) as client:
+        client.connect()
+        client.mutate(0, "m:send", {"channel": "b"})
+        client.modify(
+            *({"type": "Add", "queryId": n, "udfPath": "m:bodies", "args": [{"channel": "b"}]} for n in range(3)),
+            {"type": "Add", "queryId": 3, "udfPath": "m:bodies", "args": [{"channel": {"$no": 1}}]},
+        )
+        while (heard := client.hear())["type"] != "Transition" or heard["endVersion"]["querySet"] == 0:
+            pass
+        # All of it in the transition that says so, although a mutation ended while it was being read.
+        assert {each["queryId"] for each in heard["modifications"]} == {0, 1, 2, 3}
+    assert threads
+    assert all(name.startswith("nbconvex-call") for name in threads)

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
-from nbconvex.server import fragments
+from nbconvex.server import fragments, guarded_socket
 from tests.server.sync_client import sync_client
 
 
@@ -29,7 +29,7 @@ def test_texts_of_every_length_arrive_whole(server, backend, length: int) -> Non
 
 
 def test_a_client_that_takes_nothing_is_hung_up_on(server, backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fragments, "STALLED_S", 0.1)
+    monkeypatch.setattr(guarded_socket, "STALLED_S", 0.1)
     backend.query(name="m:large")(lambda ctx, n: "x" * 10_000_000)
     with sync_client(server.url, max_queue=1) as client:
         client.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)

@@ -345,3 +345,23 @@ def test_clients_are_told_the_same_result_in_the_same_words() -> None:
     assert result.modification(4).query_id == 4
     assert result == value(b"[1.0]", log_lines=("[LOG] 'x'",), journal="end")
     assert "_told" not in repr(result)
+
+
+@pytest.mark.parametrize("client_ts", [1e308, -1e308, 2.0**53])
+def test_a_clock_that_is_none_is_left_out(client_ts: float) -> None:
+    wire = Wire()
+    wire.connects(clientTs=client_ts)
+    wire.modifies(0)
+    wire.session.advanced(1_000, Mark(1, 0), {})
+    (transition,) = wire.hears()
+    assert "clientClockSkew" not in transition
+    assert "serverTs" not in transition
+
+
+def test_what_waits_in_line_is_not_run_for_a_client_that_is_sent_away() -> None:
+    wire = Wire()
+    wire.connects()
+    assert len(wire.says(**mutation(0))) == 1
+    assert wire.says(**mutation(1)) == []
+    assert [type(each) for each in wire.connects()] == [Close]
+    assert wire.session.mutation_done(0, Result(b"null", ts=1)) == []
