@@ -4,7 +4,7 @@ Owns:  `compile_flat`.
 Must not know: what is wrong with a value. Whatever is unusual about one is answered with None, and then goes the long
 way through `normalization` and `validator_check`, which know what to say.
 Invariant: an answer is exactly what that way gives: the same new dict, the same size.
-Why: of the 4,300 bytecodes of an insert, 1,300 were these two ways, gone twice.
+Why: of the 4,300 bytecodes of an insert, 900 were the long way, gone twice.
 Threads: pure functions.
 """
 
