@@ -85,6 +85,8 @@ class SocketSide:
         assert self._audience is not None
         names = [["all", *(f"{n}-{k}" for k in range(_OWN))] for n in range(sockets)]
         openings = [_opening(number, each) for number, each in enumerate(names)]
+        # What brings the boards into the file takes memory too, and would else do so at some moment of its own.
+        self.backend.database.checkpoint()
         before = resident_kb()
         self._audience.expect(text_of(0), 0, sockets)
         started = now()

@@ -64,12 +64,13 @@ def five_each(settings: Settings, probe: Probe) -> Result:
         ],
         settings, probe,
     )  # fmt: skip
+    for row in result.rows:
+        # Steps of one program: their ratios say nothing.
+        row.label = row.label.removeprefix("nbconvex, ")
     if besides:
         result.verdicts.append(Verdict("messages to clients that are not concerned", Spread.of(besides), 0.0, 0.0))
     if first:
-        connected = Row(
-            "nbconvex, connect all until each has its first results (s)", [each["seconds"] for each in first]
-        )
-        memory = Row("nbconvex, memory of the server's process a socket (kB)", [each["kb_each"] for each in first])
+        connected = Row("connect all until each has its first results (s)", [each["seconds"] for each in first])
+        memory = Row("memory of the server's process a socket (kB)", [each["kb_each"] for each in first])
         result.rows += [connected, memory]
     return result

@@ -7,7 +7,8 @@ Invariants:
 - What a transition tells is valid at its timestamp: whoever calls `advanced` promises that.
 - A result is told once: what equals the last one told is left out.
 - Mutations run one at a time in the order in which they came, and are answered in that order; every answer is followed
-  by a transition at or behind its commit, for clients wait for that.
+  by a transition at or behind its commit, for clients wait for that, and by no second one that tells nothing: the
+  Python client takes each for a new result.
 - No transition shows what a mutation has done before its answer was sent: a client with an optimistic update for it
   would show its effect twice.
 - Between two transitions that were sent, any number of advances are folded into one; memory holds the newest results.
@@ -176,7 +177,9 @@ class Session:
         self._reached = Mark(0, 0)
         self._reached_ts = 0
         self._sent = StateVersion(0, 0, write_ts(0))
-        self._is_due = False
+        # What a transition has to have reached that the client waits for, whatever else it tells; None if it waits for
+        # none.
+        self._owed: tuple[Mark, int] | None = None
         self._queries: dict[int, Result | None] = {}
         self._news: dict[int, Result] = {}
         self._refused: dict[int, Result] = {}
@@ -255,7 +258,7 @@ class Session:
                 self._refused.pop(each.query_id, None)
                 self._removed.append((each.query_id, message.new_version))
                 effects.append(Unfollow(each.query_id))
-        return [*effects, Ask(self._received)]
+        return [*effects, self._owe(0)]
 
     def _add(self, message: Add) -> list[Effect]:
         if message.query_id in self._queries:
@@ -311,7 +314,7 @@ class Session:
         """The client is `identity` from now on. Whoever holds its query set has to tell that too."""
         self.identity = identity
         self._received = self._received._replace(identity=self._received.identity + 1)
-        return [Ask(self._received)]
+        return [self._owe(0)]
 
     def unidentified(self, error: str) -> list[Effect]:
         """The client's token was refused. It may come back with another."""
@@ -337,7 +340,7 @@ class Session:
                 _raw_or_absent(result.error_data),
             )
         )  # fmt: skip
-        return [Ask(self._received)]
+        return [self._owe(result.ts)]
 
     def action_done(self, request_id: int, result: Result) -> list[Effect]:
         """An action has ended."""
@@ -350,7 +353,12 @@ class Session:
                 _raw_or_absent(result.error_data),
             )
         )  # fmt: skip
-        return [Ask(self._received)]
+        return [self._owe(0)]
+
+    def _owe(self, ts: int) -> Ask:
+        """A transition at or behind `ts`, with everything that was received up to now, even if it tells nothing."""
+        self._owed = (self._received, max(ts, self._owed[1] if self._owed is not None else 0))
+        return Ask(self._received)
 
     @property
     def key_under_way(self) -> tuple[str, int] | None:
@@ -362,15 +370,14 @@ class Session:
     ) -> None:
         """Everything followed is known at `ts`; `results` are those that are new.
 
-        With a mark a transition is owed, whatever it tells. With `is_before_answer` these results may be those of the
-        mutation that runs: they wait for its answer, which is on its way.
+        A mark says up to which of its own changes the client has been told with that. With `is_before_answer` these
+        results may be those of the mutation that runs: they wait for its answer, which is on its way.
         """
         self._is_held = self._is_held or is_before_answer
         assert ts >= self._reached_ts, (ts, self._reached_ts)
         self._reached_ts = ts
         if mark is not None:
             self._reached = mark
-            self._is_due = True
         if self._refused:
             results, self._refused = {**results, **self._refused}, {}
         queries = self._queries
@@ -392,7 +399,12 @@ class Session:
 
     @property
     def _has_transition(self) -> bool:
-        return bool(self._is_due or self._news) and not self._is_held
+        return bool(self._news or self._is_due) and not self._is_held
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether what the client waits for has been reached, so that a transition can say so."""
+        return self._owed is not None and self._reached >= self._owed[0] and self._reached_ts >= self._owed[1]
 
     @property
     def answers_waiting(self) -> int:
@@ -412,7 +424,8 @@ class Session:
     def _transition(self, now_ns: int) -> Transition:
         start = self._sent
         self._sent = StateVersion(self._reached.query_set, self._reached.identity, write_ts(self._reached_ts))
-        self._is_due = False
+        if self._is_due:
+            self._owed = None
         modifications: list[QueryUpdated | QueryFailed | QueryRemoved] = []
         removed, self._removed = self._removed, []
         for query_id, version in removed:

@@ -107,11 +107,24 @@ def test_a_transition_that_slipped_out_early_is_followed_by_another(wire: Wire) 
     wire.session.advanced(1_001, Mark(1, 0), {0: value(b"1.0")})
     assert [each["type"] for each in wire.hears()] == ["Transition"]
     wire.session.mutation_done(0, value(b"null", ts=1_001))
-    wire.session.advanced(1_001, Mark(1, 0), {})
     answer, following = wire.hears()
     assert answer["type"] == "MutationResponse"
     assert following["startVersion"] == following["endVersion"] == version(1, 0, 1_001)
     assert following["modifications"] == []
+
+
+def test_what_an_answer_needs_is_said_once(wire: Wire) -> None:
+    wire.connects()
+    wire.modifies(0, add(0))
+    wire.session.advanced(1_000, Mark(1, 0), {0: value(b"1.0")})
+    wire.hears()
+    wire.says(**mutation(0))
+    wire.session.mutation_done(0, value(b"null", ts=1_001))
+    assert [each["type"] for each in wire.hears()] == ["MutationResponse"]
+    wire.session.advanced(1_001, None, {0: value(b"2.0")})
+    assert [each["modifications"] for each in wire.hears()] == [[updated(0, 2.0)]]
+    wire.session.advanced(1_001, Mark(1, 0), {})
+    assert wire.hears() == []
 
 
 def test_an_advance_without_a_mark_that_tells_nothing_is_no_transition(wire: Wire) -> None:
@@ -155,10 +168,10 @@ def test_a_removal_is_told_when_its_version_is_reached(wire: Wire) -> None:
     wire.hears()
     assert wire.modifies(1, remove(0)) == [Unfollow(0), Ask(Mark(2, 0))]
     wire.session.advanced(2, Mark(1, 0), {0: value(b"late")})
-    assert wire.hears() == [transition(version(1, 0, 1), version(1, 0, 2))]
+    assert wire.hears() == []
     wire.session.advanced(2, Mark(2, 0), {})
     removed = {"type": "QueryRemoved", "queryId": 0}
-    assert wire.hears() == [transition(version(1, 0, 2), version(2, 0, 2), removed)]
+    assert wire.hears() == [transition(version(1, 0, 1), version(2, 0, 2), removed)]
 
 
 def test_removing_what_is_not_there_is_let_pass(wire: Wire) -> None:
