@@ -119,10 +119,10 @@ def answer(
             waiting[query_set] = None
             continue
         marks[query_set] = mark
-        updates.update(new)  # type: ignore[arg-type] # None is not among them
+        # A new one: what is there may be shared.
+        telling[query_set] = {**updates, **new}  # type: ignore[dict-item] # None is not among them
     for subscriber, updates in telling.items():
-        if isinstance(subscriber, QuerySet):
+        if isinstance(subscriber, QuerySet) and subscriber.untold:
             # Added while this advance was under way, or waiting: a later one has it, under its mark.
-            for key in subscriber.untold:
-                updates.pop(key, None)
+            telling[subscriber] = {key: update for key, update in updates.items() if key not in subscriber.untold}
     return marks, waiting

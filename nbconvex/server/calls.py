@@ -39,11 +39,13 @@ class Calls:
         self._in_flight_max = limits.calls_in_flight
         self._async_in_flight = 0
         self._transactions = Workers(
-            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight
-        )
+            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight,
+            wait_s=limits.call_wait_s,
+        )  # fmt: skip
         self._actions = Workers(
-            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight
-        )
+            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight,
+            wait_s=limits.action_time_s,
+        )  # fmt: skip
 
     @property
     def in_flight(self) -> int:
@@ -69,7 +71,7 @@ class Calls:
 
         Shapes:  `kind` is None where any will do; `args` may be a callable that gives them, called in that thread;
         `snapshot` is an older one for a query to read; `request_key` lets a mutation be applied once.
-        Raises:  OverloadedError, at once.
+        Raises:  OverloadedError, at once or after call_wait_s.
         """
         backend = self._backend
         if backend.is_closed:
@@ -101,7 +103,7 @@ class Calls:
     async def offload(self, job: Callable[[], Result]) -> Result:
         """What `job` gives, worked out in a thread that calls run in: for what would hold the loop up.
 
-        Raises:  OverloadedError, at once.
+        Raises:  OverloadedError, at once or after call_wait_s.
         """
         return await self._transactions.run(job)
 
