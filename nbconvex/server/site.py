@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from nbconvex.errors import CallerError, RequestRefusedError
+from nbconvex.errors import CallerError, RequestRefusedError, TransientError
 from nbconvex.functions.http_call import EndpointCall
 from nbconvex.functions.http_cors import Cors
 from nbconvex.functions.http_fields import Pairs
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from nbconvex.functions.definition import Handler
     from nbconvex.functions.http_routes import Route
     from nbconvex.server.service import Service
 
@@ -76,7 +77,8 @@ class Site:
         self._service = service
         self._api_url = api_url
         self._is_of_api = is_of_api
-        self._hinted: set[str] = set()
+        #: The handlers whose authors were told, by the name of the route.
+        self._hinted: dict[str, Handler] = {}
 
     @property
     def _origins(self) -> tuple[str, ...]:
@@ -102,7 +104,7 @@ class Site:
             return self._with_cors(origin_refused(request.headers["origin"]), request, route.cors)
         try:
             response, own = await self._run(request, route, path)
-        except (CallerError, OSError) as error:
+        except (CallerError, TransientError) as error:
             response, own = refusal_of(error), ()
         return self._with_cors(response, request, route.cors, own, route)
 
@@ -215,10 +217,12 @@ class Site:
         return response
 
     def _hint(self, route: Route) -> None:
-        """Tell the author, once, why a browser gets nothing from a route that works everywhere else."""
-        if route.name in self._hinted:
+        """Tell the author why a browser gets nothing from a route that works everywhere else: once, and again only
+        when the cell has been run again.
+        """
+        if self._hinted.get(route.name) is route.handler:
             return
-        self._hinted.add(route.name)
+        self._hinted[route.name] = route.handler
         self._service.backend.runner.log_hint(
             route.name,
             f"[WARN] a page of another origin asked for {route.name}, which has --no-cors: the browser keeps the "
