@@ -271,6 +271,18 @@ class ConflictError(TransientError):
         )
 
 
+class KeysUnavailableError(TransientError):
+    """The public keys of an issuer of tokens cannot be had: it is unreachable, or what it answers is no key set."""
+
+    code = "KeysUnavailable"
+
+    def __init__(self, issuer: str, problem: str, *, is_discovery: bool = False) -> None:
+        super().__init__(f"{issuer}: {problem}")
+        self.issuer = issuer
+        self.problem = problem
+        self.is_discovery = is_discovery
+
+
 class OverloadedError(TransientError):
     """More work is waiting than the limits allow."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbconvex.errors import NotAllowedError
 from nbconvex.functions import teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
+from nbconvex.functions.identity import UnprovenIdentity
 from nbconvex.functions.logs import request_id
 from nbconvex.functions.registry import HANDLE_PREFIX
 from nbconvex.values.scalars import NUMBER_MAX
@@ -225,10 +226,16 @@ class Auth:
         self._run = run
 
     def get_user_identity(self) -> Identity | None:
-        """Who is calling; None for nobody."""
+        """Who is calling; None for nobody.
+
+        Raises:  UnauthenticatedError in what an HTTP endpoint runs, where the request's token was refused.
+        """
         run = self._run
         run.root.identity_read = True
-        return run.identity
+        caller = run.identity
+        if isinstance(caller, UnprovenIdentity):
+            raise caller.error()
+        return caller
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):

@@ -1,15 +1,17 @@
 """Who is calling.
 
-Owns:  `Identity`.
+Owns:  `Identity`; `UnprovenIdentity`, which stands for one where a caller's token was refused but the function runs.
 Must not know: tokens, how an identity was established.
+Threads: values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from nbconvex.errors import NotAllowedError
+from nbconvex.errors import NotAllowedError, UnauthenticatedError
 from nbconvex.values.codec import encode_value
 
 
@@ -23,7 +25,8 @@ class Identity(dict[str, Any]):
     """The verified claims about whoever calls; a value, so that a function may return it.
 
     Every claim is there under its own name (`identity["tokenIdentifier"]`) and as a snake_case attribute
-    (`identity.token_identifier`). An attribute for a claim that is absent is None.
+    (`identity.token_identifier`). An attribute for a claim that is absent is None. Made from a mapping, names are
+    spelled as on the wire (`given_name` becomes `givenName`); `verified` leaves them as they are.
     """
 
     __slots__ = ("_key",)
@@ -38,11 +41,19 @@ class Identity(dict[str, Any]):
         self._key: bytes | None = None
 
     @classmethod
-    def of(cls, identity: Identity | Mapping[str, Any] | None) -> Identity | None:
+    def of(cls, identity: CallerIdentity | Mapping[str, Any]) -> CallerIdentity:
         """`identity` itself, or made from a mapping of claims; None is nobody."""
-        if identity is None or isinstance(identity, Identity):
+        if identity is None or isinstance(identity, Identity | UnprovenIdentity):
             return identity
         return cls(identity)
+
+    @classmethod
+    def verified(cls, claims: Mapping[str, Any]) -> Identity:
+        """An identity with exactly these claims, `issuer`, `subject` and `tokenIdentifier` among them."""
+        identity = cls({})
+        dict.clear(identity)
+        dict.update(identity, claims)
+        return identity
 
     @property
     def key(self) -> bytes:
@@ -69,7 +80,8 @@ class Identity(dict[str, Any]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self.get(camel(name))
+        own = self.get(camel(name))
+        return self.get(name) if own is None else own
 
     def __repr__(self) -> str:
         return f"Identity({super().__repr__()})"
@@ -78,3 +90,23 @@ class Identity(dict[str, Any]):
         raise NotAllowedError("an identity cannot be changed; make a dict of it first.", hint="dict(identity)")
 
     __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
+
+
+@dataclass(frozen=True, slots=True)
+class UnprovenIdentity:
+    """Somebody came with a token, or another header, that proves nothing: whoever asks who it is gets the reason."""
+
+    reason: str
+    message: str
+
+    @property
+    def key(self) -> bytes:
+        """Bytes that no identity has, and that are equal for equal refusals."""
+        return f"unproven {self.reason} {self.message}".encode("utf-8", "replace")
+
+    def error(self) -> UnauthenticatedError:
+        """The refusal, anew each time: an error that is raised collects tracebacks."""
+        return UnauthenticatedError(self.reason, self.message)
+
+
+CallerIdentity = Identity | UnprovenIdentity | None

@@ -26,7 +26,7 @@ from nbconvex.database.reads import SubscriptionIndex
 from nbconvex.errors import NbconvexError
 from nbconvex.functions import teaching
 from nbconvex.functions.handler import plain_args
-from nbconvex.functions.identity import Identity
+from nbconvex.functions.identity import CallerIdentity
 from nbconvex.functions.live_query import Call, LiveAdvance, LiveQuery, LiveUpdate, Subscriber, Subscription
 from nbconvex.functions.query_set import QuerySet, Updates, answer
 from nbconvex.functions.registry import RegistryChange
@@ -82,7 +82,7 @@ class LiveQueries:
         self,
         wanted: Sequence[Wanted],
         callback: Callable[[Any], None] | None,
-        identity: Identity | None,
+        identity: CallerIdentity,
         *,
         is_single: bool,
     ) -> Subscription:
@@ -107,7 +107,7 @@ class LiveQueries:
         return Subscription(subscriber, self._close)
 
     def query_set(
-        self, callback: Callable[[LiveAdvance], None], identity: Identity | None, *, is_public_only: bool
+        self, callback: Callable[[LiveAdvance], None], identity: CallerIdentity, *, is_public_only: bool
     ) -> QuerySet:
         """A subscriber whose queries come and go; `callback` is called in the live thread only."""
         self._start()

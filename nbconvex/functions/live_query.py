@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nbconvex.values.codec import json_dumps
 
 if TYPE_CHECKING:
-    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.identity import CallerIdentity
 
 
 # No slots: `value_json` is kept in the instance.
@@ -66,7 +66,7 @@ class LiveQuery:
         "page_end", "path", "paths", "subscribers", "update", "who",
     )  # fmt: skip
 
-    def __init__(self, call: Call, path: str, args: dict[str, Any], identity: Identity | None) -> None:
+    def __init__(self, call: Call, path: str, args: dict[str, Any], identity: CallerIdentity) -> None:
         self.call = call
         self.path = path
         self.is_public = call[2]
@@ -95,7 +95,7 @@ class Subscriber:
     def __init__(
         self,
         callback: Callable[[Any], None] | None,
-        identity: Identity | None,
+        identity: CallerIdentity,
         *,
         is_single: bool,
         is_public_only: bool = False,

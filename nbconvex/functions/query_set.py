@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.functions.live_query import LiveAdvance, LiveQuery, LiveUpdate, Subscriber
 
 if TYPE_CHECKING:
-    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.identity import CallerIdentity
     from nbconvex.functions.live import LiveQueries
 
 #: Who asked, up to which mark, and for which keys' results.
@@ -34,7 +34,7 @@ class QuerySet(Subscriber):
         self,
         live_queries: LiveQueries,
         callback: Callable[[LiveAdvance], None],
-        identity: Identity | None,
+        identity: CallerIdentity,
         *,
         is_public_only: bool,
     ) -> None:
@@ -63,17 +63,19 @@ class QuerySet(Subscriber):
             self._live_queries.leave(self, key)
             self.untold.pop(key, None)
 
-    def identify(self, identity: Identity | None, *, is_public_only: bool) -> None:
+    def identify(self, identity: CallerIdentity, *, is_public_only: bool) -> None:
         """Go on as somebody else from the next `ask` on; queries whose results may differ are told anew."""
         live_queries = self._live_queries
         with live_queries.lock:
             if self.is_closed:
                 return
             stays = self.is_public_only == is_public_only
+            # The same person with a new token: nothing can differ.
+            is_same = stays and self.who == (None if identity is None else identity.key)
             self.identity = identity
             self.is_public_only = is_public_only
             for key, live in list(self.queries.items()):
-                if stays and live.update is not None and not live.is_by_identity:
+                if is_same or (stays and live.update is not None and not live.is_by_identity):
                     continue
                 live_queries.leave(self, key)
                 live_queries.join(self, key, live.path, live.args, live.page_end)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from nbconvex.clock import Clock
     from nbconvex.database.database import Database
     from nbconvex.functions.definition import FunctionDefinition
-    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.identity import CallerIdentity
     from nbconvex.functions.registry import Registry
 
 #: The pause before the second repetition of a mutation; the first comes at once, since whoever was in the way is done.
@@ -82,7 +82,7 @@ class Runner:
         # A count that threads change without a lock may be off for a moment; it only decides who waits a little.
         self._repeating = 0
 
-    def new_run(self, definition: FunctionDefinition, identity: Identity | None, *, is_echoed: bool) -> Run:
+    def new_run(self, definition: FunctionDefinition, identity: CallerIdentity, *, is_echoed: bool) -> Run:
         """A root run, not begun. With `is_echoed` its prints also go to the caller's own output."""
         limits = self.limits
         return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))

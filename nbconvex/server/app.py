@@ -30,6 +30,7 @@ from nbconvex.server.bodies import read_body
 from nbconvex.server.connection import serve_socket
 from nbconvex.server.cors import ORIGIN, REQUESTED, cors_headers
 from nbconvex.server.hosts import require_allowed_host
+from nbconvex.server.well_known import well_known
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -160,6 +161,9 @@ class App:
         )  # fmt: skip
 
     async def _site(self, request: Request) -> Response:
+        published = await well_known(self._service, request)
+        if published is not None:
+            return published
         api = _other_address(self._service, request.scope)
         return text_answer(
             "This Convex deployment does not have HTTP actions enabled.\n\n"

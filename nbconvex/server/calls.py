@@ -23,7 +23,7 @@ from nbconvex.server.workers import Workers
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.database.snapshot import Snapshot
-    from nbconvex.functions.identity import Identity
+    from nbconvex.functions.identity import CallerIdentity
     from nbconvex.functions.run import Kind
 
 Result = TypeVar("Result")
@@ -51,16 +51,16 @@ class Calls:
 
     @overload
     async def run(
-        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
+        self, kind: Kind | None, path: str, args: Any, *, identity: CallerIdentity = None, public: bool = True,
         request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
     ) -> Outcome: ...  # fmt: skip
     @overload
     async def run(
-        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
+        self, kind: Kind | None, path: str, args: Any, *, identity: CallerIdentity = None, public: bool = True,
         request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Result],
     ) -> Result: ...  # fmt: skip
     async def run(
-        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
+        self, kind: Kind | None, path: str, args: Any, *, identity: CallerIdentity = None, public: bool = True,
         request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
         then: Callable[[Outcome], Any] | None = None,
     ) -> Any:  # fmt: skip
@@ -105,7 +105,7 @@ class Calls:
         return self._actions.stop(max(0.0, until - time.monotonic())) and ended
 
     def _outcome(
-        self, kind: Kind | None, path: str, args: Any, identity: Identity | None,
+        self, kind: Kind | None, path: str, args: Any, identity: CallerIdentity,
         then: Callable[[Outcome], Any] | None, *, public: bool, snapshot: Snapshot | None,
         request_key: tuple[str, int] | None,
     ) -> Any:  # fmt: skip
@@ -119,7 +119,7 @@ class Calls:
         return outcome if then is None else then(outcome)
 
     async def _run_async(
-        self, path: str, args: Any, identity: Identity | None, then: Callable[[Outcome], Any] | None, *, public: bool
+        self, path: str, args: Any, identity: CallerIdentity, then: Callable[[Outcome], Any] | None, *, public: bool
     ) -> Any:
         if self._async_in_flight >= self._in_flight_max:
             raise OverloadedError(
@@ -148,7 +148,7 @@ class Calls:
     def _count_down(self) -> None:
         self._async_in_flight -= 1
 
-    async def _outcome_async(self, path: str, args: Any, identity: Identity | None, *, public: bool) -> Outcome:
+    async def _outcome_async(self, path: str, args: Any, identity: CallerIdentity, *, public: bool) -> Outcome:
         try:
             ready = args() if callable(args) else args
             return await self._backend.run_outcome_async(path, ready, identity=identity, public=public, kind="action")

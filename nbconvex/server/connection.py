@@ -172,15 +172,14 @@ class Connection:
             self._session.refuse(effect.query_id, self._result(self._service.calls.refused(error)))
 
     async def _verified(self, effect: protocol.Verify) -> list[Effect]:
-        backend = self._service.backend
         try:
-            caller = caller_of_token(
-                effect.token_type, effect.value, lambda: backend.admin_key, acting_as=effect.acting_as
+            caller = await caller_of_token(
+                effect.token_type, effect.value, self._service.proofs, acting_as=effect.acting_as
             )
         except CallerError as error:
             return self._session.unidentified(error.message)
         self._queries.identify(caller.identity, is_public_only=not caller.is_admin)
-        return self._session.identified(caller)
+        return self._session.identified(caller, expires_s=caller.expires_s)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -242,7 +241,10 @@ class Connection:
         while True:
             await self._news.wait()
             self._news.clear()
-            for message in self._session.outgoing(self._clock.now_ns()):
+            now_ns = self._clock.now_ns()
+            for effect in self._session.before_sending(now_ns):
+                self._begin(effect)
+            for message in self._session.outgoing(now_ns):
                 text = write_message(message)
                 if self._takes_chunks and isinstance(message, Transition) and len(text) > CHUNK_BYTES_MAX:
                     for chunk in write_chunks(text):
