@@ -68,8 +68,6 @@ class Backend:
         has_cache: bool = True,
         auth: Any = (),
     ) -> None:
-        # First, and before any file is opened: what is wrong with them is the caller's error.
-        providers = read_providers(auth)
         self.clock = clock
         self.limits = limits
         self.production = production
@@ -83,7 +81,7 @@ class Backend:
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
         )
         self.live = LiveQueries(self.runner)
-        self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=providers)
+        self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
         #: Whom plain code calls as, where no `as_user` block says so.
         self.acting: Identity | None = None
         self.logs = self.runner.log
@@ -116,6 +114,8 @@ class Backend:
         Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
+        # Before a file is opened, which an error would leave open.
+        auth = read_providers(auth)
         return cls(
             persistence_at(path, clock=clock),
             clock=clock,

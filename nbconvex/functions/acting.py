@@ -30,7 +30,10 @@ def as_user(claims: Identity | Mapping[str, Any] | None = None, /, **named: Any)
     The issuer is "nbconvex" unless `issuer` is given.
     Raises:  CallerError where no subject is given.
     """
-    identity = None if claims is None and not named else identity_named({**(claims or {}), **named})
+    if named or not (claims is None or isinstance(claims, Identity)):
+        identity: Identity | None = identity_named({**(claims or {}), **named})
+    else:
+        identity = claims
     token = _ACTING.set(identity)
     try:
         yield identity

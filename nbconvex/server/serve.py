@@ -17,7 +17,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -110,6 +110,24 @@ class Server:
     def is_running(self) -> bool:
         """Whether it answers."""
         return self._ready.is_set() and not self._is_stopped and not self._ended.is_set()
+
+    def token(
+        self, subject: str, claims: Mapping[str, Any] | None = None, /, *, expires_s: float = 3_600.0,
+        audience: str = "convex", **named: Any,
+    ) -> str:  # fmt: skip
+        """A token of the development issuer, for trying things out: this server takes its bearer for `subject`.
+
+        Raises:  CallerError where the development issuer does not count.
+        """
+        auth = self.service.backend.auth
+        if self.site_url not in auth.development_addresses:
+            raise CallerError(
+                "development tokens do not count here: the server can be reached by others than this machine, or is a "
+                "production one.",
+                hint="serve(backend, development_tokens=True), %config NbConvex.development_tokens = 'always'",
+            )
+        claims = {**(claims or {}), **named}
+        return auth.development.mint(self.site_url, subject, claims, expires_s=expires_s, audience=audience)
 
     def wait(self) -> None:
         """Return when the server has been stopped; an interrupt stops it."""

@@ -39,6 +39,7 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         here, there = urlsplit(req.full_url), urlsplit(newurl)
         if (here.scheme, here.netloc) != (there.scheme, there.netloc):
+            fp.close()
             raise NoDocumentError(
                 f"it redirects to another host, {there.scheme}://{there.hostname}, which is not followed"
             )

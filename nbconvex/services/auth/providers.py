@@ -185,7 +185,7 @@ def _text(fields: Mapping[str, Any], name: str, example: str) -> str:
     value = fields.get(name)
     if isinstance(value, str) and value.strip():
         return value.strip()
-    if name in fields and value in {None, ""}:
+    if name in fields and (value is None or isinstance(value, str)):
         raise CallerError(
             f"{name} is {value!r}. If it comes from an environment variable, that is not set: for Clerk it is "
             f"{CLERK_VARIABLE}.",
