@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nbconvex.errors import CallerError
 from nbconvex.functions.acting import LOCAL_ISSUER, identity_named
 from nbconvex.notebook.arguments import parse_arguments, unquoted
-from nbconvex.notebook.card import Card, Lines, Listing
+from nbconvex.notebook.card import Card, Lines
 from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
@@ -29,6 +29,10 @@ _ACTIONS: Final = ("add", "list", "remove", "explain")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _MARKS: Final = {"ok": "✓", "bad": "✗", "note": "·", "open": "?"}
+_NOBODY: Final = (
+    "Nobody may vouch for callers: every token is refused. %convex auth add clerk|oidc|custom, or %convex token to try "
+    "things out."
+)
 _COUNTS_FOR: Final = {
     "code": "%%auth, or nbconvex.open(auth=[...])",
     "store": "%convex auth add, kept in the store",
@@ -50,11 +54,11 @@ _COUNTS_FOR: Final = {
     "%convex auth remove https://issuer.example   "
     "%convex auth explain eyJhbGci...",
 )
-def _auth(session: Session, options: argparse.Namespace) -> Lines | Listing:
+def _auth(session: Session, options: argparse.Namespace) -> Lines:
     __tracebackhide__ = True
     words = [unquoted(word) for word in options.words]
     if options.action == "list":
-        return provider_listing(session)
+        return provider_lines(session)
     if options.action == "add":
         return _add(session, words, options)
     if options.action == "remove":
@@ -95,20 +99,22 @@ def _expect(words: Sequence[str], count: int, example: str, *, more: int = 0) ->
         raise CallerError(f"this takes {count} word{'' if count == 1 else 's'}, not {len(words)}.", hint=example)
 
 
-def provider_listing(session: Session) -> Listing:
-    """Who may vouch for callers now."""
+def provider_lines(session: Session) -> Lines:
+    """Who may vouch for callers now, a line each."""
     auth = session.backend.auth
-    rows = [
-        [each.provider.issuer, each.provider.application_id or "any", "/".join(each.provider.algorithms),
-         _COUNTS_FOR[each.source]]
+    lines = [
+        (
+            "✓",
+            f"{each.provider.issuer}, audience {each.provider.application_id or 'any'}, signed with "
+            f"{' or '.join(each.provider.algorithms)}: from {_COUNTS_FOR[each.source]}",
+        )
         for each in auth.configured
-    ]  # fmt: skip
+    ]
     if auth.problem is not None:
-        rows.append([auth.problem, "", "", _COUNTS_FOR["environment"]])
-    return Listing(
-        "who may vouch for callers", ["issuer", "audience", "signed with", "from"], rows,
-        empty="Nobody: every token is refused. %convex auth add clerk|oidc|custom, or %convex token to try things out.",
-    )  # fmt: skip
+        lines.append(("✗", auth.problem))
+    if not lines:
+        return Lines([("", _NOBODY)])
+    return Lines([("", "May vouch for callers:"), *lines])
 
 
 def checks_lines(title: str, checks: Sequence[Check]) -> Lines:

@@ -20,7 +20,7 @@ from IPython.core.magic import Magics, magics_class
 from nbconvex.errors import CallerError
 from nbconvex.functions.deploy import define_value_cell
 from nbconvex.notebook.arguments import parse_arguments, unquoted
-from nbconvex.notebook.auth_commands import provider_listing
+from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import HelpWanted, read_words, short_errors
@@ -169,7 +169,7 @@ class CellMagics(Magics):
         with short_errors():
             read_options(self.auth, line)
             if cell is None:
-                display(provider_listing(self._session))
+                display(provider_lines(self._session))
                 return
             auth = self._session.backend.auth
             source = CellSource.of(self._session.shell, "auth", line, cell)
@@ -182,7 +182,7 @@ class CellMagics(Magics):
                     filename=source.filename,
                     example='providers = [{"domain": "https://your-issuer.example", "applicationID": "convex"}]',
                 )
-            display(provider_listing(self._session))
+            display(provider_lines(self._session))
 
     def _define(self, kind: Kind, magic: Any, line: str, cell: str | None) -> None:
         __tracebackhide__ = True

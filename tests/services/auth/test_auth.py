@@ -68,7 +68,7 @@ def test_what_was_added_is_kept_in_the_store_until_it_is_removed() -> None:
     assert sources(again) == [(CLERK, "store")]
     with pytest.raises(CallerError, match="is there already"):
         again.add_clerk(f"{CLERK}/")
-    with pytest.raises(CallerError, match="no provider with the issuer https://other.example was added; there is: htt"):
+    with pytest.raises(CallerError, match="was added"):
         again.remove("https://other.example")
     assert [each.issuer for each in again.remove(CLERK)] == [CLERK]
     assert auth(store).providers == ()

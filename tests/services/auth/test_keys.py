@@ -162,7 +162,7 @@ def test_key_set_that_redirects_to_another_host_is_refused() -> None:
         assert evil.asked == []
 
 
-# -- how long keys are good -----------------------------------------------------------------------------------------------
+# -- how long keys are good ------------------------------------------------------------------------------------------
 
 
 def test_keys_are_fetched_once_while_they_are_fresh() -> None:

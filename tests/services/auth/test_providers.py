@@ -90,7 +90,9 @@ def test_plain_http_is_for_this_machine_only() -> None:
 def test_variable_that_is_not_set_is_named() -> None:
     with pytest.raises(CallerError, match="the environment variable CLERK_JWT_ISSUER_DOMAIN is not set"):
         clerk_provider(None, {})
-    with pytest.raises(CallerError, match="the environment variable CLERK_JWT_ISSUER_DOMAIN: the issuer .* plain http"):
+    with pytest.raises(
+        CallerError, match=r"the environment variable CLERK_JWT_ISSUER_DOMAIN: the issuer .* plain http"
+    ):
         clerk_provider(None, {"CLERK_JWT_ISSUER_DOMAIN": "http://x.clerk.accounts.dev"})
     # As os.environ.get(...) gives it to an auth.config.
     assert "that is not set: for Clerk it is CLERK_JWT_ISSUER_DOMAIN" in said({"domain": None, "applicationID": "x"})
