@@ -14,7 +14,7 @@ NbconvexError
 │   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
 ├── TransientError              the same call may succeed later
-│   ├── ConflictError · OverloadedError · HeadMovedError (internal)
+│   ├── ConflictError · OverloadedError · KeysUnavailableError · HeadMovedError (internal)
 ├── StorageError                the world failed
 │   ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
 │   └── StoragePathError

@@ -21,6 +21,7 @@ PUBLIC = [
     "action",
     "api",
     "args",
+    "as_user",
     "define_schema",
     "define_table",
     "internal",

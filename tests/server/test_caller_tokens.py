@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -126,6 +129,18 @@ def test_pypi_client_sets_and_clears_its_token(server) -> None:
         client.query("m:who")
 
 
+def test_pypi_socket_client_sets_and_clears_its_token(server) -> None:
+    # In a process of its own: it keeps the interpreter to itself while it waits.
+    program = (
+        "import sys; from convex import ConvexClient; client = ConvexClient(sys.argv[1]); client.set_auth(sys.argv[2])\n"
+        "print(client.query('m:who')['subject']); client.clear_auth(); print(client.query('m:who'))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, server.url, token()], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.stdout.split() == ["ada", "None"], ran.stderr
+
+
 def test_identity_that_a_query_reads_is_part_of_its_key_and_of_no_others(http, backend) -> None:
     backend.query(name="m:seen")(lambda ctx: ctx.auth.get_user_identity().subject)
     backend.query(name="m:shared")(lambda ctx: "all")
@@ -138,8 +153,6 @@ def test_identity_that_a_query_reads_is_part_of_its_key_and_of_no_others(http, b
 
 
 def test_issuer_that_does_not_answer_holds_up_nobody_without_a_token(clock) -> None:
-    import threading
-
     release, begun = threading.Event(), threading.Event()
 
     def hang(handler) -> None:
