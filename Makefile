@@ -1,11 +1,13 @@
 # Every target sets up .venv/ here as far as it needs it, from the versions in constraints.txt.
 # Needed beforehand: Python 3.11 or newer, make, and a package registry that pip can reach.
+# Better with: Chromium and Node 20 with npm, for the tests that drive a browser and the official JavaScript clients.
 #
 #   make demo                        run the tour without a browser, and say what happened
 #   make lab                         open it in JupyterLab
 #   make test                        everything that must hold; make test ARGS=tests/values while working on a room
 #   make check                       format, lint, types, import contracts
 #   make cases                       which acceptance cases are covered; ARGS=--brief for counts
+#   make fuzz                        inputs found by coverage, a minute for each harness; ARGS=-max_total_time=600
 #   make bench                       measure against the peers; ARGS=W1 for one workload
 #   make clean                       remove .venv/, .build/ and every cache
 #
@@ -20,10 +22,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt --editable
 TOUR := notebooks/01-tour.ipynb
+# Where npm puts the official JavaScript clients, and the one file of theirs that notebooks show pages with.
+WEB := .build/web
+CONVEX_JS := $(WEB)/node_modules/convex/dist/browser.bundle.js
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check format cases bench clean
+.PHONY: help demo lab test check format cases fuzz bench clean
 
 help:
 	@sed -n 's/^#   \(make\)/  \1/p' Makefile
@@ -31,11 +36,12 @@ help:
 demo: $(VENV)/.has-lab
 	@$(BIN)/python notebooks/execute.py $(or $(ARGS),$(TOUR))
 
-lab: $(VENV)/.has-lab
-	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) $(wildcard $(TOUR))
+lab: $(VENV)/.has-lab $(WEB)/.installed
+	@[ ! -f $(CONVEX_JS) ] || export NBCONVEX_CONVEX_JS='$(CURDIR)/$(CONVEX_JS)'; \
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) $(wildcard $(TOUR))
 
 # One file or folder runs in this process; everything is spread over JOBS, with all kernels and browsers in one of them.
-test: $(VENV)/.has-test
+test: $(VENV)/.has-test $(WEB)/.installed
 	@$(BIN)/python -m pytest $(if $(findstring tests/,$(ARGS)),,-n $(JOBS) --dist loadgroup) $(ARGS)
 
 check: $(VENV)/.has-lint
@@ -50,6 +56,11 @@ format: $(VENV)/.has-lint
 
 cases: $(VENV)/.has-test
 	@$(BIN)/python -m tests.cases_report $(ARGS)
+
+# What is found to be interesting is kept in .build/fuzz/, and the next run sets out from there.
+fuzz: $(VENV)/.has-test $(VENV)/.has-fuzz
+	@$(BIN)/python -m tests.fuzz.frames $(or $(ARGS),-max_total_time=60)
+	@$(BIN)/python -m tests.fuzz.bodies $(or $(ARGS),-max_total_time=60)
 
 bench: $(VENV)/.has-bench
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -76,7 +87,7 @@ $(VENV)/.has-pip: constraints.txt
 	@$(PIP) install --constraint constraints.txt --upgrade pip
 	@touch $@
 
-$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
+$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-fuzz $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for '$*' into $(VENV)/ (the first time takes a minute or two)"
 	@$(INSTALL) '.[$*]'
 	@touch $@
@@ -85,3 +96,22 @@ $(VENV)/.has-lint: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for 'lint' into $(VENV)/ (the first time takes a minute)"
 	@$(INSTALL) . --group lint
 	@touch $@
+
+# The official JavaScript clients, once, in the versions of tests/web/package.json. A machine without npm, or without a
+# registry that npm can reach, does without: one line says so, and the tests that want them skip.
+$(WEB)/.installed: tests/web/package.json
+	@mkdir -p $(WEB); \
+	without="the tests with the official JavaScript clients will skip."; \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	    echo "There is no Node with npm: $$without"; \
+	elif ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then \
+	    echo "Node `node --version` is older than 20.19: $$without"; \
+	else \
+	    echo "Installing the official JavaScript clients into $(WEB)/ (the first time takes half a minute)"; \
+	    rm -rf $(WEB)/node_modules; cp tests/web/package.json $(WEB)/package.json; \
+	    if npm install --prefix $(WEB) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error >$(WEB)/npm.log 2>&1; then \
+	        touch $@; \
+	    else \
+	        cat $(WEB)/npm.log >&2; rm -rf $(WEB)/node_modules; echo "npm could not install them: $$without"; \
+	    fi; \
+	fi

@@ -28,7 +28,7 @@ from nbconvex.functions.deploy import (
     module_definitions,
     notes_about,
 )
-from nbconvex.functions.identity import CallerIdentity, Identity
+from nbconvex.functions.identity import Identity
 from nbconvex.functions.live import LiveQueries
 from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
 from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from nbconvex.storage.persistence import Persistence
 
 
-Who = CallerIdentity | Mapping[str, Any]
+Who = Identity | Mapping[str, Any] | None
 
 
 class Backend:
@@ -230,7 +230,7 @@ class Backend:
             problem = kept_error(run, error)
         return outcome_of(run, value, problem)
 
-    def _caller(self, identity: Who) -> CallerIdentity:
+    def _caller(self, identity: Who) -> Identity | None:
         """On whose behalf plain code calls."""
         return acting_identity(self.acting) if identity is None else Identity.of(identity)
 
@@ -359,7 +359,7 @@ class Backend:
         except BaseException as error:
             trim(error)
             raise
-        self._remembered.note(definitions, f"a %%{kind} {module} cell", change.removed)
+        self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
         return self._report(change, definitions)
 
     def define_schema_cell(
@@ -425,7 +425,7 @@ class Backend:
         for declaration, definition in declared:
             declaration.reference = self._reference(definition.path, definition.is_internal)
         definitions = tuple(definition for _, definition in declared)
-        self._remembered.note(definitions, f"the module {own}", change.removed)
+        self._remembered.keep(definitions, f"the module {own}", change.removed)
         return self._report(change, definitions)
 
     def _declare(self, declaration: Declaration) -> None:
@@ -434,7 +434,7 @@ class Backend:
         definition = declaration.define(path, f"decorator {path}")
         change = self.registry.replace(definition.origin, (definition,))
         declaration.reference = self._reference(path, definition.is_internal)
-        self._remembered.note((definition,), "a decorator", change.removed)
+        self._remembered.keep((definition,), "a decorator", change.removed)
 
     def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
         return reference_to(path, self._host, internal=is_internal)

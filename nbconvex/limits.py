@@ -75,6 +75,7 @@ class Limits:
     request_bytes: int = 16 * MIB + 2_000
     request_time_s: float = 30.0
     calls_in_flight: int = 1_000
+    call_wait_s: float = 30.0
     call_threads: int = 4
     action_threads: int = 64
     sockets: int = 2_000

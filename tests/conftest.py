@@ -29,6 +29,11 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=1_000, 
 THREAD_GRACE_S = 5.0
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+ROOT = Path(__file__).parents[1]
+#: Where `make` puts the official JavaScript clients.
+WEB = ROOT / ".build" / "web"
+HAS_NODE = shutil.which("node") is not None and (WEB / "node_modules" / "convex").is_dir()
+NO_NODE = "the official JavaScript clients are not installed: install Node 20 with npm, then run `make test`"
 NO_CHROMIUM = "there is no Chromium on this machine: install it (Debian: apt-get install chromium) and run again"
 
 
@@ -49,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="long form: run with --long"))
         if item.get_closest_marker("browser") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+        if item.get_closest_marker("node") and not HAS_NODE:
+            item.add_marker(pytest.mark.skip(reason=NO_NODE))
         # A browser and a kernel at once, on two cores, miss each other's deadlines: one worker has them all.
         if item.get_closest_marker("browser") or item.get_closest_marker("kernel"):
             item.add_marker(pytest.mark.xdist_group("jupyter"))
@@ -69,9 +76,17 @@ def clock() -> ManualClock:
 @pytest.fixture(scope="session")
 def artefacts() -> Path:
     """Where a test keeps what a person may want to look at afterwards: screenshots, logs. Never committed."""
-    folder = Path(__file__).parents[1] / ".build" / "artefacts"
+    folder = ROOT / ".build" / "artefacts"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def web() -> Path:
+    """The folder whose `node_modules` has the official JavaScript clients."""
+    if not HAS_NODE:
+        pytest.skip(NO_NODE)
+    return WEB
 
 
 @pytest.fixture(scope="module")

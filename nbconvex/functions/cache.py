@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.functions.closure import Closure, closure_of, is_unchanged
-from nbconvex.functions.identity import CallerIdentity
+from nbconvex.functions.identity import Identity
 from nbconvex.functions.result import encoded_result
 from nbconvex.values.codec import decode_value, encode_value
 
@@ -69,7 +69,7 @@ class QueryCache:
         self._bytes = 0
         self.hits = 0
 
-    def key(self, path: str, args: dict[str, Any], identity: CallerIdentity) -> Key:
+    def key(self, path: str, args: dict[str, Any], identity: Identity | None) -> Key:
         """What a result is kept under."""
         who = identity.key if identity is not None and path in self._by_identity else None
         return path, encode_value(args) if args else b"", who

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbconvex.errors import NotAllowedError
 from nbconvex.functions import teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
-from nbconvex.functions.identity import UnprovenIdentity
+from nbconvex.functions.identity import UnknownIdentity
 from nbconvex.functions.logs import request_id
 from nbconvex.functions.registry import HANDLE_PREFIX
 from nbconvex.values.scalars import NUMBER_MAX
@@ -228,14 +228,13 @@ class Auth:
     def get_user_identity(self) -> Identity | None:
         """Who is calling; None for nobody.
 
-        Raises:  UnauthenticatedError in what an HTTP endpoint runs, where the request's token was refused.
+        Raises:  UnauthenticatedError in an endpoint that was called with a header which proves nothing.
         """
         run = self._run
         run.root.identity_read = True
-        caller = run.identity
-        if isinstance(caller, UnprovenIdentity):
-            raise caller.error()
-        return caller
+        if isinstance(run.identity, UnknownIdentity):
+            raise run.identity.error
+        return run.identity
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):

@@ -1,6 +1,6 @@
 """Who is calling.
 
-Owns:  `Identity`; `UnprovenIdentity`, which stands for one where a caller's token was refused but the function runs.
+Owns:  `Identity`; `UnknownIdentity`, of somebody whose token does not prove who it is.
 Must not know: tokens, how an identity was established.
 Threads: values.
 """
@@ -8,10 +8,9 @@ Threads: values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from nbconvex.errors import NotAllowedError, UnauthenticatedError
+from nbconvex.errors import NotAllowedError, RequestRefusedError, UnauthenticatedError
 from nbconvex.values.codec import encode_value
 
 
@@ -41,9 +40,9 @@ class Identity(dict[str, Any]):
         self._key: bytes | None = None
 
     @classmethod
-    def of(cls, identity: CallerIdentity | Mapping[str, Any]) -> CallerIdentity:
+    def of(cls, identity: Identity | Mapping[str, Any] | None) -> Identity | None:
         """`identity` itself, or made from a mapping of claims; None is nobody."""
-        if identity is None or isinstance(identity, Identity | UnprovenIdentity):
+        if identity is None or isinstance(identity, Identity):
             return identity
         return cls(identity)
 
@@ -92,21 +91,17 @@ class Identity(dict[str, Any]):
     __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
 
 
-@dataclass(frozen=True, slots=True)
-class UnprovenIdentity:
-    """Somebody came with a token, or another header, that proves nothing: whoever asks who it is gets the reason."""
+class UnknownIdentity(Identity):
+    """Who called an endpoint with a header that proves nothing: asking for it raises `error`, calling on does not."""
 
-    reason: str
-    message: str
+    __slots__ = ("_reason",)
+
+    def __init__(self, error: RequestRefusedError) -> None:
+        # The claims are what the cache tells identities apart by.
+        super().__init__({"issuer": f"unknown: {error.reason}: {error.message}"})
+        self._reason = (error.reason, error.message)
 
     @property
-    def key(self) -> bytes:
-        """Bytes that no identity has, and that are equal for equal refusals."""
-        return f"unproven {self.reason} {self.message}".encode("utf-8", "replace")
-
     def error(self) -> UnauthenticatedError:
         """The refusal, anew each time: an error that is raised collects tracebacks."""
-        return UnauthenticatedError(self.reason, self.message)
-
-
-CallerIdentity = Identity | UnprovenIdentity | None
+        return UnauthenticatedError(*self._reason)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nbconvex.values.codec import json_dumps
 
 if TYPE_CHECKING:
-    from nbconvex.functions.identity import CallerIdentity
+    from nbconvex.functions.identity import Identity
 
 
 # No slots: `value_json` is kept in the instance.
@@ -66,7 +66,7 @@ class LiveQuery:
         "page_end", "path", "paths", "subscribers", "update", "who",
     )  # fmt: skip
 
-    def __init__(self, call: Call, path: str, args: dict[str, Any], identity: CallerIdentity) -> None:
+    def __init__(self, call: Call, path: str, args: dict[str, Any], identity: Identity | None) -> None:
         self.call = call
         self.path = path
         self.is_public = call[2]
@@ -80,8 +80,8 @@ class LiveQuery:
         self.digest = b""
         self.page_end: str | None = None
         self.paths: frozenset[str] = frozenset({path})
-        # Dicts, for their order: whoever came first is told first. Each with its keys for this query.
-        self.subscribers: dict[Subscriber, dict[Hashable, None]] = {}
+        # A dict, for its order: whoever came first is told first. Each with its keys for this query.
+        self.subscribers: dict[Subscriber, tuple[Hashable, ...]] = {}
 
 
 class Subscriber:
@@ -95,7 +95,7 @@ class Subscriber:
     def __init__(
         self,
         callback: Callable[[Any], None] | None,
-        identity: CallerIdentity,
+        identity: Identity | None,
         *,
         is_single: bool,
         is_public_only: bool = False,

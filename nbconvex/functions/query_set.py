@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.functions.live_query import LiveAdvance, LiveQuery, LiveUpdate, Subscriber
 
 if TYPE_CHECKING:
-    from nbconvex.functions.identity import CallerIdentity
+    from nbconvex.functions.identity import Identity
     from nbconvex.functions.live import LiveQueries
 
 #: Who asked, up to which mark, and for which keys' results.
@@ -34,7 +34,7 @@ class QuerySet(Subscriber):
         self,
         live_queries: LiveQueries,
         callback: Callable[[LiveAdvance], None],
-        identity: CallerIdentity,
+        identity: Identity | None,
         *,
         is_public_only: bool,
     ) -> None:
@@ -63,7 +63,7 @@ class QuerySet(Subscriber):
             self._live_queries.leave(self, key)
             self.untold.pop(key, None)
 
-    def identify(self, identity: CallerIdentity, *, is_public_only: bool) -> None:
+    def identify(self, identity: Identity | None, *, is_public_only: bool) -> None:
         """Go on as somebody else from the next `ask` on; queries whose results may differ are told anew."""
         live_queries = self._live_queries
         with live_queries.lock:
@@ -121,10 +121,10 @@ def answer(
             waiting[query_set] = None
             continue
         marks[query_set] = mark
-        updates.update(new)  # type: ignore[arg-type] # None is not among them
+        # A new one: what is there may be shared.
+        telling[query_set] = {**updates, **new}  # type: ignore[dict-item] # None is not among them
     for subscriber, updates in telling.items():
-        if isinstance(subscriber, QuerySet):
+        if isinstance(subscriber, QuerySet) and subscriber.untold:
             # Added while this advance was under way, or waiting: a later one has it, under its mark.
-            for key in subscriber.untold:
-                updates.pop(key, None)
+            telling[subscriber] = {key: update for key, update in updates.items() if key not in subscriber.untold}
     return marks, waiting

@@ -1,45 +1,38 @@
-"""Which functions a store has had, so that a restarted kernel can say which cell to run.
+"""Which functions a store has had, for the message after a restart.
 
-Owns:  `Remembered`.
-Must not know: what is said; how functions are defined.
-Threads: the defining thread.
+Owns:  `Remembered`: paths and where they were defined, kept in the store.
+Must not know: what a function is.
+Threads: changes are made one at a time, by whoever defines.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from nbconvex.functions.definition import FunctionDefinition
+if TYPE_CHECKING:
+    from nbconvex.database.database import Database
+    from nbconvex.functions.definition import FunctionDefinition
 
 _GLOBAL = "functions"
 
 
-class Globals(Protocol):
-    """Where small values are kept."""
-
-    def get_global(self, key: str) -> bytes | None:
-        """The value, if there is one."""
-
-    def put_global(self, key: str, value: bytes) -> None:
-        """Keep it durably."""
-
-
 class Remembered:
-    """Paths of functions, and where each was defined: `places` is also read by the registry."""
+    """The functions of one store, defined or not yet defined again."""
 
-    def __init__(self, store: Globals) -> None:
-        kept = store.get_global(_GLOBAL)
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        kept = database.get_global(_GLOBAL)
+        #: From a path to where it was defined.
         self.places: dict[str, str] = json.loads(kept) if kept else {}
 
-    def note(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
-        """Functions were defined at a place, and others are gone."""
+    def keep(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
+        """Note what was defined and what is gone."""
         before = dict(self.places)
         for definition in definitions:
             self.places[definition.path] = where
         for path in removed:
             self.places.pop(path, None)
         if self.places != before:
-            self._store.put_global(_GLOBAL, json.dumps(self.places).encode())
+            self._database.put_global(_GLOBAL, json.dumps(self.places).encode())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition
-    from nbconvex.functions.identity import CallerIdentity
+    from nbconvex.functions.identity import Identity
     from nbconvex.functions.logs import LineSink
     from nbconvex.functions.runner import Runner
 
@@ -56,7 +56,7 @@ class Run:
     stopped_s = 0.0
 
     def __init__(
-        self, runner: Runner, definition: FunctionDefinition, identity: CallerIdentity, sink: LineSink
+        self, runner: Runner, definition: FunctionDefinition, identity: Identity | None, sink: LineSink
     ) -> None:
         self.runner = runner
         self.definition = definition

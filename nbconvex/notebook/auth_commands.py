@@ -24,6 +24,7 @@ from nbconvex.notebook.session import Session
 if TYPE_CHECKING:
     from nbconvex.functions.identity import Identity
     from nbconvex.services.auth.explanation import Check
+    from nbconvex.services.auth.providers import Provider
 
 _ACTIONS: Final = ("add", "list", "remove", "explain")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -37,7 +38,7 @@ _COUNTS_FOR: Final = {
     "code": "%%auth, or nbconvex.open(auth=[...])",
     "store": "%convex auth add, kept in the store",
     "environment": "CLERK_JWT_ISSUER_DOMAIN",
-    "development": "tokens from %convex token",
+    "development": "the development issuer, %convex token",
 }
 
 
@@ -102,19 +103,17 @@ def _expect(words: Sequence[str], count: int, example: str, *, more: int = 0) ->
 def provider_lines(session: Session) -> Lines:
     """Who may vouch for callers now, a line each."""
     auth = session.backend.auth
-    lines = [
-        (
-            "✓",
-            f"{each.provider.issuer}, audience {each.provider.application_id or 'any'}, signed with "
-            f"{' or '.join(each.provider.algorithms)}: from {_COUNTS_FOR[each.source]}",
-        )
-        for each in auth.configured
-    ]
+    lines = [("✓", f"{_shown(each.provider)} ({_COUNTS_FOR[each.source]})") for each in auth.configured]
     if auth.problem is not None:
         lines.append(("✗", auth.problem))
     if not lines:
         return Lines([("", _NOBODY)])
     return Lines([("", "May vouch for callers:"), *lines])
+
+
+def _shown(provider: Provider) -> str:
+    audience = provider.application_id or "any"
+    return f"{provider.issuer}, audience {audience}, signed with {' or '.join(provider.algorithms)}"
 
 
 def checks_lines(title: str, checks: Sequence[Check]) -> Lines:

@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import os
 
+from nbconvex.errors import CallerError
 from nbconvex.notebook.card import Card, Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
@@ -36,10 +37,16 @@ def _serve(session: Session, options: argparse.Namespace) -> Card | Lines:
     "url",
     "The addresses of this backend as your browser reaches them; starts the server if need be.",
     argument("--admin-key", action="store_true", help="show the admin key too: it opens internal functions"),
+    argument("--into", metavar="NAME", help="bind the API address to this name too"),
 )
 def _url(session: Session, options: argparse.Namespace) -> Card:
     __tracebackhide__ = True
+    if options.into and not options.into.isidentifier():
+        raise CallerError(f"--into wants a name, not {options.into!r}.")
     session.serve()
+    seen = seen_addresses(session)
+    if options.into and seen is not None:
+        session.shell.push({options.into: seen.api})
     return _card(session, has_key=options.admin_key)
 
 

@@ -26,7 +26,9 @@ from nbconvex.errors import NbconvexError, OverloadedError, RequestRefusedError,
 from nbconvex.server import function_api
 from nbconvex.server.addresses import forwarded_prefix, other_port_url
 from nbconvex.server.answers import refusal, refusal_of, text_answer
-from nbconvex.server.bodies import read_body
+from nbconvex.server.bodies import read_body, require_one_length
+from nbconvex.server.bundle import PATH as BUNDLE
+from nbconvex.server.bundle import bundle_answer
 from nbconvex.server.connection import serve_socket
 from nbconvex.server.cors import ORIGIN, REQUESTED, cors_headers
 from nbconvex.server.hosts import require_allowed_host
@@ -44,8 +46,8 @@ _RUN: Final = "/api/run/"
 _SLASHES: Final = re.compile(r"/{2,}")
 _THERE_IS: Final = (
     "POST /api/query, /api/mutation, /api/action, /api/function, /api/run/{module}/{function}, /api/query_ts, "
-    "/api/query_at_ts, /api/query_batch; GET /api/query, /version, /instance_name, /instance_version; "
-    "WebSocket /api/sync"
+    "/api/query_at_ts, /api/query_batch; GET /api/query, /version, /instance_name, /instance_version, "
+    f"{BUNDLE}; WebSocket /api/sync"
 )
 
 
@@ -76,6 +78,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/instance_name": {"GET": _instance_name},
     "/instance_version": {"GET": _version},
     "/echo": {"POST": _echo},
+    BUNDLE: {"GET": bundle_answer},
     "/api/query": {"POST": partial(function_api.run_function, kind="query"), "GET": function_api.get_query},
     "/api/mutation": {"POST": partial(function_api.run_function, kind="mutation")},
     "/api/action": {"POST": partial(function_api.run_function, kind="action")},
@@ -97,7 +100,7 @@ class App:
         # For links only: our own paths are what they are, whatever stands before them.
         scope["root_path"] = forwarded_prefix(Headers(scope=scope).get("x-forwarded-prefix"))
         if scope["type"] == "websocket":
-            await self._socket(WebSocket(scope, receive, send))
+            await self._socket(WebSocket(scope, receive, send), receive)
             return
         try:
             response = await self._response(Request(scope, receive))
@@ -112,11 +115,15 @@ class App:
         is_site = self._is_site(request.scope)
         try:
             require_allowed_host(request.headers.get("host"), self._service.allowed_hosts)
+            require_one_length(request.headers)
             response = await (self._site(request) if is_site else self._api(request))
         except ClientDisconnect:
             raise
         except Exception as error:
             response = self._response_to(error, request.scope["path"])
+        if "transfer-encoding" in request.headers and "content-length" in request.headers:
+            # Whatever was said: where the next request begins is in doubt. Source: RFC 9112 6.1.
+            response.headers["connection"] = "close"
         response.raw_headers.append((b"x-content-type-options", b"nosniff"))
         if not is_site:
             headers = dict(request.scope["headers"])
@@ -174,7 +181,7 @@ class App:
 
     # -- sockets -----------------------------------------------------------------------------------------------------
 
-    async def _socket(self, websocket: WebSocket) -> None:
+    async def _socket(self, websocket: WebSocket, receive: Receive) -> None:
         service = self._service
         refused = self._refused_socket(websocket)
         if refused is not None:
@@ -187,7 +194,7 @@ class App:
             return
         service.sockets += 1
         try:
-            await serve_socket(websocket, service)
+            await serve_socket(websocket, receive, service)
         except OverloadedError:
             await _close(websocket, 1013, "TooManyConcurrentRequests")
         except Exception as error:

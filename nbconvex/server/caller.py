@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nbconvex.errors import RequestRefusedError, UnauthenticatedError
-from nbconvex.functions.identity import CallerIdentity, Identity, UnprovenIdentity
+from nbconvex.functions.identity import Identity, UnknownIdentity
 
 if TYPE_CHECKING:
     from nbconvex.services.auth.verifier import Verified
@@ -42,7 +42,7 @@ class Caller:
     Units:  `expires_s` in seconds since 1970 UTC: until when this is true; None is for ever.
     """
 
-    identity: CallerIdentity = None
+    identity: Identity | None = None
     is_admin: bool = False
     expires_s: float | None = None
 
@@ -91,13 +91,13 @@ async def endpoint_caller(header: str | None, proofs: Proofs, *, is_proxied: boo
     """Whom the `Authorization` header of a request to an HTTP endpoint means.
 
     A header that proves nothing is no error here: it may be meant for the endpoint's own code. The identity is then an
-    `UnprovenIdentity`, and only `ctx.auth.get_user_identity()` raises. Source: wire-protocol 1.7.
+    `UnknownIdentity`, and only `ctx.auth.get_user_identity()` raises. Source: wire-protocol 1.7.
     Raises:  OverloadedError.
     """
     try:
         return await caller_of_header(header, proofs, is_proxied=is_proxied)
     except RequestRefusedError as error:
-        return Caller(UnprovenIdentity(error.reason, error.message))
+        return Caller(UnknownIdentity(error))
 
 
 async def caller_of_token(

@@ -23,7 +23,7 @@ from nbconvex.server.workers import Workers
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.database.snapshot import Snapshot
-    from nbconvex.functions.identity import CallerIdentity
+    from nbconvex.functions.identity import Identity
     from nbconvex.functions.run import Kind
 
 Result = TypeVar("Result")
@@ -38,11 +38,13 @@ class Calls:
         self._in_flight_max = limits.calls_in_flight
         self._async_in_flight = 0
         self._transactions = Workers(
-            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight
-        )
+            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight,
+            wait_s=limits.call_wait_s,
+        )  # fmt: skip
         self._actions = Workers(
-            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight
-        )
+            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight,
+            wait_s=limits.action_time_s,
+        )  # fmt: skip
 
     @property
     def in_flight(self) -> int:
@@ -51,16 +53,16 @@ class Calls:
 
     @overload
     async def run(
-        self, kind: Kind | None, path: str, args: Any, *, identity: CallerIdentity = None, public: bool = True,
+        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
         request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
     ) -> Outcome: ...  # fmt: skip
     @overload
     async def run(
-        self, kind: Kind | None, path: str, args: Any, *, identity: CallerIdentity = None, public: bool = True,
+        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
         request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None, then: Callable[[Outcome], Result],
     ) -> Result: ...  # fmt: skip
     async def run(
-        self, kind: Kind | None, path: str, args: Any, *, identity: CallerIdentity = None, public: bool = True,
+        self, kind: Kind | None, path: str, args: Any, *, identity: Identity | None = None, public: bool = True,
         request_key: tuple[str, int] | None = None, snapshot: Snapshot | None = None,
         then: Callable[[Outcome], Any] | None = None,
     ) -> Any:  # fmt: skip
@@ -68,7 +70,7 @@ class Calls:
 
         Shapes:  `kind` is None where any will do; `args` may be a callable that gives them, called in that thread;
         `snapshot` is an older one for a query to read; `request_key` lets a mutation be applied once.
-        Raises:  OverloadedError, at once.
+        Raises:  OverloadedError, at once or after call_wait_s.
         """
         backend = self._backend
         if backend.is_closed:
@@ -88,7 +90,7 @@ class Calls:
     async def offload(self, job: Callable[[], Result]) -> Result:
         """What `job` gives, worked out in a thread that calls run in: for what would hold the loop up.
 
-        Raises:  OverloadedError, at once.
+        Raises:  OverloadedError, at once or after call_wait_s.
         """
         return await self._transactions.run(job)
 
@@ -105,7 +107,7 @@ class Calls:
         return self._actions.stop(max(0.0, until - time.monotonic())) and ended
 
     def _outcome(
-        self, kind: Kind | None, path: str, args: Any, identity: CallerIdentity,
+        self, kind: Kind | None, path: str, args: Any, identity: Identity | None,
         then: Callable[[Outcome], Any] | None, *, public: bool, snapshot: Snapshot | None,
         request_key: tuple[str, int] | None,
     ) -> Any:  # fmt: skip
@@ -119,7 +121,7 @@ class Calls:
         return outcome if then is None else then(outcome)
 
     async def _run_async(
-        self, path: str, args: Any, identity: CallerIdentity, then: Callable[[Outcome], Any] | None, *, public: bool
+        self, path: str, args: Any, identity: Identity | None, then: Callable[[Outcome], Any] | None, *, public: bool
     ) -> Any:
         if self._async_in_flight >= self._in_flight_max:
             raise OverloadedError(
@@ -148,7 +150,7 @@ class Calls:
     def _count_down(self) -> None:
         self._async_in_flight -= 1
 
-    async def _outcome_async(self, path: str, args: Any, identity: CallerIdentity, *, public: bool) -> Outcome:
+    async def _outcome_async(self, path: str, args: Any, identity: Identity | None, *, public: bool) -> Outcome:
         try:
             ready = args() if callable(args) else args
             return await self._backend.run_outcome_async(path, ready, identity=identity, public=public, kind="action")

@@ -198,8 +198,6 @@ def _args_of(asked: Asked) -> Callable[[], Any]:
             return from_json(asked.args)
         except ValueInvalidError as problem:
             raise ValueInvalidError(f"Invalid arguments for {asked.path}: {problem}") from None
-        except RecursionError:
-            raise ValueInvalidError(f"Invalid arguments for {asked.path}: they are nested too deep") from None
 
     return args
 

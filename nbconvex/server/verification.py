@@ -27,7 +27,10 @@ class Verification:
 
     def __init__(self, backend: Backend) -> None:
         self._auth = backend.auth
-        self._workers = Workers("nbconvex-token", threads_max=THREADS_MAX, in_flight_max=backend.limits.calls_in_flight)
+        limits = backend.limits
+        self._workers = Workers(
+            "nbconvex-token", threads_max=THREADS_MAX, in_flight_max=limits.calls_in_flight, wait_s=limits.call_wait_s
+        )
 
     def admin_key(self) -> str:
         """The key that makes an admin."""
@@ -36,7 +39,7 @@ class Verification:
     async def verified(self, token: str) -> Verified:
         """Whom a token means.
 
-        Raises:  UnauthenticatedError; OverloadedError, at once.
+        Raises:  UnauthenticatedError; OverloadedError, at once or after call_wait_s.
         """
         return await self._workers.run(partial(self._auth.verify, token))
 

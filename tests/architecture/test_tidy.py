@@ -34,10 +34,21 @@ TESTED_ELSEWHERE = {
 # Test files in a room that are about a theme, not about one module, each with the theme.
 THEMES: dict[str, str] = {
     "tests/database/test_model.py": "the whole room against a naive model",
+    "tests/server/test_fuzz_bodies.py": "the whole room against any request",
+    "tests/server/test_fuzz_sockets.py": "the whole room against anything that comes over a socket",
+    "tests/server/test_hostile_clients.py": "the whole room against clients that flood, stall and never read",
     "tests/storage/test_faulty.py": "the store that fails on purpose, for other rooms' tests",
     "tests/storage/test_power_loss.py": "the journal, on a machine whose power may go at any moment",
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",
     "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
+    "tests/notebook/test_web_page.py": "the notebook with a web page, in JupyterLab",
+    "tests/server/test_npm_client.py": "the whole server as the npm client sees it",
+    "tests/server/test_npm_http_client.py": "the same over HTTP",
+    "tests/server/test_npm_pagination.py": "pages as the npm client keeps them",
+    "tests/server/test_npm_reconnect.py": "the npm client and connections that are lost",
+    "tests/server/test_pypi_client.py": "the whole server as the official Python clients see it",
+    "tests/server/test_react_app.py": "a React app, a browser and a notebook",
+    "tests/server/test_script_tag.py": "the npm client's bundle on a page in a browser",
     "tests/notebook/test_kernel.py": "the whole room in a real kernel: restarts, interrupts, views while cells run",
 }
 

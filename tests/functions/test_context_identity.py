@@ -6,9 +6,9 @@ import pytest
 
 from nbconvex.backend import Backend
 from nbconvex.errors import UnauthenticatedError
-from nbconvex.functions.identity import UnprovenIdentity
+from nbconvex.functions.identity import UnknownIdentity
 
-EXPIRED = UnprovenIdentity("Unauthenticated", "It expired 1 hour ago")
+EXPIRED = UnknownIdentity(UnauthenticatedError("Unauthenticated", "It expired 1 hour ago"))
 
 
 @pytest.fixture
@@ -71,4 +71,4 @@ def test_what_was_kept_for_others_is_not_given_to_whoever_proves_nothing(backend
         assert backend.run("m:careful") is None
         assert backend.run("m:careful", identity={"subject": "ada"}) == "ada"
         assert backend.run("m:careful", identity=EXPIRED) == "It expired 1 hour ago"
-        assert backend.run("m:careful", identity=UnprovenIdentity("X", "other")) == "other"
+        assert backend.run("m:careful", identity=UnknownIdentity(UnauthenticatedError("X", "other"))) == "other"

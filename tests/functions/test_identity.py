@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nbconvex.errors import NotAllowedError
-from nbconvex.functions.identity import Identity, UnprovenIdentity, camel
+from nbconvex.errors import NotAllowedError, UnauthenticatedError
+from nbconvex.functions.identity import Identity, UnknownIdentity, camel
 from nbconvex.testing import convex_test
 
 
@@ -72,9 +72,9 @@ def test_verified_claims_keep_their_names_and_are_found_by_both() -> None:
 
 
 def test_refusal_that_is_kept_is_raised_anew_each_time() -> None:
-    unproven = UnprovenIdentity("NoAuthProvider", "no provider")
-    assert Identity.of(unproven) is unproven
-    errors = [unproven.error(), unproven.error()]
+    unknown = UnknownIdentity(UnauthenticatedError("NoAuthProvider", "no provider"))
+    assert Identity.of(unknown) is unknown
+    errors = [unknown.error, unknown.error]
     assert errors[0] is not errors[1]
     assert [(each.reason, str(each), each.status) for each in errors] == [("NoAuthProvider", "no provider", 401)] * 2
-    assert unproven.key != UnprovenIdentity("NoAuthProvider", "another").key
+    assert unknown.key != UnknownIdentity(UnauthenticatedError("NoAuthProvider", "another")).key

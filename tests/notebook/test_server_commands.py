@@ -54,6 +54,13 @@ def test_url_starts_the_server_and_shows_the_admin_key_only_when_asked(served) -
     assert shown[0] == served.value("get_ipython().nbconvex_extension.session.backend.admin_key")
 
 
+def test_url_binds_the_api_address_to_a_name(served) -> None:
+    served.run("%convex url --into address")
+    assert served.value("address") == server_of(served).url
+    with pytest.raises(UsageError, match="--into wants a name"):
+        served.run("%convex url --into 'a b'")
+
+
 def test_server_moves_when_it_is_told_another_place_and_stops_when_told(served) -> None:
     served.run("%convex serve")
     first = server_of(served)

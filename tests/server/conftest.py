@@ -9,6 +9,7 @@ import pytest
 
 from nbconvex.backend import Backend
 from nbconvex.server.serve import Server, serve
+from tests.server.served import Served
 
 
 @pytest.fixture
@@ -30,3 +31,10 @@ def http(server) -> Iterator[httpx.Client]:
     """A client of its API address."""
     with httpx.Client(base_url=server.url, verify=False, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """The backend that the official clients are tested against, in memory, served by this process."""
+    with Served() as served:
+        yield served

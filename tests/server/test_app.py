@@ -146,7 +146,7 @@ def test_unforeseen_error_says_nothing_to_strangers_and_everything_to_the_log(ht
 
 
 def test_broken_socket_is_closed_and_logged(server, backend, monkeypatch) -> None:
-    async def broken(websocket, _service):
+    async def broken(websocket, _receive, _service):
         await websocket.accept()
         raise KeyError("secret")
 
@@ -195,3 +195,14 @@ def test_bytes_that_are_no_http_hurt_nobody(server, data) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
         raw.sendall(data)
     assert server.is_running
+
+
+def test_a_request_with_two_lengths_is_refused_and_what_follows_is_not_read(server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+        raw.sendall(
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\nGET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1

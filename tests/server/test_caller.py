@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbconvex.errors import OverloadedError, RequestRefusedError, UnauthenticatedError
-from nbconvex.functions.identity import Identity, UnprovenIdentity
+from nbconvex.functions.identity import Identity, UnknownIdentity
 from nbconvex.server.caller import NOBODY, caller_of_admin_key, caller_of_header, caller_of_token, endpoint_caller
 from nbconvex.services.auth.verifier import Verified
 
@@ -105,11 +105,11 @@ def test_messages_of_the_sync_protocol_mean_the_same() -> None:
 @pytest.mark.parametrize("header", ["Bearer bad", "Basic eDp5", "Convex guess", "a.b.c", f"Convex {KEY}:x"])
 def test_endpoint_is_called_whatever_the_header_proves(header) -> None:
     caller = asyncio.run(endpoint_caller(header, Proofs()))
-    assert isinstance(caller.identity, UnprovenIdentity)
+    assert isinstance(caller.identity, UnknownIdentity)
     assert not caller.is_admin
     with pytest.raises(RequestRefusedError) as told:
         asyncio.run(caller_of_header(header, Proofs()))
-    assert str(caller.identity.error()) == str(told.value)
+    assert str(caller.identity.error) == str(told.value)
 
 
 def test_endpoint_knows_who_proves_it_and_who_says_nothing() -> None:

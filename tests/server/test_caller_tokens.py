@@ -132,7 +132,8 @@ def test_pypi_client_sets_and_clears_its_token(server) -> None:
 def test_pypi_socket_client_sets_and_clears_its_token(server) -> None:
     # In a process of its own: it keeps the interpreter to itself while it waits.
     program = (
-        "import sys; from convex import ConvexClient; client = ConvexClient(sys.argv[1]); client.set_auth(sys.argv[2])\n"
+        "import sys; from convex import ConvexClient\n"
+        "client = ConvexClient(sys.argv[1]); client.set_auth(sys.argv[2])\n"
         "print(client.query('m:who')['subject']); client.clear_auth(); print(client.query('m:who'))"
     )
     ran = subprocess.run(

@@ -41,8 +41,9 @@ def test_expired_token_recovers_a_good_one_is_refreshed_and_logging_out_tells_no
             return ctx.run_query("m:who")
 
         with serve(backend, port=0) as server:
+            driver = DRIVER.read_text(encoding="utf-8")
             ran = subprocess.run(
-                ["node", "--input-type=module", "-e", DRIVER.read_text(encoding="utf-8"), server.url, expired, short, fresh],
+                ["node", "--input-type=module", "-e", driver, server.url, expired, short, fresh],
                 cwd=WEB, capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
