@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import time
-from pathlib import Path
-
-import pytest
 
 from nbconvex.backend import Backend
 from nbconvex.server.serve import serve
-from tests.architecture.house import ROOT
+from tests.server.client_program import node_result
 from tests.services.auth.issuers import claims, custom, token
 
-WEB = ROOT / ".build" / "web"
-DRIVER = Path(__file__).with_name("npm_identity.mjs")
 
-
-@pytest.mark.skipif(
-    shutil.which("node") is None or not (WEB / "node_modules" / "convex").exists(),
-    reason="needs node and the npm package convex in .build/web",
-)
-def test_expired_token_recovers_a_good_one_is_refreshed_and_logging_out_tells_nobody() -> None:
+def test_expired_token_recovers_a_good_one_is_refreshed_and_logging_out_is_nobody(web) -> None:
     now = int(time.time())
     expired = token(claims(sub="eve", iat=now - 100, exp=now - 50))
     # The client asks for another ten seconds before the end.
@@ -41,13 +28,7 @@ def test_expired_token_recovers_a_good_one_is_refreshed_and_logging_out_tells_no
             return ctx.run_query("m:who")
 
         with serve(backend, port=0) as server:
-            driver = DRIVER.read_text(encoding="utf-8")
-            ran = subprocess.run(
-                ["node", "--input-type=module", "-e", driver, server.url, expired, short, fresh],
-                cwd=WEB, capture_output=True, text=True, timeout=60, check=False,
-            )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+            told = node_result(web, "identity.mjs", server.url, expired, short, fresh)
     assert told["seen"] == ["ada", "bob", None]
     assert told["wrote"] == "ada"
     # The expired one was asked for as usual, each other one because the server or the clock said so.
