@@ -28,10 +28,10 @@ from nbconvex.services.auth.providers import is_loopback
 if TYPE_CHECKING:
     from nbconvex.services.auth.checkup import Answer, Question
 
-Look = Callable[[Session, str, argparse.Namespace], Lines]
+Doctor = Callable[[Session, argparse.Namespace], Lines]
 
-#: What the doctor can look at, by its word. Modules of commands may add to it.
-LOOKS: Final[dict[str, Look]] = {}
+#: What can be looked at, by its word. Modules of commands may add to it.
+DOCTORS: Final[dict[str, Doctor]] = {}
 _ANSWER_S: Final = 10.0
 _BODY_BYTES: Final = 64 * 1024
 
@@ -40,27 +40,32 @@ _BODY_BYTES: Final = 64 * 1024
     "doctor",
     "What is wrong with an address, check by check: expected, found, what to do.",
     argument("what", help="what to look at: auth"),
-    argument("url", nargs="?", help="the API address, or the address of an HTTP endpoint; this backend's by default"),
+    argument(
+        "url", nargs="?", help="the API address, or the URL or path of an HTTP endpoint; this backend's by default"
+    ),
     argument("--token", help="a token to try"),
     argument("--method", default="GET", help="of an HTTP endpoint (GET)"),
     epilog="example:  %convex doctor auth http://127.0.0.1:3211/me --token eyJhbGci...",
 )
 def _doctor(session: Session, options: argparse.Namespace) -> Lines:
     __tracebackhide__ = True
-    look = LOOKS.get(options.what)
-    if look is None:
+    doctor = DOCTORS.get(options.what)
+    if doctor is None:
         raise CallerError(
-            f'%convex doctor cannot look at "{options.what}".{nearest(options.what, LOOKS)} It can look at: '
-            f"{', '.join(LOOKS)}.",
+            f'%convex doctor cannot look at "{options.what}".{nearest(options.what, DOCTORS)} It can look at: '
+            f"{', '.join(DOCTORS)}.",
             hint="%convex doctor auth",
         )
+    return doctor(session, options)
+
+
+def _auth(session: Session, options: argparse.Namespace) -> Lines:
     url = unquoted(options.url) if options.url else session.serve().url
+    if url.startswith("/"):
+        # The path of an endpoint of our own, within this machine.
+        url = session.serve().site_url + url
     if urlsplit(url).scheme not in {"http", "https"}:
         raise CallerError(f"{url} is no address.", hint="%convex doctor auth http://127.0.0.1:3211/path")
-    return look(session, url, options)
-
-
-def _look_at_auth(session: Session, url: str, options: argparse.Namespace) -> Lines:
     # Not at the top: it imports what reads keys, and few notebooks are ill.
     from nbconvex.services.auth.checkup import answer_checks, issuer_checks, questions
 
@@ -76,7 +81,7 @@ def _look_at_auth(session: Session, url: str, options: argparse.Namespace) -> Li
     return checks_lines(f"{url}, and tokens", checks)
 
 
-LOOKS["auth"] = _look_at_auth
+DOCTORS["auth"] = _auth
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):

@@ -41,6 +41,10 @@ def test_good_token_passes_every_check_and_an_old_one_says_which_it_fails(served
     assert any("It expired 1 hour ago" in each for each in found)
 
 
+def test_path_alone_is_an_endpoint_of_our_own(served) -> None:
+    assert "/nowhere, and tokens" in lines(served, "%convex doctor auth /nowhere")[0].replace("http", "")
+
+
 def test_other_addresses_are_looked_at_without_our_own_providers(served) -> None:
     with site() as page:
         page.pages["/me"] = {"ok": True}
