@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +18,7 @@ from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions import current, determinism, logs, teaching
+from nbconvex.functions.acting import acting_identity
 from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
 from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
 from nbconvex.functions.deploy import (
@@ -29,6 +28,8 @@ from nbconvex.functions.deploy import (
     module_definitions,
     notes_about,
 )
+from nbconvex.functions.endpoints import Endpoints
+from nbconvex.functions.http_routes import NO_CHANGE, RoutesChange
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live import LiveQueries
 from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
@@ -40,6 +41,8 @@ from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
 from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.services.auth.auth import Auth
+from nbconvex.services.auth.providers import read_providers
 from nbconvex.services.files.file_store import FileStore
 from nbconvex.services.files.plain_storage import PlainStorage
 from nbconvex.storage.blobs import BlobFolder
@@ -52,8 +55,6 @@ if TYPE_CHECKING:
     from nbconvex.storage.blobs import Blobs
     from nbconvex.storage.persistence import Persistence
 
-#: The global that holds the store's admin key, and how such a key begins.
-_ADMIN_KEY, _ADMIN_KEY_PREFIX = "admin_key", "nbconvex|"
 
 Who = Identity | Mapping[str, Any] | None
 
@@ -62,17 +63,10 @@ class Backend:
     """A reactive backend over one store. Made by `Backend.open`; a context manager."""
 
     def __init__(
-        self,
-        persistence: Persistence,
-        blobs: Blobs | None = None,
-        *,
-        clock: Clock,
-        limits: Limits,
-        production: bool = False,
-        seed: int | None = None,
-        memory_bytes_max: int = UNLIMITED,
-        has_cache: bool = True,
-    ) -> None:
+        self, persistence: Persistence, blobs: Blobs | None = None, *, clock: Clock, limits: Limits,
+        production: bool = False, seed: int | None = None, memory_bytes_max: int = UNLIMITED, has_cache: bool = True,
+        auth: Any = (),
+    ) -> None:  # fmt: skip
         self.clock = clock
         self.limits = limits
         self.production = production
@@ -81,6 +75,7 @@ class Backend:
         )
         self._remembered = Remembered(self.database)
         self.registry = Registry(self._remembered.places)
+        self.http = Endpoints()
         deployment = {"name": self.database.name, "region": None, "class": "prod" if production else "dev"}
         self.runner = Runner(
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
@@ -88,6 +83,9 @@ class Backend:
         self.live = LiveQueries(self.runner)
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._rerun_all)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
+        self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
+        #: Whom plain code calls as, where no `as_user` block says so.
+        self.acting: Identity | None = None
         self.logs = self.runner.log
         self.api = FunctionReference(self._host)
         self.internal = FunctionReference(self._host, internal=True)
@@ -96,7 +94,6 @@ class Backend:
         self.action = decorator("action", self._declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
         determinism.enter()
         logs.install()
         current.opened(self)
@@ -110,14 +107,17 @@ class Backend:
         limits: Limits | None = None,
         production: bool = False,
         memory_bytes_max: int | None = None,
+        auth: Any = (),
     ) -> Backend:
         """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
 
         `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
-        memory; by default a quarter of the machine's.
-        Raises:  StorageError; StorageLockedError if another process has the file open.
+        memory; by default a quarter of the machine's. `auth` are providers of tokens, as in an auth.config.
+        Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
+        # Before a file is opened, which an error would leave open.
+        auth = read_providers(auth)
         return cls(
             persistence_at(path, clock=clock),
             blobs_at(path),
@@ -125,6 +125,7 @@ class Backend:
             limits=limits or Limits(),
             production=production,
             memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
+            auth=auth,
         )
 
     def _host(self) -> Backend:
@@ -143,12 +144,7 @@ class Backend:
     @property
     def admin_key(self) -> str:
         """What admits to internal functions over the network: made when first asked for, and kept in the store."""
-        with self._lock:
-            kept = self.database.get_global(_ADMIN_KEY)
-            if kept is None:
-                kept = f"{_ADMIN_KEY_PREFIX}{secrets.token_hex(32)}".encode()
-                self.database.put_global(_ADMIN_KEY, kept)
-            return kept.decode()
+        return self.auth.admin_key
 
     # -- calling -----------------------------------------------------------------------------------------------------
 
@@ -188,21 +184,21 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_query`, in an event loop."""
-        run = self._new_run("query", target, identity, public=public)
+        run = self._new_run("query", target, self._caller(identity), public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_mutation_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        run = self._new_run("mutation", target, identity, public=public)
+        run = self._new_run("mutation", target, self._caller(identity), public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
-        run = self._new_run("action", target, identity, public=public)
+        run = self._new_run("action", target, self._caller(identity), public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_outcome(
@@ -237,6 +233,10 @@ class Backend:
             problem = kept_error(run, error)
         return outcome_of(run, value, problem)
 
+    def _caller(self, identity: Who) -> Identity | None:
+        """On whose behalf plain code calls."""
+        return acting_identity(self.acting) if identity is None else Identity.of(identity)
+
     def _new_run(self, kind: Kind | None, target: Any, identity: Who, *, public: bool) -> Run:
         return self.runner.new_run(self.find(kind, target, public=public), Identity.of(identity), is_echoed=False)
 
@@ -258,7 +258,7 @@ class Backend:
             raise teaching.call_from_function(outer, definition.name, definition)
         if DEFINING.get():
             raise teaching.definition_time(definition.name)
-        run = self.runner.new_run(definition, None if identity is None else Identity.of(identity), is_echoed=True)
+        run = self.runner.new_run(definition, self._caller(identity), is_echoed=True)
         run.is_unlimited = is_unlimited
         try:
             return self.runner.execute(run, {} if args is None else args)
@@ -307,7 +307,7 @@ class Backend:
     ) -> Subscription:
         """Follow a query: `callback` is told its result here and now, and what differs later in the live thread."""
         self._require_plain_code("subscribe")
-        return self.live.subscribe([(target, args)], callback, Identity.of(identity), is_single=True)
+        return self.live.subscribe([(target, args)], callback, self._caller(identity), is_single=True)
 
     def subscribe_many(
         self,
@@ -318,7 +318,7 @@ class Backend:
     ) -> Subscription:
         """Follow several queries as one: `callback` is told once of all that changed at one timestamp."""
         self._require_plain_code("subscribe_many")
-        return self.live.subscribe(queries, callback, Identity.of(identity), is_single=False)
+        return self.live.subscribe(queries, callback, self._caller(identity), is_single=False)
 
     def _require_plain_code(self, what: str) -> None:
         if self._is_closed:
@@ -330,16 +330,9 @@ class Backend:
     # -- defining ----------------------------------------------------------------------------------------------------
 
     def define_cell(
-        self,
-        kind: Kind,
-        source: str,
-        *,
-        module: str = "main",
-        internal: bool = False,
-        origin: str | None = None,
-        namespace: Namespace | None = None,
-        filename: str | None = None,
-    ) -> CellReport:
+        self, kind: Kind, source: str, *, module: str = "main", internal: bool = False, origin: str | None = None,
+        namespace: Namespace | None = None, filename: str | None = None,
+    ) -> CellReport:  # fmt: skip
         """Put a cell's functions in force in place of what `origin` had defined, or change nothing.
 
         Shapes:  lines of `source` count as they stand, so a caller puts as many line ends before a body as there are
@@ -362,7 +355,10 @@ class Backend:
         except BaseException as error:
             trim(error)
             raise
-        self._remembered.add(definitions, f"a %%{kind} {module} cell", change.removed)
+        self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
+        if origin is not None:
+            # The cell may have been an endpoint before.
+            self.http.forget(origin)
         return self._report(change, definitions)
 
     def define_schema_cell(
@@ -417,7 +413,7 @@ class Backend:
         self.live.rerun_all()
 
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares with @query, @mutation and @action.
+        """Put in force what a module, or any namespace, declares with decorators.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.
@@ -427,12 +423,14 @@ class Backend:
         name = name or ("main" if own == "__main__" else own.replace(".", "/"))
         origin = f"module {name}"
         declared = list(module_definitions(module, name, origin))
+        # Before anything is swapped: a route that breaks a rule must change no function.
+        routes = self.http.add_module(module, origin, f"the module {own}")
         change = self.registry.replace(origin, [definition for _, definition in declared])
         for declaration, definition in declared:
             declaration.reference = self._reference(definition.path, definition.is_internal)
         definitions = tuple(definition for _, definition in declared)
-        self._remembered.add(definitions, f"the module {own}", change.removed)
-        return self._report(change, definitions)
+        self._remembered.keep(definitions, f"the module {own}", change.removed)
+        return self._report(change, definitions, routes)
 
     def _declare(self, declaration: Declaration) -> None:
         """What `backend.query` and its like do with a handler."""
@@ -440,16 +438,18 @@ class Backend:
         definition = declaration.define(path, f"decorator {path}")
         change = self.registry.replace(definition.origin, (definition,))
         declaration.reference = self._reference(path, definition.is_internal)
-        self._remembered.add((definition,), "a decorator", change.removed)
+        self._remembered.keep((definition,), "a decorator", change.removed)
 
     def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
         return reference_to(path, self._host, internal=is_internal)
 
-    def _report(self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...]) -> CellReport:
+    def _report(
+        self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange = NO_CHANGE
+    ) -> CellReport:
         return CellReport(
-            change.added,
-            change.changed,
-            change.removed,
+            change.added + routes.added,
+            change.changed + routes.changed,
+            change.removed + routes.removed,
             self.live.following(change.paths),
             tuple(each.path for each in definitions),
             notes_about(definitions),

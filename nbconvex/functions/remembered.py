@@ -1,34 +1,34 @@
-"""Which functions a store has had, so that a restarted kernel can say which cell to run.
+"""Which functions a store has had, for the message after a restart.
 
-Owns:  `Remembered`, and the global of the store that it is kept in.
-Must not know: how a function is found or run.
-Threads: as definitions are made: one after the other.
+Owns:  `Remembered`: paths and where they were defined, kept in the store.
+Must not know: what a function is.
+Threads: changes are made one at a time, by whoever defines.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nbconvex.database.database import Database
     from nbconvex.functions.definition import FunctionDefinition
 
-_GLOBAL: Final = "functions"
+_GLOBAL = "functions"
 
 
 class Remembered:
-    """Paths of functions, each with the words for where it was defined."""
+    """The functions of one store, defined or not yet defined again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         kept = database.get_global(_GLOBAL)
-        #: Where each function stood, by its path.
+        #: From a path to where it was defined.
         self.places: dict[str, str] = json.loads(kept) if kept else {}
 
-    def add(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
-        """Keep that `where` has defined these functions, and that those of the paths `removed` are gone."""
+    def keep(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
+        """Note what was defined and what is gone."""
         before = dict(self.places)
         for definition in definitions:
             self.places[definition.path] = where

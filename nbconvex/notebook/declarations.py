@@ -1,4 +1,4 @@
-"""Functions that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
+"""Functions and endpoints that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
 
 Owns:  finding them after a cell has run, loading a file of them, and having the backend define them.
 Must not know: what a declaration means.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nbconvex.errors import CallerError, NbconvexError
 from nbconvex.functions.definition import Declaration
+from nbconvex.functions.http_declaration import RouteDeclaration
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.cell_magics import report_lines
 from nbconvex.notebook.command_line import say
@@ -52,6 +53,8 @@ def collect_declarations(session: Session) -> None:
     except NbconvexError as error:
         say(f"{type(error).__name__}: {error}")
         return
+    if any(isinstance(each, RouteDeclaration) for each in found.values()):
+        session.serve_if_allowed()
     session.declared = found
     display(report_lines(report, session))
 
@@ -63,14 +66,14 @@ def refuse_declarations(session: Session) -> None:
     session.refused = {id(value): value for value in bound if id(value) not in in_force}
 
 
-def _declared(session: Session) -> dict[str, Declaration]:
+def _declared(session: Session) -> dict[str, Declaration | RouteDeclaration]:
     """The declarations that are bound in the notebook and belong to it."""
     ours = set(map(id, session.declared.values()))
     return {
         name: value
         for name, value in list(session.shell.user_ns.items())
         # IPython keeps the last results under names of its own.
-        if isinstance(value, Declaration)
+        if isinstance(value, Declaration | RouteDeclaration)
         and not name.startswith("_")
-        and (value.reference is None or id(value) in ours)
+        and (getattr(value, "reference", None) is None or id(value) in ours)
     }

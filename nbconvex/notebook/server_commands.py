@@ -13,6 +13,7 @@ from nbconvex.errors import CallerError
 from nbconvex.notebook.card import Card, Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
+from nbconvex.server.addresses import Addresses
 
 
 @command(
@@ -60,6 +61,11 @@ def _card(session: Session, *, has_key: bool = False) -> Card:
     return Card(f"{session.shown_path} is served", pairs, note=seen.note)
 
 
+def seen_addresses(session: Session) -> Addresses | None:
+    """Where the user's browser finds the server; None while there is none."""
+    return session.addresses
+
+
 def server_line(session: Session) -> str:
     """The server, in a line of a card."""
     seen = session.addresses
@@ -67,4 +73,4 @@ def server_line(session: Session) -> str:
         return f"{seen.api} (HTTP endpoints at {seen.site})"
     if session.options.serve == "never":
         return "none (NbConvex.serve is 'never')"
-    return "starts with %convex url or %convex serve"
+    return "starts with the first %%http, %convex url or %convex serve"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.errors import CallerError, ConvexError
+from nbconvex.functions.http_message import Response
 from nbconvex.functions.reference import FunctionReference
 from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.command_line import say
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
+    from nbconvex.functions.http_declaration import RouteDeclaration
+    from nbconvex.functions.identity import Identity
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
     from nbconvex.server.serve import Server
@@ -70,11 +73,13 @@ class Session:
     def __init__(self, shell: Any, options: NbConvex) -> None:
         self.shell = shell
         self.options = options
+        options.observe(lambda _change: self._tell_origins(), "cors_origins")
         self._backend: Backend | None = None
         self._path: str | None = None
         self._painter: Painter | None = None
         self._server: Server | None = None
         self._serving = threading.Lock()
+        self._acting: Identity | None = None
         self._views: dict[weakref.ref[LiveView], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView, Any]] = []
@@ -83,9 +88,9 @@ class Session:
         #: The folder whose types are written after each cell, until the store is closed.
         self.types_watch: TypesWatch | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
-        self.declared: dict[str, Declaration] = {}
+        self.declared: dict[str, Declaration | RouteDeclaration] = {}
         #: Those that cells which failed have declared, by their identity.
-        self.refused: dict[int, Declaration] = {}
+        self.refused: dict[int, Declaration | RouteDeclaration] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
         self.is_loaded = False
         host = Host(self)
@@ -132,6 +137,8 @@ class Session:
     def _take(self, backend: Backend) -> Backend:
         """Work with a backend from now on; its files are found where this notebook is served."""
         self._backend = backend
+        self._tell_origins()
+        backend.acting = self._acting
         backend.files.serve_at(self.address)
         return backend
 
@@ -156,14 +163,35 @@ class Session:
             os.environ, host=server.host, port=server.port, site_port=server.site_port, has_proxy=has_proxy
         )
 
+    def _tell_origins(self) -> None:
+        """Tell the backend the origins whose pages may use endpoints; `%config` may change them at any time."""
+        if self._backend is not None:
+            self._backend.http.origins = self.options.cors_origins
+
     def _serve_always(self) -> None:
-        if self.options.serve != "always" or self.server is not None:
+        if self.options.serve == "always":
+            self.serve_if_allowed()
+
+    def serve_if_allowed(self) -> None:
+        """Start the server if there may be one; why it does not start is said and no more."""
+        if self.options.serve == "never" or self.server is not None:
             return
         try:
             self.serve()
         except CallerError as error:
             # The cell that needs the store is about something else.
             say(str(error))
+
+    @property
+    def acting(self) -> Identity | None:
+        """Whom cells call as; None is nobody."""
+        return self._acting
+
+    @acting.setter
+    def acting(self, identity: Identity | None) -> None:
+        self._acting = identity
+        if self._backend is not None:
+            self._backend.acting = identity
 
     @property
     def server(self) -> Server | None:
@@ -197,6 +225,7 @@ class Session:
                 port=options.port if port is None else port,
                 site_port=site_port,
                 allowed_hosts=options.host_names,
+                development_tokens={"always": True, "never": False}.get(options.development_tokens),
             )
             return self._server
 
@@ -332,6 +361,7 @@ class Session:
             "Int64": Int64,
             "UNSET": UNSET,
             "ConvexError": ConvexError,
+            "Response": Response,
         }
 
     def _bind(self, name: str, value: Any) -> None:

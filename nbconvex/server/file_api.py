@@ -170,7 +170,7 @@ async def _found(service: Service, request: Request, name: str) -> Response:
     is_for_user = "for" in asked
     file = service.backend.files.download(
         name, expires=asked.get("expires"), signature=asked.get("signature"), is_for_user=is_for_user,
-        user=_user(service, request) if is_for_user else None,
+        user=await _user(service, request) if is_for_user else None,
     )  # fmt: skip
     headers = _headers(file, service, asked.get("expires"), is_for_user=is_for_user)
     if _is_known(request.headers.get("if-none-match"), headers["ETag"]):
@@ -188,12 +188,10 @@ async def _found(service: Service, request: Request, name: str) -> Response:
     return await _answer(service, request, file, headers, span, 206)
 
 
-def _user(service: Service, request: Request) -> str | None:
+async def _user(service: Service, request: Request) -> str | None:
     """Who sends a request, if they say."""
-    caller = caller_of_header(
-        request.headers.get("authorization"),
-        lambda: service.backend.admin_key,
-        is_proxied="x-forwarded-prefix" in request.headers,
+    caller = await caller_of_header(
+        request.headers.get("authorization"), service.proofs, is_proxied="x-forwarded-prefix" in request.headers
     )
     return None if caller.identity is None else caller.identity.token_identifier
 

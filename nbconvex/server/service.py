@@ -16,6 +16,7 @@ from nbconvex.functions.answered_requests import forget_old
 from nbconvex.server.calls import Calls
 from nbconvex.server.inbox import Inbox
 from nbconvex.server.past import Past
+from nbconvex.server.verification import Verification
 from nbconvex.server.wire_results import Results
 from nbconvex.server.workers import Workers
 
@@ -47,6 +48,7 @@ class Service:
     #: Whether the server has been told to stop: what waits for nothing in particular should end.
     is_stopping: bool = False
     calls: Calls = field(init=False)
+    proofs: Verification = field(init=False)
     past: Past = field(init=False)
     results: Results = field(init=False)
     #: Threads that read and write files, apart from those of calls: a slow disk must not hold up functions.
@@ -61,12 +63,14 @@ class Service:
 
     def __post_init__(self) -> None:
         self.calls = Calls(self.backend)
+        self.proofs = Verification(self.backend)
         self.past = Past(self.backend)
         self.results = Results(production=self.backend.production)
         limits = self.backend.limits
         self.file_workers = Workers(
-            "nbconvex-file", threads_max=limits.file_threads, in_flight_max=limits.uploads + limits.calls_in_flight
-        )
+            "nbconvex-file", threads_max=limits.file_threads, in_flight_max=limits.uploads + limits.calls_in_flight,
+            wait_s=limits.upload_time_s,
+        )  # fmt: skip
 
     @property
     def limits(self) -> Limits:
@@ -81,9 +85,9 @@ class Service:
 
     def stop(self, wait_s: float) -> None:
         """End the threads of calls and of files. After `wait_s`, what still runs is left alone."""
+        self.proofs.stop()
         self.file_workers.stop(0.0)
         self.calls.stop(wait_s)
-        self.file_workers.stop(0.0)
 
     def look_after_connections(self) -> None:
         """Keep clients alive that have nothing to hear. Called every second."""

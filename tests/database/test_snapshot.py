@@ -145,6 +145,11 @@ def test_snapshots_of_a_group_are_right_in_whatever_order_and_by_how_many_thread
         try:
             for place in order:
                 snapshot, expected = versions[place]
+                reading = database.begin_at(snapshot)
+                found = {each: reading.get(each) for each in versions[-1][1]}
+                assert {each: row["x"] for each, row in found.items() if row} == {
+                    each: x for each, x in expected.items() if each in found
+                }
                 rows = database.begin_at(snapshot).query("t").with_index("by_x").collect()
                 assert {each["_id"]: each["x"] for each in rows} == expected
                 assert [each["x"] for each in rows] == sorted(expected.values())
