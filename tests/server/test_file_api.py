@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nbconvex import Id
+from nbconvex import Id, Response
 from nbconvex.backend import Backend
 from nbconvex.clock import ManualClock
 from nbconvex.server.serve import serve
@@ -300,3 +300,23 @@ def test_behind_a_hub_addresses_are_the_hubs(backend, monkeypatch) -> None:
     with serve(backend, port=0) as server:
         url = backend.storage.get_url(backend.storage.store(DATA))
         assert url.startswith(f"https://hub.example.org/user/ann/proxy/{server.port}/api/storage/")
+
+
+@pytest.mark.case("storage/http_action_upload")
+def test_an_endpoint_stores_what_it_was_sent_and_hands_out_files(app, server) -> None:
+    @app.http.post("/photos")
+    async def take(ctx, request):
+        content_type = request.headers["content-type"]
+        return {"storageId": await ctx.storage.store(await request.bytes(), content_type=content_type)}
+
+    @app.http.get("/photos/*")
+    async def give(ctx, request):
+        file = await ctx.storage.get(request.path.rpartition("/")[2])
+        return Response(file.read(), headers={"Content-Type": file.content_type})
+
+    answer = httpx.post(f"{server.site_url}/photos", content=DATA, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 200, answer.text
+    storage_id = answer.json()["storageId"]
+    assert app.storage.get_metadata(storage_id)["contentType"] == "image/png"
+    got = httpx.get(f"{server.site_url}/photos/{storage_id}")
+    assert (got.content, got.headers["content-type"]) == (DATA, "image/png")
