@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.persistence import Persistence
 
-
 Who = Identity | Mapping[str, Any] | None
 
 
