@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.errors import ConvexError, NbconvexError
+    from nbconvex.functions.acting import as_user
     from nbconvex.functions.current import api, internal
     from nbconvex.functions.definition import action, args, mutation, query, returns
     from nbconvex.functions.http_cors import CORS_HEADERS
@@ -40,6 +41,7 @@ __all__ = [
     "action",
     "api",
     "args",
+    "as_user",
     "define_schema",
     "define_table",
     "http",
@@ -59,6 +61,7 @@ __all__ = [
 _HOMES = {
     "nbconvex.backend": ("Backend",),
     "nbconvex.errors": ("ConvexError", "NbconvexError"),
+    "nbconvex.functions.acting": ("as_user",),
     "nbconvex.functions.current": ("api", "internal"),
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
     "nbconvex.functions.http_cors": ("CORS_HEADERS",),

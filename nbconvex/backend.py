@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +18,7 @@ from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions import current, determinism, logs, teaching
+from nbconvex.functions.acting import acting_identity
 from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
 from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
 from nbconvex.functions.deploy import (
@@ -42,6 +41,8 @@ from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
 from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.services.auth.auth import Auth
+from nbconvex.services.auth.providers import read_providers
 from nbconvex.storage.location import IN_MEMORY, memory_budget, persistence_at
 from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
 
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.persistence import Persistence
 
-#: The global that holds the store's admin key, and how such a key begins.
-_ADMIN_KEY, _ADMIN_KEY_PREFIX = "admin_key", "nbconvex|"
 
 Who = Identity | Mapping[str, Any] | None
 
@@ -69,6 +68,7 @@ class Backend:
         seed: int | None = None,
         memory_bytes_max: int = UNLIMITED,
         has_cache: bool = True,
+        auth: Any = (),
     ) -> None:
         self.clock = clock
         self.limits = limits
@@ -84,6 +84,9 @@ class Backend:
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
         )
         self.live = LiveQueries(self.runner)
+        self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
+        #: Whom plain code calls as, where no `as_user` block says so.
+        self.acting: Identity | None = None
         self.logs = self.runner.log
         self.api = FunctionReference(self._host)
         self.internal = FunctionReference(self._host, internal=True)
@@ -92,7 +95,6 @@ class Backend:
         self.action = decorator("action", self._declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
         determinism.enter()
         logs.install()
         current.opened(self)
@@ -106,20 +108,24 @@ class Backend:
         limits: Limits | None = None,
         production: bool = False,
         memory_bytes_max: int | None = None,
+        auth: Any = (),
     ) -> Backend:
         """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
 
         `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
-        memory; by default a quarter of the machine's.
-        Raises:  StorageError; StorageLockedError if another process has the file open.
+        memory; by default a quarter of the machine's. `auth` are providers of tokens, as in an auth.config.
+        Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
+        # Before a file is opened, which an error would leave open.
+        auth = read_providers(auth)
         return cls(
             persistence_at(path, clock=clock),
             clock=clock,
             limits=limits or Limits(),
             production=production,
             memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
+            auth=auth,
         )
 
     def _host(self) -> Backend:
@@ -138,12 +144,7 @@ class Backend:
     @property
     def admin_key(self) -> str:
         """What admits to internal functions over the network: made when first asked for, and kept in the store."""
-        with self._lock:
-            kept = self.database.get_global(_ADMIN_KEY)
-            if kept is None:
-                kept = f"{_ADMIN_KEY_PREFIX}{secrets.token_hex(32)}".encode()
-                self.database.put_global(_ADMIN_KEY, kept)
-            return kept.decode()
+        return self.auth.admin_key
 
     # -- calling -----------------------------------------------------------------------------------------------------
 
@@ -183,21 +184,21 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_query`, in an event loop."""
-        run = self._new_run("query", target, identity, public=public)
+        run = self._new_run("query", target, self._caller(identity), public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_mutation_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        run = self._new_run("mutation", target, identity, public=public)
+        run = self._new_run("mutation", target, self._caller(identity), public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
-        run = self._new_run("action", target, identity, public=public)
+        run = self._new_run("action", target, self._caller(identity), public=public)
         return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_outcome(
@@ -232,6 +233,10 @@ class Backend:
             problem = kept_error(run, error)
         return outcome_of(run, value, problem)
 
+    def _caller(self, identity: Who) -> Identity | None:
+        """On whose behalf plain code calls."""
+        return acting_identity(self.acting) if identity is None else Identity.of(identity)
+
     def _new_run(self, kind: Kind | None, target: Any, identity: Who, *, public: bool) -> Run:
         return self.runner.new_run(self.find(kind, target, public=public), Identity.of(identity), is_echoed=False)
 
@@ -253,7 +258,7 @@ class Backend:
             raise teaching.call_from_function(outer, definition.name, definition)
         if DEFINING.get():
             raise teaching.definition_time(definition.name)
-        run = self.runner.new_run(definition, None if identity is None else Identity.of(identity), is_echoed=True)
+        run = self.runner.new_run(definition, self._caller(identity), is_echoed=True)
         run.is_unlimited = is_unlimited
         try:
             return self.runner.execute(run, {} if args is None else args)
@@ -302,7 +307,7 @@ class Backend:
     ) -> Subscription:
         """Follow a query: `callback` is told its result here and now, and what differs later in the live thread."""
         self._require_plain_code("subscribe")
-        return self.live.subscribe([(target, args)], callback, Identity.of(identity), is_single=True)
+        return self.live.subscribe([(target, args)], callback, self._caller(identity), is_single=True)
 
     def subscribe_many(
         self,
@@ -313,7 +318,7 @@ class Backend:
     ) -> Subscription:
         """Follow several queries as one: `callback` is told once of all that changed at one timestamp."""
         self._require_plain_code("subscribe_many")
-        return self.live.subscribe(queries, callback, Identity.of(identity), is_single=False)
+        return self.live.subscribe(queries, callback, self._caller(identity), is_single=False)
 
     def _require_plain_code(self, what: str) -> None:
         if self._is_closed:

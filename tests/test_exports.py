@@ -23,6 +23,7 @@ PUBLIC = [
     "action",
     "api",
     "args",
+    "as_user",
     "define_schema",
     "define_table",
     "http",

@@ -70,10 +70,12 @@ class QuerySet(Subscriber):
             if self.is_closed:
                 return
             stays = self.is_public_only == is_public_only
+            # The same person with a new token: nothing can differ.
+            is_same = stays and self.who == (None if identity is None else identity.key)
             self.identity = identity
             self.is_public_only = is_public_only
             for key, live in list(self.queries.items()):
-                if stays and live.update is not None and not live.is_by_identity:
+                if is_same or (stays and live.update is not None and not live.is_by_identity):
                     continue
                 live_queries.leave(self, key)
                 live_queries.join(self, key, live.path, live.args, live.page_end)

@@ -1,4 +1,4 @@
-"""`%%schema`, `%%query`, `%%mutation`, `%%action`: cells that define things.
+"""`%%schema`, `%%query`, `%%mutation`, `%%action`, `%%auth`: cells that define things.
 
 Owns:  reading their options, handing their code to the backend, the line that says what changed.
 Must not know: what a cell's code means; that is `nbconvex.functions.cells`.
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError
+from nbconvex.functions.deploy import define_value_cell
 from nbconvex.notebook.arguments import parse_arguments, unquoted
+from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import HelpWanted, read_words, short_errors
@@ -149,6 +151,38 @@ class CellMagics(Magics):
         """
         __tracebackhide__ = True
         self._define("action", self.action, line, cell)
+
+    @no_var_expand
+    @magic_arguments()
+    @_HELP
+    @line_cell_magic
+    def auth(self, line: str, cell: str | None = None) -> None:
+        """Say who may vouch for callers, as an auth.config does.
+
+        The list that is bound to providers takes the place of what this cell, or another one of its kind, had said.
+
+            %%auth
+            import os
+            providers = [{"domain": os.environ["CLERK_JWT_ISSUER_DOMAIN"], "applicationID": "convex"}]
+        """
+        __tracebackhide__ = True
+        with short_errors():
+            read_options(self.auth, line)
+            if cell is None:
+                display(provider_lines(self._session))
+                return
+            auth = self._session.backend.auth
+            source = CellSource.of(self._session.shell, "auth", line, cell)
+            with cell_errors(self._session, source):
+                define_value_cell(
+                    source.padded,
+                    "providers",
+                    auth.declare,
+                    namespace=self._session.shell.user_ns,
+                    filename=source.filename,
+                    example='providers = [{"domain": "https://your-issuer.example", "applicationID": "convex"}]',
+                )
+            display(provider_lines(self._session))
 
     def _define(self, kind: Kind, magic: Any, line: str, cell: str | None) -> None:
         __tracebackhide__ = True

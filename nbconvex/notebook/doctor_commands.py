@@ -25,17 +25,21 @@ Look = Callable[["Session", str, argparse.Namespace], Lines]
 
 #: What the doctor can look at, by its word.
 LOOKS: Final[dict[str, Look]] = {}
+#: What needs no URL: the backend itself can be looked at.
+WITHOUT_URL: Final[set[str]] = set()
 #: The origin that a page is assumed to have.
 ORIGIN: Final = "https://app.example.org"
 
 
 @command(
     "doctor",
-    "Ask an endpoint as a browser would (cors), or as curl would (http), and say what is wrong and what cures it.",
-    argument("what", help="what to look at: cors or http"),
-    argument("url", nargs="?", help="the endpoint's URL, or its path"),
+    "Ask an endpoint as a browser would (cors), as curl would (http), or with tokens (auth), and say what is wrong and "
+    "what cures it.",
+    argument("what", help="what to look at: cors, http or auth"),
+    argument("url", nargs="?", help="the endpoint's URL, or its path; with auth also the API address, by default ours"),
     argument("--origin", help=f"the origin of the page ({ORIGIN})"),
     argument("--method", help="the method (GET, or that of the endpoint's only route)"),
+    argument("--token", help="with auth: a token to try"),
     epilog="example:  %convex doctor cors /hello --origin http://localhost:5173",
 )
 def _doctor(session: Session, options: argparse.Namespace) -> Lines:
@@ -51,7 +55,9 @@ def _doctor(session: Session, options: argparse.Namespace) -> Lines:
 
 
 def _url(session: Session, options: argparse.Namespace) -> str:
-    """The URL that is meant: a path alone is one of our own endpoints'."""
+    """The URL that is meant: a path alone is one of our own endpoints'; none is our API address, where that will do."""
+    if options.url is None and options.what in WITHOUT_URL:
+        return session.serve().url
     if options.url is None:
         raise CallerError(
             f"%convex doctor {options.what} wants the URL of an endpoint.", hint=f"%convex doctor {options.what} /hello"

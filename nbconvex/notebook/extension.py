@@ -30,10 +30,10 @@ from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "http")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "http", "auth")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
-_LINE_MAGICS: Final = ("schema", "query", "mutation", "action", "http", "live", "convex")
+_LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
 
 
 class Extension:

@@ -74,6 +74,11 @@ class NbConvex(Configurable):
         "'https://app.example.org, http://localhost:5173', '*' for all. Takes effect at once. "
         "Environment: NBCONVEX_CORS_ORIGINS.",
     ).tag(config=True)
+    development_tokens = AnyTrait(
+        "auto",
+        help="Whether tokens of %convex token count: 'auto' (where only this machine is served), 'always' or 'never'. "
+        "Takes effect when the server starts next. Environment: NBCONVEX_DEVELOPMENT_TOKENS.",
+    ).tag(config=True)
     fold_tracebacks = AnyTrait(
         True, help="Leave nbconvex's own frames out of tracebacks. Environment: NBCONVEX_FOLD_TRACEBACKS."
     ).tag(config=True)
@@ -128,6 +133,13 @@ class NbConvex(Configurable):
         if proposal["value"] in SERVE_MODES:
             return self._accepted("serve", proposal["value"])
         return self._refused("serve", proposal["value"], "one of " + ", ".join(map(repr, SERVE_MODES)))
+
+    @validate("development_tokens")
+    def _validate_development_tokens(self, proposal: dict[str, Any]) -> Any:
+        if proposal["value"] in SERVE_MODES:
+            return self._accepted("development_tokens", proposal["value"])
+        expected = "one of " + ", ".join(map(repr, SERVE_MODES))
+        return self._refused("development_tokens", proposal["value"], expected)
 
     @validate("port")
     def _validate_port(self, proposal: dict[str, Any]) -> Any:

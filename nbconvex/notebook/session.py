@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.functions.http_declaration import RouteDeclaration
+    from nbconvex.functions.identity import Identity
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
     from nbconvex.server.serve import Server
@@ -72,6 +73,7 @@ class Session:
         self._path: str | None = None
         self._painter: Painter | None = None
         self._server: Server | None = None
+        self._acting: Identity | None = None
         self._views: dict[weakref.ref[LiveView], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView, Any]] = []
@@ -123,6 +125,7 @@ class Session:
                 raise CallerError("the nbconvex extension was unloaded.", hint="%load_ext nbconvex")
             self._backend = _open(self.path, self.options)
             self._tell_origins()
+            self._backend.acting = self._acting
             self._serve_always()
         return self._backend
 
@@ -144,6 +147,17 @@ class Session:
         except CallerError as error:
             # The cell that needs the store is about something else.
             say(str(error))
+
+    @property
+    def acting(self) -> Identity | None:
+        """Whom cells call as; None is nobody."""
+        return self._acting
+
+    @acting.setter
+    def acting(self, identity: Identity | None) -> None:
+        self._acting = identity
+        if self._backend is not None:
+            self._backend.acting = identity
 
     @property
     def server(self) -> Server | None:
@@ -175,6 +189,7 @@ class Session:
             port=options.port if port is None else port,
             site_port=site_port,
             allowed_hosts=options.host_names,
+            development_tokens={"always": True, "never": False}.get(options.development_tokens),
         )
         return self._server
 
@@ -200,6 +215,7 @@ class Session:
         self.close_store()
         self._backend, self._path = opened, path
         self._tell_origins()
+        opened.acting = self._acting
         if served is not None:
             # Clients find the new store where they found the old one.
             self.serve(host=served.host, port=served.port, site_port=served.site_port)

@@ -33,6 +33,7 @@ from nbconvex.server.connection import serve_socket
 from nbconvex.server.cors import ORIGIN, REQUESTED, cors_headers
 from nbconvex.server.hosts import require_allowed_host
 from nbconvex.server.site import Site
+from nbconvex.server.well_known import well_known
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -119,7 +120,7 @@ class App:
         try:
             require_allowed_host(request.headers.get("host"), self._service.allowed_hosts)
             require_one_length(request.headers)
-            response = await (self._site.answer(request) if is_site else self._api(request))
+            response = await (self._of_site(request) if is_site else self._api(request))
         except ClientDisconnect:
             raise
         except Exception as error:
@@ -141,6 +142,10 @@ class App:
         if not isinstance(error, NbconvexError) or isinstance(error, StorageError):
             self._service.backend.runner.log_problem(f"request {path}", error)
         return refusal_of(error)
+
+    async def _of_site(self, request: Request) -> Response:
+        published = await well_known(self._service, request)
+        return await self._site.answer(request) if published is None else published
 
     async def _api(self, request: Request) -> Response:
         path: str = request.scope["path"]

@@ -217,15 +217,14 @@ class Connection:
         self._queries.add(effect.query_id, effect.path, args, page_end=effect.journal)
 
     async def _verified(self, effect: protocol.Verify) -> list[Effect]:
-        backend = self._service.backend
         try:
-            caller = caller_of_token(
-                effect.token_type, effect.value, lambda: backend.admin_key, acting_as=effect.acting_as
+            caller = await caller_of_token(
+                effect.token_type, effect.value, self._service.proofs, acting_as=effect.acting_as
             )
         except CallerError as error:
             return self._session.unidentified(error.message)
         self._queries.identify(caller.identity, is_public_only=not caller.is_admin)
-        return self._session.identified(caller)
+        return self._session.identified(caller, expires_s=caller.expires_s)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -304,8 +303,11 @@ class Connection:
         wire, session = self._wire, self._session
         takes_more = wire.is_writable
         if takes_more:
+            now_ns = self._clock.now_ns()
+            for effect in session.before_sending(now_ns):
+                self._begin(effect)
             if session.has_news:
-                for message in session.outgoing(self._clock.now_ns()):
+                for message in session.outgoing(now_ns):
                     takes_more = self._send(message)
                     if not takes_more:
                         break  # what is left goes when it has taken this, in the state of then

@@ -28,7 +28,7 @@ from nbconvex.functions.http_message import Response as Answer
 from nbconvex.functions.identity import Identity, UnknownIdentity
 from nbconvex.server.answers import refusal_of
 from nbconvex.server.bodies import read_body, too_long
-from nbconvex.server.caller import caller_of_header
+from nbconvex.server.caller import endpoint_caller
 from nbconvex.server.site_answers import error_answer, lost, no_preflight, origin_refused, unauthenticated, wrong_method
 from nbconvex.server.site_cors import ALLOW_ORIGIN, is_foreign, is_refused, preflight_headers, raw_answer_headers
 from nbconvex.server.site_stream import ArrivingBody, Parts, PartsResponse
@@ -53,19 +53,10 @@ _DEFAULT: Final = Cors()
 
 
 async def _caller(service: Service, request: Request) -> Identity | None:
-    """Who calls an endpoint. THE SEAM: the one place where the site address learns of identities.
-
-    A header that proves nothing does not keep the handler from running; asking for the identity then raises.
-    To be `(await endpoint_caller(header, proofs, is_proxied=...)).identity` as soon as that is there.
-    """
-    try:
-        return caller_of_header(
-            request.headers.get("authorization"),
-            lambda: service.backend.admin_key,
-            is_proxied="x-forwarded-prefix" in request.headers,
-        ).identity
-    except RequestRefusedError as error:
-        return UnknownIdentity(error)
+    """Who calls an endpoint. A header that proves nothing does not keep the handler from running."""
+    is_proxied = "x-forwarded-prefix" in request.headers
+    caller = await endpoint_caller(request.headers.get("authorization"), service.proofs, is_proxied=is_proxied)
+    return caller.identity
 
 
 class Site:

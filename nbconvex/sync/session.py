@@ -11,6 +11,7 @@ Invariants:
   Python client takes each for a new result.
 - No transition shows what a mutation has done before its answer was sent: a client with an optimistic update for it
   would show its effect twice.
+- Whose identity has expired is neither answered a call nor told a result any more, but sent away to come back.
 - Between two transitions that were sent, any number of advances are folded into one; memory holds the newest results.
 Threads: belongs to one thread.
 Source: wire-protocol 0.1, 3.4 to 3.11.
@@ -55,6 +56,8 @@ ACTIONS_RUNNING_MAX: Final = 256
 #: Queries that one client follows at the same time.
 QUERIES_MAX: Final = 1_000
 
+#: What a client is told whose identity has expired. Source: wire-protocol 4.4.
+EXPIRED: Final = "Convex token identity expired"
 #: A clock that shows more is none: what is told of it must be a number that every client can count to.
 _CLOCK_MAX_MS: Final = 2**52
 
@@ -170,6 +173,7 @@ class Session:
     def __init__(self) -> None:
         self.identity: Any = None
         self.is_closing = False
+        self._expires_s: float | None = None
         self._session_id: str | None = None
         self._has_begun = False
         self._clock_skew_ms: int | None = None
@@ -200,6 +204,8 @@ class Session:
         """
         if self.is_closing:
             return []
+        if isinstance(message, Mutation | Action) and self._is_expired(now_ms / 1e3):
+            return self._expired()
         try:
             if isinstance(message, Mutation):
                 return self._mutation(message)
@@ -310,15 +316,26 @@ class Session:
 
     # -- what came of it ----------------------------------------------------------------------------------------------
 
-    def identified(self, identity: Any) -> list[Effect]:
-        """The client is `identity` from now on. Whoever holds its query set has to tell that too."""
+    def identified(self, identity: Any, *, expires_s: float | None = None) -> list[Effect]:
+        """The client is `identity` from now on, until `expires_s`. Whoever holds its query set has to tell that too.
+
+        Units:  `expires_s` in seconds since 1970 UTC.
+        """
         self.identity = identity
+        self._expires_s = expires_s
         self._received = self._received._replace(identity=self._received.identity + 1)
         return [self._owe(0)]
 
     def unidentified(self, error: str) -> list[Effect]:
         """The client's token was refused. It may come back with another."""
         return self._close(NORMAL, "", AuthError(error, self._sent.identity, auth_update_attempted=True))
+
+    def _is_expired(self, now_s: float) -> bool:
+        return self._expires_s is not None and now_s >= self._expires_s
+
+    def _expired(self) -> list[Effect]:
+        """The identity in force is none any more. The client may come back with a new token."""
+        return self._close(NORMAL, "", AuthError(EXPIRED, self._sent.identity, auth_update_attempted=False))
 
     def refuse(self, query_id: int, failure: Result) -> None:
         """A query cannot be followed at all; the next transition says why."""
@@ -410,6 +427,12 @@ class Session:
     def answers_waiting(self) -> int:
         """Answers that were not taken to be sent yet."""
         return len(self._outbox)
+
+    def before_sending(self, now_ns: int) -> list[Effect]:
+        """What has to be done before `outgoing`: nobody is told a result on behalf of an identity that has expired."""
+        if not self.is_closing and self._has_transition and self._is_expired(now_ns / 1e9):
+            return self._expired()
+        return []
 
     def outgoing(self, now_ns: int) -> Iterator[ServerMessage]:
         """Everything there is to send, in order; a message that was taken counts as sent.

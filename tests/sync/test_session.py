@@ -259,6 +259,65 @@ def test_identity_and_query_set_advance_in_one_transition(wire: Wire) -> None:
     assert [each["endVersion"] for each in wire.hears()] == [version(1, 1, 1)]
 
 
+def authenticated(wire: Wire, *, expires_s: float) -> None:
+    """A client that is known until then, and has been told so."""
+    wire.connects()
+    wire.says(type="Authenticate", baseVersion=0, tokenType="User", value="jwt")
+    wire.session.identified("ada", expires_s=expires_s)
+    wire.session.advanced(1, Mark(0, 1), {})
+    assert [each["endVersion"]["identity"] for each in wire.hears()] == [1]
+
+
+EXPIRED = {
+    "type": "AuthError", "error": "Convex token identity expired", "baseVersion": 1, "authUpdateAttempted": False
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", [mutation(0), action(0)], ids=["mutation", "action"])
+def test_expired_identity_calls_nothing_and_is_sent_away(wire: Wire, message: dict[str, Any]) -> None:
+    authenticated(wire, expires_s=0.050)
+    assert wire.says(**message) == [Close(1000, "")]
+    assert wire.hears() == [EXPIRED]
+    assert wire.says(**message) == []
+
+
+def test_identity_that_lasts_is_left_alone(wire: Wire) -> None:
+    authenticated(wire, expires_s=0.051)
+    assert wire.says(**mutation(0)) == [RunMutation(0, "m:m", {}, "ada", ("S", 0))]
+    assert wire.session.before_sending(now_ns=50_000_000) == []
+
+
+def test_expired_identity_is_told_no_result_any_more(wire: Wire) -> None:
+    authenticated(wire, expires_s=10.0)
+    wire.modifies(0, add(0))
+    wire.session.advanced(2, Mark(1, 1), {0: value(b'"secret"')})
+    assert wire.session.before_sending(now_ns=10**10) == [Close(1000, "")]
+    assert wire.hears() == [EXPIRED]
+    assert wire.session.before_sending(now_ns=10**10) == []
+
+
+def test_answer_of_what_began_in_time_is_still_told(wire: Wire) -> None:
+    authenticated(wire, expires_s=10.0)
+    wire.says(**mutation(0))
+    wire.session.mutation_done(0, value(b"null", ts=2))
+    wire.session.advanced(2, Mark(0, 1), {})
+    assert wire.session.before_sending(now_ns=10**10) == [Close(1000, "")]
+    assert [each["type"] for each in wire.hears()] == ["MutationResponse", "AuthError"]
+
+
+def test_expired_client_that_has_nothing_to_hear_is_left_alone(wire: Wire) -> None:
+    authenticated(wire, expires_s=10.0)
+    assert wire.session.before_sending(now_ns=10**11) == []
+    assert wire.modifies(0, add(0)) == [Follow(0, "m:q", {}, None), Ask(Mark(1, 1))]
+
+
+def test_new_token_and_logging_out_end_the_old_expiry(wire: Wire) -> None:
+    authenticated(wire, expires_s=0.001)
+    wire.says(type="Authenticate", baseVersion=1, tokenType="None")
+    wire.session.identified(None)
+    assert isinstance(wire.says(**mutation(0))[0], RunMutation)
+
+
 def test_a_refused_token_is_answered_with_the_last_identity_sent_and_the_socket_closes(wire: Wire) -> None:
     wire.connects()
     wire.says(type="Authenticate", baseVersion=0, tokenType="User", value="jwt")
