@@ -26,7 +26,7 @@ from nbconvex.functions.deploy import (
     define_functions_cell,
     define_tables_cell,
     module_definitions,
-    notes_about,
+    report_of,
 )
 from nbconvex.functions.endpoints import Endpoints
 from nbconvex.functions.http_routes import NO_CHANGE, RoutesChange
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.blobs import Blobs
     from nbconvex.storage.persistence import Persistence
-
 
 Who = Identity | Mapping[str, Any] | None
 
@@ -446,14 +445,7 @@ class Backend:
     def _report(
         self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange = NO_CHANGE
     ) -> CellReport:
-        return CellReport(
-            change.added + routes.added,
-            change.changed + routes.changed,
-            change.removed + routes.removed,
-            self.live.following(change.paths),
-            tuple(each.path for each in definitions),
-            notes_about(definitions),
-        )
+        return report_of(change, definitions, routes, live_queries=self.live.following(change.paths))
 
     # -- ending ------------------------------------------------------------------------------------------------------
 

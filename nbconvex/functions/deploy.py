@@ -26,6 +26,7 @@ from nbconvex.values.schema import define_schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nbconvex.functions.http_routes import RoutesChange
     from nbconvex.functions.registry import Registry, RegistryChange
     from nbconvex.functions.run import Kind
     from nbconvex.values.schema import SchemaDefinition
@@ -177,6 +178,20 @@ def module_definitions(
     for bound, value in list(namespace.items()):
         if isinstance(value, Declaration):
             yield value, value.define(path_in_module(name, value.name or bound), origin)
+
+
+def report_of(
+    change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange, *, live_queries: int
+) -> CellReport:
+    """What is told of functions and routes that were put in force together."""
+    return CellReport(
+        change.added + routes.added,
+        change.changed + routes.changed,
+        change.removed + routes.removed,
+        live_queries,
+        tuple(each.path for each in definitions),
+        notes_about(definitions),
+    )
 
 
 def notes_about(definitions: tuple[FunctionDefinition, ...]) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class FragmentingProtocol(GuardedProtocol):
     on_writable: Callable[[], None] | None = None
     #: First byte and payload of frames that wait until the client has taken those before them.
     _frames: deque[tuple[int, memoryview]] | None = None
+    _is_going_on = False
 
     def handle_connect(self, event: Request) -> None:
         """A client wants a WebSocket."""
@@ -89,6 +90,13 @@ class FragmentingProtocol(GuardedProtocol):
     def resume_writing(self) -> None:
         """It has taken most of it."""
         super().resume_writing()
+        # Not here: a write that fails while its transport calls this would have asyncio take the connection down twice.
+        if not self._is_going_on:
+            self._is_going_on = True
+            self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_going_on = False
         self._write_frames()
         if self.on_writable is not None and self.is_writable:
             self.on_writable()

@@ -177,7 +177,12 @@ paths = st.sampled_from(
      "/api/query_at_ts", "/api/run/", "/api/run/a", "/", "/x"]
 )  # fmt: skip
 trees = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("m:q"),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.just("m:q"),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(

@@ -311,7 +311,7 @@ def test_endpoint_that_wants_somebody_says_why_nobody_is_there(app, site) -> Non
         ran.append(1)
         return ctx.run_query("users:me")
 
-    token = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.x"
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.AAAA"
     for header, code, words in (
         (None, "MissingAuthorization", "no Authorization header"),
         (token, "MissingBearer", 'no "Bearer " in front of the token'),
