@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.server.serve import serve
+    from nbconvex.services.scheduler.cron_forms import cron
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
@@ -35,6 +36,7 @@ __all__ = [
     "action",
     "api",
     "args",
+    "cron",
     "define_schema",
     "define_table",
     "internal",
@@ -58,6 +60,7 @@ _HOMES = {
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.server.serve": ("serve",),
+    "nbconvex.services.scheduler.cron_forms": ("cron",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),
     "nbconvex.values.validators": ("v",),

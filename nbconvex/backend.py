@@ -8,7 +8,6 @@ Threads: every method may be called from any thread.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import secrets
@@ -36,10 +35,13 @@ from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
 from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
 from nbconvex.functions.reference import FunctionReference, reference_to
 from nbconvex.functions.registry import Registry, RegistryChange, path_in_module
+from nbconvex.functions.remembered import Remembered
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
 from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.services.scheduler.cron_forms import declared_crons
+from nbconvex.services.scheduler.scheduler import Scheduler
 from nbconvex.storage.location import IN_MEMORY, memory_budget, persistence_at
 from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
 
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.persistence import Persistence
 
-#: The global that remembers which functions a store has had, for the message after a restart.
-_REMEMBERED = "functions"
 #: The global that holds the store's admin key, and how such a key begins.
 _ADMIN_KEY, _ADMIN_KEY_PREFIX = "admin_key", "nbconvex|"
 
@@ -76,14 +76,14 @@ class Backend:
         self.database = Database.open(
             persistence, clock=clock, limits=limits, random=random.Random(seed), memory_bytes_max=memory_bytes_max
         )
-        remembered = self.database.get_global(_REMEMBERED)
-        self._remembered: dict[str, str] = json.loads(remembered) if remembered else {}
-        self.registry = Registry(self._remembered)
+        self._remembered = Remembered(self.database)
+        self.registry = Registry(self._remembered.by_path)
         deployment = {"name": self.database.name, "region": None, "class": "prod" if production else "dev"}
         self.runner = Runner(
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
         )
         self.live = LiveQueries(self.runner)
+        self.scheduler = Scheduler(self.runner)
         self.logs = self.runner.log
         self.api = FunctionReference(self._host)
         self.internal = FunctionReference(self._host, internal=True)
@@ -357,7 +357,7 @@ class Backend:
         except BaseException as error:
             trim(error)
             raise
-        self._remember(definitions, f"a %%{kind} {module} cell", change.removed)
+        self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
         return self._report(change, definitions)
 
     def define_schema_cell(
@@ -404,12 +404,13 @@ class Backend:
     def reset(self) -> int:
         """Delete every document, every table and the schema; functions stay. Returns how many documents there were."""
         count = self.database.clear()
+        self.scheduler.crons.restore()
         self.runner.cache.clear()
         self.live.rerun_all()
         return count
 
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares with @query, @mutation and @action.
+        """Put in force what a module, or any namespace, declares with @query, @mutation, @action and `cron`.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.
@@ -423,7 +424,8 @@ class Backend:
         for declaration, definition in declared:
             declaration.reference = self._reference(definition.path, definition.is_internal)
         definitions = tuple(definition for _, definition in declared)
-        self._remember(definitions, f"the module {own}", change.removed)
+        self._remembered.keep(definitions, f"the module {own}", change.removed)
+        self.scheduler.declare_crons(origin, declared_crons(module))
         return self._report(change, definitions)
 
     def _declare(self, declaration: Declaration) -> None:
@@ -432,7 +434,7 @@ class Backend:
         definition = declaration.define(path, f"decorator {path}")
         change = self.registry.replace(definition.origin, (definition,))
         declaration.reference = self._reference(path, definition.is_internal)
-        self._remember((definition,), "a decorator", change.removed)
+        self._remembered.keep((definition,), "a decorator", change.removed)
 
     def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
         return reference_to(path, self._host, internal=is_internal)
@@ -446,16 +448,6 @@ class Backend:
             tuple(each.path for each in definitions),
             notes_about(definitions),
         )
-
-    def _remember(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
-        """Keep in the store which functions it has had, so that a restarted kernel can say which cell to run."""
-        before = dict(self._remembered)
-        for definition in definitions:
-            self._remembered[definition.path] = where
-        for path in removed:
-            self._remembered.pop(path, None)
-        if self._remembered != before:
-            self.database.put_global(_REMEMBERED, json.dumps(self._remembered).encode())
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
@@ -480,8 +472,10 @@ class Backend:
                 self.runner.log_problem("close", error)
         self._is_closed = True
         current.closed(self)
+        self.scheduler.stop()
         self.live.stop()
         self.runner.engine.stop()
+        self.scheduler.join()
         self.database.close()
         determinism.leave()
         logs.uninstall()

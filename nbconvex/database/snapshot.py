@@ -27,6 +27,7 @@ SCHEMAS_TABLE = 2
 REQUESTS_TABLE = 3
 SCHEDULED_FUNCTIONS_TABLE = 11
 STORAGE_TABLE = 12
+CRONS_TABLE = 13
 #: Tables of the platform. User tables start at 10,001. Source: semantics 3.7.
 SYSTEM_TABLES: Mapping[int, str] = {
     TABLES_TABLE: "_tables",
@@ -34,6 +35,13 @@ SYSTEM_TABLES: Mapping[int, str] = {
     REQUESTS_TABLE: "_requests",
     SCHEDULED_FUNCTIONS_TABLE: "_scheduled_functions",
     STORAGE_TABLE: "_storage",
+    CRONS_TABLE: "_crons",
+}
+#: The index of `_scheduled_functions` that has those of one state in the order in which they are due.
+BY_DUE = "by_due"
+#: What the platform's own tables are looked up by, as `ActiveSchema.indexes_of` gives it for users' tables.
+SYSTEM_INDEXES: Mapping[int, Mapping[str, tuple[tuple[str, ...], bool]]] = {
+    SCHEDULED_FUNCTIONS_TABLE: {BY_DUE: (("state.kind", "scheduledTime"), False)},
 }
 #: What `ctx.db.system` shows; the other system tables are the database's own.
 VISIBLE_SYSTEM_TABLES = frozenset({"_scheduled_functions", "_storage"})
@@ -307,11 +315,15 @@ class Snapshot:
     `schema` is the schema in force, or None; its identity changes with every push, and with nothing else. `layout` is
     the tables with the right names, numbers and indexes, whose documents may be older: enough for who only writes.
     `last_number` is the highest number that any table ever had: ids of a dropped table must not fit another one.
+    `scheduled_ts` is the newest commit that changed scheduled functions, as far as this process knows.
     Mechanism: a commit's writes are entered into the trees when somebody looks, those of several commits at once; a
     group of inserts that nobody reads between costs one pass. Settling is idempotent, so two threads may do it at once.
     """
 
-    __slots__ = ("_pending", "_tables", "last_number", "layout", "memory_bytes", "numbers", "schema", "ts", "unsettled")
+    __slots__ = (
+        "_pending", "_tables", "last_number", "layout", "memory_bytes", "numbers", "scheduled_ts", "schema", "ts",
+        "unsettled",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -322,8 +334,10 @@ class Snapshot:
         pending: tuple[Snapshot, Sequence[Write]] | None = None,
         *,
         last_number: int = FIRST_USER_TABLE - 1,
+        scheduled_ts: int = 0,
     ) -> None:
         self.ts = ts
+        self.scheduled_ts = scheduled_ts
         self.last_number = last_number
         self.layout = layout
         self.numbers = numbers
@@ -343,7 +357,10 @@ class Snapshot:
     @classmethod
     def empty(cls) -> Snapshot:
         """The snapshot of an empty log: the system tables, without documents."""
-        tables = {number: Table.empty(number, name) for number, name in SYSTEM_TABLES.items()}
+        tables = {
+            number: Table.empty(number, name).with_indexes(SYSTEM_INDEXES.get(number, {}))
+            for number, name in SYSTEM_TABLES.items()
+        }
         return cls(0, tables, {name: number for number, name in SYSTEM_TABLES.items()})
 
     @property
@@ -364,19 +381,27 @@ class Snapshot:
 
     def with_tables(self, tables: Mapping[int, Table], schema: ActiveSchema | None) -> Snapshot:
         """The same moment with other tables and schema: what a schema push makes of it."""
-        return Snapshot(self.ts, tables, self.numbers, schema, last_number=self.last_number)
+        return Snapshot(
+            self.ts, tables, self.numbers, schema, last_number=self.last_number, scheduled_ts=self.scheduled_ts
+        )
 
     def with_writes(self, writes: Sequence[Write], ts: int) -> Snapshot:
         """The snapshot after a commit at `ts`, tables that it created or dropped included."""
-        if all(write.table != TABLES_TABLE for write in writes):
-            return Snapshot(ts, self.layout, self.numbers, self.schema, (self, writes), last_number=self.last_number)
+        scheduled_ts, system = self.scheduled_ts, {write.table for write in writes if write.table < FIRST_USER_TABLE}
+        if SCHEDULED_FUNCTIONS_TABLE in system:
+            scheduled_ts = ts
+        if TABLES_TABLE not in system:
+            return Snapshot(
+                ts, self.layout, self.numbers, self.schema, (self, writes), last_number=self.last_number,
+                scheduled_ts=scheduled_ts,
+            )  # fmt: skip
         tables, numbers = dict(self.tables), dict(self.numbers)
         for write in writes:
             if write.table == TABLES_TABLE:
                 _apply_table_write(write, tables, numbers)
         _enter(writes, tables)
         last_number = max(self.last_number, *numbers.values())
-        return Snapshot(ts, tables, numbers, self.schema, last_number=last_number)
+        return Snapshot(ts, tables, numbers, self.schema, last_number=last_number, scheduled_ts=scheduled_ts)
 
     def settle(self) -> Mapping[int, Table]:
         """Enter what was written since the nearest settled ancestor."""

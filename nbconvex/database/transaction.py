@@ -368,14 +368,13 @@ class Transaction:
         payload = self._payload(number, internal, id_key)
         return None if payload is None else decode_document(payload)
 
-    def delete_system(self, number: int, internal: bytes) -> None:
-        """Delete a document of a system table, which must be there."""
-        table = self.snapshot.tables[number]
+    def change_system(self, number: int, internal: bytes, document: Document | None) -> None:
+        """Put a whole document in the place of one of a system table, which must be there; None deletes it."""
         id_key = encode_id(number, internal).encode("ascii")
         self.reads.add_point(number, BY_ID, id_key)
-        payload = table.documents.get(id_key)
+        payload = self._payload(number, internal, id_key)
         assert payload is not None, (number, internal)
-        self._record(table, internal, payload, None, None)
+        self._record(self.snapshot.layout[number], internal, payload, document, None)
 
     def put_system(self, number: int, fields: Document, *, internal: bytes | None = None) -> str:
         """Store a document of a system table: what the platform itself does, and user code cannot."""

@@ -65,7 +65,7 @@ def forget_old(database: Database) -> int:
     tx = database.begin(writable=True, reader="_requests")
     old = _oldest(tx.snapshot, tx.now_ms)
     for internal in old:
-        tx.delete_system(REQUESTS_TABLE, internal)
+        tx.change_system(REQUESTS_TABLE, internal, None)
     if old:
         database.commit(tx)
     return len(old)
