@@ -150,7 +150,8 @@ class TestBackend:
     def finish_all_scheduled(self, *, jobs_max: int = SCHEDULED_MAX) -> None:
         """Run everything that is scheduled, and what that schedules, moving time to where each is due. Not crons.
 
-        Raises:  CallerError after `jobs_max` jobs: functions that schedule themselves for ever; as `finish_in_progress`.
+        Raises:  CallerError after `jobs_max` jobs, for functions that schedule themselves for ever; as
+                 `finish_in_progress`.
         """
         scheduler = self.backend.scheduler
         for _ in range(jobs_max):

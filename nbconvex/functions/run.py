@@ -46,6 +46,7 @@ class Run:
     within: Callable[[Run, Callable[[], Any]], Any] | None = None
     is_cached = False
     is_unlimited = False
+    is_ended = False
     identity_read = False
     clock_read = False
     random_read = False

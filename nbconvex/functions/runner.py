@@ -412,6 +412,7 @@ class Runner:
         """Record a run that has ended."""
         clock = self.clock
         run.stopped_s = clock.monotonic_s()
+        run.is_ended = True
         duration_s = run.stopped_s - run.started_s
         if run.tx is not None and not run.is_cached:
             self._warn(run, duration_s, is_live=source == "live")

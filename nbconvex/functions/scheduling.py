@@ -162,7 +162,7 @@ class FunctionScheduler:
         run = self._run
         if run.tx is None:
             return _at_once(run, change, f"ctx.scheduler.{verb}(...)")
-        if run.root.stopped_s:
+        if run.root.is_ended:
             raise teaching.ended(run.path)
         return change(run.tx)
 
@@ -314,7 +314,7 @@ def retry_of(given: Any, definition: FunctionDefinition) -> Retry | None:
         return None
     if definition.kind != "action":
         raise CallerError(
-            f"retry= is for actions: {definition.name} is {teaching.ARTICLES[definition.kind]}, which runs exactly once "
+            f"retry= is for actions: {definition.name} is {teaching.ARTICLES[definition.kind]}: it runs exactly once "
             "and is repeated on conflicts anyway."
         )
     retry = given

@@ -14,6 +14,7 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.database.snapshot import CRONS_TABLE
@@ -152,9 +153,7 @@ class Crons:
             if name not in self._by_name:
                 known = ", ".join(sorted(self._by_name)) or "none"
                 raise CallerError(f"there is no cron {name!r}. There are: {known}.")
-            in_own_transaction(
-                self._runner, READER, lambda tx: tx.change_system(CRONS_TABLE, _internal(name), None)
-            )
+            in_own_transaction(self._runner, READER, lambda tx: tx.change_system(CRONS_TABLE, _internal(name), None))
             self._declared.pop(name, None)
             self._load()
 
@@ -177,13 +176,13 @@ class Crons:
             # The one that was due first is first in line.
             due.sort(key=lambda name: self._by_name[name]["nextTime"])
             for name in due:
-                told = in_own_transaction(self._runner, READER, lambda tx, name=name: self._tick(tx, name, now_ms))
+                told = in_own_transaction(self._runner, READER, partial(self._tick, name, now_ms))
                 if told:
                     self._runner.log_note(f"cron {name}", told)
             if due:
                 self._load()
 
-    def _tick(self, tx: Transaction, name: str, now_ms: float) -> str:
+    def _tick(self, name: str, now_ms: float, tx: Transaction) -> str:
         cron = tx.get_system(CRONS_TABLE, _internal(name))
         if cron is None or cron["nextTime"] > now_ms:
             return ""

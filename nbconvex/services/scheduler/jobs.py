@@ -120,7 +120,7 @@ def internal_id(job: Any) -> bytes:
         number, internal = 0, b""
     if number != SCHEDULED_FUNCTIONS_TABLE:
         raise CallerError(
-            f"Invalid argument `id` for `scheduler.cancel`: expected to be an Id<_scheduled_functions>, got {job!r:.60}.",
+            f"Invalid argument `id` for `scheduler.cancel`: expected an Id<_scheduled_functions>, got {job!r:.60}.",
             hint="job = ctx.scheduler.run_after(...); ctx.scheduler.cancel(job)",
         )
     return internal

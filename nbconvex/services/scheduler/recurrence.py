@@ -127,7 +127,7 @@ def daily(name: str, hour: int, minute: int | None = None, tz: str = "UTC") -> R
 
 def weekly(name: str, day_of_week: str, hour: int, minute: int | None = None, tz: str = "UTC") -> Recurrence:
     """Each week, on a day that is written out."""
-    day = day_of_week.lower() if isinstance(day_of_week, str) else day_of_week
+    day = day_of_week.lower() if isinstance(day_of_week, str) else None  # type: ignore[redundant-expr]
     if day not in DAYS:
         raise CallerError(f"day_of_week must be one of {', '.join(DAYS)}, got {day_of_week!r}.")
     return line(f"{_minute(name, minute)} {_number('hour', hour, 0, 23)} * * {DAYS.index(day)}", tz)
@@ -147,10 +147,11 @@ def line(text: str, tz: str = "UTC") -> Recurrence:
     zone(tz)
     from cronsim import CronSim, CronSimError
 
-    fields = text.split() if isinstance(text, str) else []
+    fields = text.split() if isinstance(text, str) else []  # type: ignore[redundant-expr]
     if len(fields) != 5:
         raise CallerError(
-            f"a cron line has five fields (minute, hour, day, month, day of the week), got {text!r}.", hint='"0 9 * * 1"'
+            f"a cron line has five fields (minute, hour, day, month, day of the week), got {text!r}.",
+            hint='"0 9 * * 1"',
         )
     try:
         next(CronSim(text, datetime(2000, 1, 1, tzinfo=UTC)))

@@ -3,8 +3,8 @@
 Owns:  `Running`: exactly once for mutations, at most once for actions; what becomes of a failure.
 Must not know: which job is next, and when; threads.
 Invariants: a mutation's job is ended by the commit that its writes are in, so that after a crash both are there or
-neither. An action is claimed by a commit of its own before it begins, and nothing that is claimed is begun again, unless
-it was scheduled with `retry=`. A job has no identity. Source: semantics 7.1; ADR 11.
+neither. An action is claimed by a commit of its own before it begins, and nothing that is claimed is begun again,
+unless it was scheduled with `retry=`. A job has no identity. Source: semantics 7.1; ADR 11.
 Threads: `run` blocks the thread that calls it, a worker's, until the job has ended.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from nbconvex.database.snapshot import SCHEDULED_FUNCTIONS_TABLE
 from nbconvex.errors import FunctionNotFoundError, StorageError, TransientError
 from nbconvex.functions.outcome import kept_error
 from nbconvex.functions.scheduling import in_own_transaction
@@ -174,7 +175,7 @@ class Running:
 
 def job_id(internal: bytes) -> str:
     """The id of a job as users have it."""
-    return encode_id(jobs.SCHEDULED_FUNCTIONS_TABLE, internal)
+    return encode_id(SCHEDULED_FUNCTIONS_TABLE, internal)
 
 
 def _text(run: Run, error: BaseException) -> str:

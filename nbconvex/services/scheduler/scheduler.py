@@ -164,7 +164,7 @@ class Scheduler:
         return self._loop.next_ms()
 
     def settle(self, patience_s: float = 1.0) -> bool:
-        """Return when nothing is due any more and nothing runs; False if a job goes on for `patience_s` in real time."""
+        """Return when nothing is due and nothing runs; False if a job goes on for `patience_s` in real time."""
         return self._loop.settle(patience_s)
 
     def stop(self) -> None:
