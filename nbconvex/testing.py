@@ -124,12 +124,12 @@ class TestBackend:
         seconds = amount.total_seconds() if isinstance(amount, timedelta) else amount
         until_ms = self.clock.now_ns() / 1e6 + seconds * 1e3
         scheduler = self.backend.scheduler
-        scheduler.settle()
+        scheduler.settle(leaves_given_up=True)
         while (due_ms := scheduler.next_ms()) is not None and due_ms <= until_ms:
             self._move_to(due_ms)
-            scheduler.settle()
+            scheduler.settle(leaves_given_up=True)
         self._move_to(until_ms)
-        scheduler.settle()
+        scheduler.settle(leaves_given_up=True)
         self.settle()
 
     def _move_to(self, time_ms: float) -> None:

@@ -197,13 +197,16 @@ class Loop:
         times = (jobs.next_due_ms(self._database.snapshot, self._now_ms), self._crons.next_ms())
         return min((time for time in times if time is not None), default=None)
 
-    def settle(self, patience_s: float) -> bool:
+    def settle(self, patience_s: float, *, leaves_given_up: bool = False) -> bool:
         """Return when nothing is due any more and nothing runs.
 
-        False if a job goes on for `patience_s` without an end; it is not waited for again.
+        False if a job goes on for `patience_s` without an end; with `leaves_given_up` it is not waited for again.
         """
         if self._thread is None:
             return True
+        if not leaves_given_up:
+            with self._changed:
+                self._given_up.clear()
         while True:
             self._pass_once()
             with self._changed:

@@ -163,9 +163,12 @@ class Scheduler:
         """When something is due next that is not due yet, in milliseconds since 1970 UTC; None without any."""
         return self._loop.next_ms()
 
-    def settle(self, patience_s: float = 1.0) -> bool:
-        """Return when nothing is due and nothing runs; False if a job goes on for `patience_s` in real time."""
-        return self._loop.settle(patience_s)
+    def settle(self, patience_s: float = 1.0, *, leaves_given_up: bool = False) -> bool:
+        """Return when nothing is due and nothing runs; False if a job goes on for `patience_s` in real time.
+
+        With `leaves_given_up` a job for which it was False before is not waited for again.
+        """
+        return self._loop.settle(patience_s, leaves_given_up=leaves_given_up)
 
     def stop(self) -> None:
         """Begin nothing more. Twice is fine."""
