@@ -122,21 +122,22 @@ class TestBackend:
         A job that waits in real time for something is waited for a second, and then left to go on.
         """
         seconds = amount.total_seconds() if isinstance(amount, timedelta) else amount
-        until_ms = self.clock.now_ns() / 1e6 + seconds * 1e3
+        until_ns = self.clock.now_ns() + int(seconds * 1e9)
         scheduler = self.backend.scheduler
         scheduler.settle(leaves_given_up=True)
-        while (due_ms := scheduler.next_ms()) is not None and due_ms <= until_ms:
-            self._move_to(due_ms)
+        while (due_ms := scheduler.next_ms()) is not None and due_ms <= until_ns / 1e6:
+            self._move_to(_at_or_behind(due_ms))
             scheduler.settle(leaves_given_up=True)
-        self._move_to(until_ms)
+        if seconds < 0:
+            self.clock.advance(seconds)
+        self._move_to(until_ns)
         scheduler.settle(leaves_given_up=True)
         self.settle()
 
-    def _move_to(self, time_ms: float) -> None:
-        left_s = (time_ms - self.clock.now_ns() / 1e6) / 1e3
-        if left_s > 0:
-            # A microsecond more: a time that was rounded down would not be due yet.
-            self.clock.advance(left_s + 1e-6)
+    def _move_to(self, time_ns: int) -> None:
+        while (left_ns := time_ns - self.clock.now_ns()) > 0:
+            # Half a nanosecond, so that rounding down to whole ones gives what was meant.
+            self.clock.advance((left_ns + 0.5) / 1e9)
 
     def finish_in_progress(self) -> None:
         """Return when everything that is due has run to its end.
@@ -161,7 +162,7 @@ class TestBackend:
                 return
             if scheduler.reason_to_wait(job):
                 raise CallerError(f"{job['name']} {scheduler.reason_to_wait(job)}.")
-            self._move_to(job["scheduledTime"])
+            self._move_to(_at_or_behind(job["scheduledTime"]))
         raise CallerError(
             f"scheduled functions were still waiting after {jobs_max:,} had run: infinitely recursive scheduling? "
             "To run a part only, move time with advance(seconds)."
@@ -212,6 +213,14 @@ def convex_test(
         backend.close()
         raise
     return TestBackend(backend, clock)
+
+
+def _at_or_behind(time_ms: float) -> int:
+    """The first nanosecond that, in milliseconds, is not before `time_ms`."""
+    time_ns = int(time_ms * 1e6)
+    while time_ns / 1e6 < time_ms:
+        time_ns += 1
+    return time_ns
 
 
 def _limits(given: Limits | Mapping[str, int] | None) -> Limits:

@@ -21,6 +21,7 @@ PUBLIC = [
     "action",
     "api",
     "args",
+    "cron",
     "define_schema",
     "define_table",
     "internal",

@@ -1,6 +1,6 @@
 """Showing a query that is followed: `live(...)` and `%live`.
 
-Owns:  choosing how a view is shown; `live`.
+Owns:  choosing how a view is shown, whatever it is of; `live`.
 Must not know: how lines are read.
 Invariant: what is asked for wrongly (no such function, wrong arguments) is an error in the cell, not on the page.
 Threads: the kernel's main thread.
@@ -9,13 +9,16 @@ Threads: the kernel's main thread.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.notebook.arguments import write_arguments
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.tracebacks import describe
+
+if TYPE_CHECKING:
+    from nbconvex.notebook.live_view import Subscribe
 
 
 def show_live(
@@ -26,9 +29,6 @@ def show_live(
     Raises:  FunctionNotFoundError, ArgumentsInvalidError, CallerError for a function that is no query.
     """
     __tracebackhide__ = True
-    # Not at the top: loading the extension is to stay quick.
-    from nbconvex.notebook.live_view import LiveView
-
     backend = session.backend
     definition = backend.registry.find(target)
     if definition.kind != "query":
@@ -37,20 +37,48 @@ def show_live(
             "followed, for it reads and never writes.", hint=f"%convex run {definition.name}",
         )  # fmt: skip
     arguments = write_arguments(args)
-    if not hasattr(session.shell, "kernel") and session.options.live == "auto":
+    if not session.can_follow:
         from nbconvex.notebook.card import Result
 
         value = backend.run_query(definition.path, dict(args))
         return Result(value, title=definition.name, status="as of now; live views need a notebook", as_json=as_json)
-    view = LiveView(
+    return screen_of(
+        session,
         lambda receive: backend.subscribe(definition.path, dict(args), receive),
         title=definition.name,
+        arguments=arguments,
+        as_json=as_json,
+        is_static=is_static,
+    )
+
+
+def screen_of(
+    session: Session,
+    subscribe: Subscribe,
+    *,
+    title: str,
+    arguments: str,
+    as_json: bool = False,
+    is_static: bool = False,
+    press: Callable[[str], None] | None = None,
+) -> Any:
+    """A view of anything that tells of its changes. `press` is called with the row's key for a button in it.
+
+    Raises:  ArgumentsInvalidError.
+    """
+    __tracebackhide__ = True
+    from nbconvex.notebook.live_view import LiveView
+
+    view = LiveView(
+        subscribe,
+        title=title,
         arguments=arguments,
         painter=session.painter,
         describe=describe,
         rows_max=session.options.live_rows,
         as_json=as_json,
     )
+    view.press = press
     view.follow()
     problem = view.problem
     if isinstance(problem, ArgumentsInvalidError):

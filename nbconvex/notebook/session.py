@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
     from nbconvex.server.serve import Server
+    from nbconvex.services.scheduler.cron_forms import CronDefinition
 
 #: The attribute of the shell that holds the extension and its session. Module globals would not survive `%reload_ext`.
 ATTRIBUTE: Final = "nbconvex_extension"
@@ -76,8 +77,12 @@ class Session:
         self._offered: dict[str, Any] = {}
         #: The folder whose types are written after each cell, until the store is closed.
         self.types_watch: TypesWatch | None = None
+        #: The cell that is running, if it has declared a cron.
+        self.cron_cell: str | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration] = {}
+        #: The crons that plain cells have bound to names.
+        self.crons: dict[str, CronDefinition] = {}
         #: Those that cells which failed have declared, by their identity.
         self.refused: dict[int, Declaration] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
@@ -90,6 +95,11 @@ class Session:
     def is_open(self) -> bool:
         """Whether the store is open."""
         return self._backend is not None
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether a view can follow the data here: a terminal shows what is there now."""
+        return hasattr(self.shell, "kernel") or self.options.live != "auto"
 
     @property
     def path(self) -> str:
@@ -206,6 +216,7 @@ class Session:
             ):
                 del self.shell.user_ns[name]
         self.declared.clear()
+        self.crons.clear()
         self._server = None
         backend.close()
         return True

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from nbconvex import ConvexError, Int64
-from nbconvex.errors import ArgumentsInvalidError, CallerError, FunctionNotFoundError, LimitExceededError, NotAllowedError
+from nbconvex.errors import (
+    ArgumentsInvalidError,
+    CallerError,
+    FunctionNotFoundError,
+    LimitExceededError,
+    NotAllowedError,
+)
 from nbconvex.functions.scheduling import Retry
 from nbconvex.testing import TestBackend, convex_test
 
@@ -93,7 +99,7 @@ def test_nothing_can_be_scheduled_more_than_five_years_away():
 def test_function_that_is_not_defined_cannot_be_scheduled():
     with convex_test() as t:
         define(t)
-        with pytest.raises(FunctionNotFoundError, match='Did you mean "m:note".*has the cell or module been run'):
+        with pytest.raises(FunctionNotFoundError, match=r'Did you mean "m:note".*has the cell or module been run'):
             t.mutation(lambda ctx: ctx.scheduler.run_after(0, "m:notes"))
 
 
@@ -155,7 +161,7 @@ def test_promise_that_an_async_action_does_not_await_is_kept_and_its_author_told
     with convex_test() as t:
         define(t)
         t.action(forgets)
-        assert "did not await ctx.scheduler.run_after(...)" in list(t.backend.logs)[0].lines[-1]
+        assert "did not await ctx.scheduler.run_after(...)" in next(iter(t.backend.logs)).lines[-1]
         t.finish_all_scheduled()
         assert notes(t) == [1]
 

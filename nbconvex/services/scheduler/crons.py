@@ -71,6 +71,11 @@ class Crons:
         with self._lock:
             return [dict(document) for _, document in sorted(self._by_name.items())]
 
+    @staticmethod
+    def recurrence_of(document: Document) -> str:
+        """When a cron recurs, in words."""
+        return str(Recurrence.from_json(document["schedule"]))
+
     def next_ms(self) -> float | None:
         """When the next cron is due; None without crons."""
         with self._lock:

@@ -191,10 +191,12 @@ def count_of(snapshot: Snapshot, kind: str) -> int:
     return _by_due(snapshot).entries.count(*_bounds(kind))
 
 
-def of_kind(snapshot: Snapshot, kind: str, until_ms: float | None = None) -> Iterator[Document]:
+def of_kind(
+    snapshot: Snapshot, kind: str, until_ms: float | None = None, *, newest_first: bool = False
+) -> Iterator[Document]:
     """The jobs in a state, in the order in which they are due; read lazily."""
-    for _, payload in _by_due(snapshot).entries.entries(*_bounds(kind, until_ms)):
-        yield decode_document(payload)
+    for _, payloads in _by_due(snapshot).entries.chunks(*_bounds(kind, until_ms), reverse=newest_first):
+        yield from map(decode_document, payloads)
 
 
 def due_ids(snapshot: Snapshot, until_ms: float) -> Iterator[bytes]:

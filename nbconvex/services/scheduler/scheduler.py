@@ -109,11 +109,11 @@ class Scheduler:
         """How many jobs are in a state: pending, inProgress, success, failed or canceled."""
         return jobs.count_of(self._runner.database.snapshot, kind)
 
-    def documents(self, *kinds: str) -> Iterator[Document]:
+    def documents(self, *kinds: str, newest_first: bool = False) -> Iterator[Document]:
         """The jobs in these states, or in all, one state after the other, each in due order; read lazily."""
         snapshot = self._runner.database.snapshot
         for kind in kinds or jobs.STATES:
-            yield from jobs.of_kind(snapshot, kind)
+            yield from jobs.of_kind(snapshot, kind, newest_first=newest_first)
 
     def reason_to_wait(self, document: Document) -> str:
         """Why a job that is pending does not run although it may be due; nothing if it only has to be patient."""

@@ -32,10 +32,10 @@ def test_plain_code_is_told_what_is_wrong_as_functions_are():
             scheduler.run_after(-1, "m:note")
         with pytest.raises(FunctionNotFoundError):
             scheduler.run_after(0, "m:nope")
+        with app() as other:
+            of_another_store = other.backend.scheduler.run_after(0, "m:note")
         with pytest.raises(CallerError, match="there is no scheduled function"):
-            with app() as other:
-                job = other.backend.scheduler.run_after(0, "m:note")
-            scheduler.cancel(job)  # an id of another store
+            scheduler.cancel(of_another_store)
 
 
 def test_functions_use_their_own_scheduler():
