@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.definition import action, args, mutation, query, returns
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
+    from nbconvex.notebook.progress import progress
     from nbconvex.server.serve import serve
     from nbconvex.services.scheduler.cron_forms import cron
     from nbconvex.values.scalars import UNSET, Id, Int64
@@ -44,6 +45,7 @@ __all__ = [
     "load_ipython_extension",
     "mutation",
     "open",
+    "progress",
     "query",
     "returns",
     "serve",
@@ -59,6 +61,7 @@ _HOMES = {
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
+    "nbconvex.notebook.progress": ("progress",),
     "nbconvex.server.serve": ("serve",),
     "nbconvex.services.scheduler.cron_forms": ("cron",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),

@@ -29,6 +29,7 @@ PUBLIC = [
     "load_ipython_extension",
     "mutation",
     "open",
+    "progress",
     "query",
     "returns",
     "serve",

@@ -8,7 +8,6 @@ Threads: the kernel's main thread.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +85,7 @@ def screen_of(
         view.stop("wrong arguments")
         raise problem
     session.add_view(view)
-    if is_static or session.options.live == "html" or not _has_widgets():
+    if is_static or session.options.live == "html" or not session.has_widgets:
         from nbconvex.notebook.live_html import LiveHtml
 
         screen = LiveHtml(view, session.shell.display_pub)
@@ -110,7 +109,3 @@ def live(target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) ->
     if extension is None:
         raise CallerError("live views need a notebook with the extension loaded.", hint="%load_ext nbconvex")
     return show_live(extension.session, target, {**(args or {}), **named})
-
-
-def _has_widgets() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets"))

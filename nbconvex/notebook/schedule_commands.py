@@ -242,4 +242,5 @@ def _resume(session: Session, _options: argparse.Namespace) -> Lines:
         return Lines([("", "It was not paused.")])
     scheduler.resume()
     waiting = scheduler.count()
-    return Lines([("✓", f"Resumed. {waiting:,} scheduled functions are waiting." if waiting else "Resumed.")])
+    few = "scheduled function is" if waiting == 1 else "scheduled functions are"
+    return Lines([("✓", f"Resumed. {waiting:,} {few} waiting." if waiting else "Resumed.")])

@@ -11,6 +11,7 @@ Threads: the kernel's main thread, except where a method says otherwise.
 from __future__ import annotations
 
 import builtins
+import importlib.util
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
+    from nbconvex.notebook.progress import Progress
     from nbconvex.server.serve import Server
     from nbconvex.services.scheduler.cron_forms import CronDefinition
 
@@ -70,9 +72,9 @@ class Session:
         self._path: str | None = None
         self._painter: Painter | None = None
         self._server: Server | None = None
-        self._views: dict[weakref.ref[LiveView], str | None] = {}
+        self._views: dict[weakref.ref[LiveView | Progress], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
-        self._kept: list[tuple[LiveView, Any]] = []
+        self._kept: list[tuple[LiveView | Progress, Any]] = []
         self._injected: dict[str, Any] = {}
         self._offered: dict[str, Any] = {}
         #: The folder whose types are written after each cell, until the store is closed.
@@ -100,6 +102,11 @@ class Session:
     def can_follow(self) -> bool:
         """Whether a view can follow the data here: a terminal shows what is there now."""
         return hasattr(self.shell, "kernel") or self.options.live != "auto"
+
+    @property
+    def has_widgets(self) -> bool:
+        """Whether the packages are installed that widgets need."""
+        return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets"))
 
     @property
     def path(self) -> str:
@@ -239,7 +246,7 @@ class Session:
         return self._painter
 
     @property
-    def views(self) -> list[LiveView]:
+    def views(self) -> list[LiveView | Progress]:
         """The live views that have not ended."""
         found = [view for reference in self._views if (view := reference()) is not None and not view.is_stopped]
         self._views = {
@@ -247,11 +254,11 @@ class Session:
         }
         return found
 
-    def add_view(self, view: LiveView) -> None:
+    def add_view(self, view: LiveView | Progress) -> None:
         """Remember a view that the running cell made."""
         self._views[weakref.ref(view)] = cell_origin(self.shell)
 
-    def keep(self, view: LiveView, screen: Any) -> None:
+    def keep(self, view: LiveView | Progress, screen: Any) -> None:
         """Hold a screen until its view ends."""
         self._kept = [(each, held) for each, held in self._kept if not each.is_stopped]
         self._kept.append((view, screen))

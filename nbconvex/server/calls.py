@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from nbconvex.errors import CallerError, OverloadedError
+from nbconvex.errors import CallerError, OverloadedError, RequestRefusedError
 from nbconvex.functions.outcome import Outcome
 from nbconvex.server.workers import Workers
 
@@ -73,6 +73,10 @@ class Calls:
         backend = self._backend
         if backend.is_closed:
             raise OverloadedError("the backend is closed")
+        paused = backend.scheduler.paused
+        if paused:
+            outcome = self.refused(RequestRefusedError(503, "BackendPaused", f"The backend is paused: {paused}"))
+            return outcome if then is None else then(outcome)
         try:
             definition = backend.find(kind, path, public=public)
         except CallerError as error:
