@@ -161,7 +161,7 @@ class TestBackend:
             if job is None:
                 return
             if scheduler.reason_to_wait(job):
-                raise CallerError(f"{job['name']} {scheduler.reason_to_wait(job)}.")
+                raise CallerError(f"{job['name']} waits: {scheduler.reason_to_wait(job)}.")
             self._move_to(_at_or_behind(job["scheduledTime"]))
         raise CallerError(
             f"scheduled functions were still waiting after {jobs_max:,} had run: infinitely recursive scheduling? "

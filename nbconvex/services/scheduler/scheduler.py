@@ -121,7 +121,7 @@ class Scheduler:
             return ""
         if self._loop.running.definition_of(document) is None:
             where = self._runner.registry.remembered.get(_path(document["name"]), "a cell or module")
-            return f"waits for its function: run {where} that defines {document['name']}"
+            return f"run {where}: it defines {document['name']}"
         return f"paused: {self._paused}" if self._paused else ""
 
     # -- pausing -----------------------------------------------------------------------------------------------------

@@ -124,9 +124,7 @@ def test_job_that_came_due_while_nothing_ran_waits_for_its_function_and_then_run
         assert backend.scheduler.settle()
         document = backend.scheduler.get(job)
         assert document["state"] == {"kind": "pending"}
-        assert backend.scheduler.reason_to_wait(document) == (
-            "waits for its function: run a %%mutation m cell that defines m:note"
-        )
+        assert backend.scheduler.reason_to_wait(document) == ("run a %%mutation m cell: it defines m:note")
         backend.mutation(name="m:other")(lambda ctx: None)
         assert backend.scheduler.settle()
         assert backend.scheduler.get(job)["state"] == {"kind": "pending"}
