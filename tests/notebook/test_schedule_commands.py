@@ -55,6 +55,7 @@ def test_jobs_are_listed_with_what_they_wait_for_and_how_they_ended(app):
     assert "paused: the disk is full" in app.run("%convex jobs --static").plain[0]
 
 
+@pytest.mark.case("tooling/jobs_list_cancel")
 def test_jobs_are_canceled_by_id_or_all_at_once(app):
     job = app.value("plan()")
     assert app.run(f"%convex jobs --cancel {job}").plain == [f"✓ Canceled: {job}"]
@@ -86,6 +87,7 @@ def test_live_table_of_jobs_follows_and_cancels_by_a_click(app):
     widget.close()
 
 
+@pytest.mark.case("tooling/cron_list_history")
 def test_crons_are_listed_removed_and_remembered(app):
     assert app.run("%convex crons").plain == ["No crons. A cell that begins with %%cron NAME --every 5m makes one."]
     app.run("%%cron tidy --every 5m\nm.note(n=1)")
@@ -100,6 +102,7 @@ def test_crons_are_listed_removed_and_remembered(app):
     assert "there is no cron 'tidy'" in str(app.fail("%convex crons --remove tidy").error)
 
 
+@pytest.mark.case("tooling/resume_deployment")
 def test_pause_holds_jobs_back_and_resume_runs_them(app):
     assert app.run("%convex resume").plain == ["It was not paused."]
     assert "Paused: by %convex pause" in app.run("%convex pause").plain[0]
@@ -110,6 +113,7 @@ def test_pause_holds_jobs_back_and_resume_runs_them(app):
     assert scheduler_of(app).count("success") == 1
 
 
+@pytest.mark.case("tooling/pause_deployment")
 def test_calls_from_the_network_are_refused_while_paused(app, monkeypatch):
     import httpx
 

@@ -248,7 +248,7 @@ def test_action_that_is_canceled_goes_on_but_what_it_schedules_is_canceled():
         assert notes(t) == [3]
 
 
-@pytest.mark.case("scheduler/job_conflict_retried")
+@pytest.mark.case("scheduler/job_conflict_retried", "transactions/scheduled_mutation_retries_longer")
 def test_mutation_that_keeps_meeting_conflicts_succeeds_in_the_end_once():
     tries = []
     with app(limits={"conflict_retries": 2}) as t:

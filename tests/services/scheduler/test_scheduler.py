@@ -47,6 +47,22 @@ def test_functions_use_their_own_scheduler():
             t.action(lambda ctx: scheduler.cancel("x"))
 
 
+@pytest.mark.case("system-tables/get_scheduled", "system-tables/subscription_on_jobs")
+def test_functions_read_jobs_and_live_queries_follow_them():
+    seen = []
+    with app() as t:
+        job = t.backend.scheduler.run_after(1_000, "m:note")
+        assert t.query(lambda ctx: ctx.db.system.get(job)["state"]) == {"kind": "pending"}
+
+        @t.backend.query(name="m:states")
+        def states_of(ctx):
+            return [each["state"]["kind"] for each in ctx.db.system.query("_scheduled_functions")]
+
+        with t.backend.subscribe("m:states", {}, lambda update: seen.append(update.value)):
+            t.advance(1)
+        assert seen == [["pending"], ["success"]]
+
+
 def test_reason_to_wait_is_told_of_what_waits_only():
     with app() as t:
         scheduler = t.backend.scheduler
