@@ -19,6 +19,7 @@ PYTHON_PEERS = {
     "nbconvex": ("benchmarks.peers.nbconvex", "Nbconvex"),
     "fdatasync": ("benchmarks.peers.fdatasync", "BareSync"),
     "sqlite": ("benchmarks.peers.sqlite", "SqliteFull"),
+    "sqlite-connections": ("benchmarks.peers.sqlite", "SqliteConnections"),
     "sqlite-normal": ("benchmarks.peers.sqlite", "SqliteNormal"),
     "duckdb": ("benchmarks.peers.duckdb", "DuckdbStatements"),
     "lmdb": ("benchmarks.peers.lmdb", "PyLmdb"),
@@ -27,6 +28,9 @@ PYTHON_PEERS = {
     "surrealdb": ("benchmarks.peers.surrealdb", "SurrealEmbedded"),
     "redis": ("benchmarks.peers.redis", "RedisAlways"),
     "postgres": ("benchmarks.peers.postgres", "Postgres"),
+    "websockets": ("benchmarks.peers.bare_sockets", "WebsocketsSend"),
+    "websockets-broadcast": ("benchmarks.peers.bare_sockets", "WebsocketsBroadcast"),
+    "starlette": ("benchmarks.peers.bare_sockets", "StarletteSend"),
 }
 
 #: Short name → adapter in peers/node, its npm packages, what to call it.

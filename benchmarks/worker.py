@@ -32,6 +32,12 @@ def resident_mb(pids: list[int]) -> float:
     return pages * _PAGE_BYTES / 1e6
 
 
+def resident_kb() -> float:
+    """Resident memory of this process, in kB (10³ bytes)."""
+    gc.collect()
+    return resident_mb([os.getpid()]) * 1000
+
+
 class Worker:
     """One peer and what has been stored in it."""
 

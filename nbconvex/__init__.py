@@ -13,8 +13,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.errors import ConvexError, NbconvexError
+    from nbconvex.functions.acting import as_user
     from nbconvex.functions.current import api, internal
     from nbconvex.functions.definition import action, args, mutation, query, returns
+    from nbconvex.functions.http_cors import CORS_HEADERS
+    from nbconvex.functions.http_declaration import http
+    from nbconvex.functions.http_message import Response
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.notebook.progress import progress
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     open = Backend.open
 
 __all__ = [
+    "CORS_HEADERS",
     "UNSET",
     "Backend",
     "ConvexError",
@@ -34,12 +39,15 @@ __all__ = [
     "Int64",
     "Limits",
     "NbconvexError",
+    "Response",
     "action",
     "api",
     "args",
+    "as_user",
     "cron",
     "define_schema",
     "define_table",
+    "http",
     "internal",
     "live",
     "load_ipython_extension",
@@ -57,8 +65,12 @@ __all__ = [
 _HOMES = {
     "nbconvex.backend": ("Backend",),
     "nbconvex.errors": ("ConvexError", "NbconvexError"),
+    "nbconvex.functions.acting": ("as_user",),
     "nbconvex.functions.current": ("api", "internal"),
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
+    "nbconvex.functions.http_cors": ("CORS_HEADERS",),
+    "nbconvex.functions.http_declaration": ("http",),
+    "nbconvex.functions.http_message": ("Response",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.notebook.progress": ("progress",),

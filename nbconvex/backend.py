@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,38 +18,34 @@ from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions import current, determinism, logs, teaching
-from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
-from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
-from nbconvex.functions.deploy import (
-    CellReport,
-    define_functions_cell,
-    define_tables_cell,
-    module_definitions,
-    notes_about,
-)
+from nbconvex.functions.acting import acting_identity
+from nbconvex.functions.cells import Namespace
+from nbconvex.functions.definition import FunctionDefinition, decorator
+from nbconvex.functions.deploy import CellReport, module_name, module_origin
+from nbconvex.functions.deployer import Deployer
+from nbconvex.functions.endpoints import Endpoints
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live import LiveQueries
 from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
-from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
-from nbconvex.functions.reference import FunctionReference, reference_to
-from nbconvex.functions.registry import Registry, RegistryChange, path_in_module
+from nbconvex.functions.outcome import Outcome, outcome_of, outcome_of_async
+from nbconvex.functions.reference import FunctionReference
+from nbconvex.functions.registry import Registry
 from nbconvex.functions.remembered import Remembered
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
 from nbconvex.limits import UNLIMITED, Limits
+from nbconvex.services.auth.auth import Auth
+from nbconvex.services.auth.providers import read_providers
 from nbconvex.services.scheduler.cron_forms import declared_crons
 from nbconvex.services.scheduler.scheduler import Scheduler
 from nbconvex.storage.location import IN_MEMORY, memory_budget, persistence_at
-from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
+from nbconvex.values.schema import SchemaDefinition, TableDefinition
 
 if TYPE_CHECKING:
     from nbconvex.database.schema_push import SchemaReport
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.persistence import Persistence
-
-#: The global that holds the store's admin key, and how such a key begins.
-_ADMIN_KEY, _ADMIN_KEY_PREFIX = "admin_key", "nbconvex|"
 
 Who = Identity | Mapping[str, Any] | None
 
@@ -69,6 +63,7 @@ class Backend:
         seed: int | None = None,
         memory_bytes_max: int = UNLIMITED,
         has_cache: bool = True,
+        auth: Any = (),
     ) -> None:
         self.clock = clock
         self.limits = limits
@@ -76,23 +71,27 @@ class Backend:
         self.database = Database.open(
             persistence, clock=clock, limits=limits, random=random.Random(seed), memory_bytes_max=memory_bytes_max
         )
-        self._remembered = Remembered(self.database)
-        self.registry = Registry(self._remembered.by_path)
+        remembered = Remembered(self.database)
+        self.registry = Registry(remembered.places)
+        self.http = Endpoints()
         deployment = {"name": self.database.name, "region": None, "class": "prod" if production else "dev"}
         self.runner = Runner(
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
         )
         self.live = LiveQueries(self.runner)
         self.scheduler = Scheduler(self.runner)
+        self._deployer = Deployer(self.runner, self.live, self.http, remembered, self._host)
+        self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
+        #: Whom plain code calls as, where no `as_user` block says so.
+        self.acting: Identity | None = None
         self.logs = self.runner.log
         self.api = FunctionReference(self._host)
         self.internal = FunctionReference(self._host, internal=True)
-        self.query = decorator("query", self._declare)
-        self.mutation = decorator("mutation", self._declare)
-        self.action = decorator("action", self._declare)
+        self.query = decorator("query", self._deployer.declare)
+        self.mutation = decorator("mutation", self._deployer.declare)
+        self.action = decorator("action", self._deployer.declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
         determinism.enter()
         logs.install()
         current.opened(self)
@@ -106,20 +105,24 @@ class Backend:
         limits: Limits | None = None,
         production: bool = False,
         memory_bytes_max: int | None = None,
+        auth: Any = (),
     ) -> Backend:
         """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
 
         `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
-        memory; by default a quarter of the machine's.
-        Raises:  StorageError; StorageLockedError if another process has the file open.
+        memory; by default a quarter of the machine's. `auth` are providers of tokens, as in an auth.config.
+        Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
+        # Before a file is opened, which an error would leave open.
+        auth = read_providers(auth)
         return cls(
             persistence_at(path, clock=clock),
             clock=clock,
             limits=limits or Limits(),
             production=production,
             memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
+            auth=auth,
         )
 
     def _host(self) -> Backend:
@@ -138,12 +141,7 @@ class Backend:
     @property
     def admin_key(self) -> str:
         """What admits to internal functions over the network: made when first asked for, and kept in the store."""
-        with self._lock:
-            kept = self.database.get_global(_ADMIN_KEY)
-            if kept is None:
-                kept = f"{_ADMIN_KEY_PREFIX}{secrets.token_hex(32)}".encode()
-                self.database.put_global(_ADMIN_KEY, kept)
-            return kept.decode()
+        return self.auth.admin_key
 
     # -- calling -----------------------------------------------------------------------------------------------------
 
@@ -183,22 +181,19 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_query`, in an event loop."""
-        run = self._new_run("query", target, identity, public=public)
-        return await self.runner.execute_async(run, {} if args is None else args)
+        return await self._value_async("query", target, args, identity, public=public)
 
     async def run_mutation_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        run = self._new_run("mutation", target, identity, public=public)
-        return await self.runner.execute_async(run, {} if args is None else args)
+        return await self._value_async("mutation", target, args, identity, public=public)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
-        run = self._new_run("action", target, identity, public=public)
-        return await self.runner.execute_async(run, {} if args is None else args)
+        return await self._value_async("action", target, args, identity, public=public)
 
     def run_outcome(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False,
@@ -213,24 +208,18 @@ class Backend:
         run.request_key = request_key
         if snapshot is not None:
             run.tx = self.database.begin_at(snapshot, reader=run.path)
-        value, problem = None, None
-        try:
-            value = self.runner.execute(run, {} if args is None else args)
-        except (Exception, SystemExit) as error:
-            problem = kept_error(run, error)
-        return outcome_of(run, value, problem)
+        return outcome_of(self.runner, run, args)
 
     async def run_outcome_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
     ) -> Outcome:
         """As `run_outcome`, in an event loop."""
         run = self._new_run(kind, target, identity, public=public)
-        value, problem = None, None
-        try:
-            value = await self.runner.execute_async(run, {} if args is None else args)
-        except (Exception, SystemExit) as error:
-            problem = kept_error(run, error)
-        return outcome_of(run, value, problem)
+        return await outcome_of_async(self.runner, run, args)
+
+    def _caller(self, identity: Who) -> Identity | None:
+        """On whose behalf plain code calls."""
+        return acting_identity(self.acting) if identity is None else Identity.of(identity)
 
     def _new_run(self, kind: Kind | None, target: Any, identity: Who, *, public: bool) -> Run:
         return self.runner.new_run(self.find(kind, target, public=public), Identity.of(identity), is_echoed=False)
@@ -253,13 +242,17 @@ class Backend:
             raise teaching.call_from_function(outer, definition.name, definition)
         if DEFINING.get():
             raise teaching.definition_time(definition.name)
-        run = self.runner.new_run(definition, None if identity is None else Identity.of(identity), is_echoed=True)
+        run = self.runner.new_run(definition, self._caller(identity), is_echoed=True)
         run.is_unlimited = is_unlimited
         try:
             return self.runner.execute(run, {} if args is None else args)
         except BaseException as error:
             trim(error)
             raise
+
+    async def _value_async(self, kind: Kind, target: Any, args: Any, identity: Who, *, public: bool) -> Any:
+        run = self._new_run(kind, target, self._caller(identity), public=public)
+        return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_inline(
         self, definition: FunctionDefinition, args: Any = None, /, *, identity: Who = None, is_unlimited: bool = False
@@ -302,7 +295,7 @@ class Backend:
     ) -> Subscription:
         """Follow a query: `callback` is told its result here and now, and what differs later in the live thread."""
         self._require_plain_code("subscribe")
-        return self.live.subscribe([(target, args)], callback, Identity.of(identity), is_single=True)
+        return self.live.subscribe([(target, args)], callback, self._caller(identity), is_single=True)
 
     def subscribe_many(
         self,
@@ -313,7 +306,7 @@ class Backend:
     ) -> Subscription:
         """Follow several queries as one: `callback` is told once of all that changed at one timestamp."""
         self._require_plain_code("subscribe_many")
-        return self.live.subscribe(queries, callback, Identity.of(identity), is_single=False)
+        return self.live.subscribe(queries, callback, self._caller(identity), is_single=False)
 
     def _require_plain_code(self, what: str) -> None:
         if self._is_closed:
@@ -325,16 +318,9 @@ class Backend:
     # -- defining ----------------------------------------------------------------------------------------------------
 
     def define_cell(
-        self,
-        kind: Kind,
-        source: str,
-        *,
-        module: str = "main",
-        internal: bool = False,
-        origin: str | None = None,
-        namespace: Namespace | None = None,
-        filename: str | None = None,
-    ) -> CellReport:
+        self, kind: Kind, source: str, *, module: str = "main", internal: bool = False, origin: str | None = None,
+        namespace: Namespace | None = None, filename: str | None = None,
+    ) -> CellReport:  # fmt: skip
         """Put a cell's functions in force in place of what `origin` had defined, or change nothing.
 
         Shapes:  lines of `source` count as they stand, so a caller puts as many line ends before a body as there are
@@ -342,49 +328,22 @@ class Backend:
         Raises:  SyntaxError; whatever the cell raises; CallerError.
         """
         __tracebackhide__ = True
-        try:
-            change, definitions = define_functions_cell(
-                self.registry,
-                kind,
-                source,
-                module=module,
-                is_internal=internal,
-                origin=origin,
-                namespace={} if namespace is None else namespace,
-                filename=filename or cell_filename(f"{kind} {module}", source),
-                reference_to=self._reference,
-            )
-        except BaseException as error:
-            trim(error)
-            raise
-        self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
-        return self._report(change, definitions)
+        return self._deployer.define_cell(
+            kind, source, module=module, internal=internal, origin=origin, namespace=namespace, filename=filename
+        )
 
     def define_schema_cell(
-        self,
-        source: str,
-        *,
-        namespace: Namespace | None = None,
-        filename: str | None = None,
-        validate: bool = True,
+        self, source: str, *, namespace: Namespace | None = None, filename: str | None = None, validate: bool = True,
         check_only: bool = False,
-    ) -> SchemaReport:
+    ) -> SchemaReport:  # fmt: skip
         """Put a cell's tables in force if the documents fit, or change nothing.
 
         Raises:  SyntaxError; whatever the cell raises; SchemaInvalidError; SchemaViolatedError.
         """
         __tracebackhide__ = True
-        namespace = {} if namespace is None else namespace
-        if check_only:
-            namespace = dict(namespace)
-        try:
-            with undone_on_error(namespace):
-                filename = filename or cell_filename("schema", source)
-                schema = define_tables_cell(source, namespace=namespace, filename=filename, validates=validate)
-                return self.push_schema(schema, check_only=check_only)
-        except BaseException as error:
-            trim(error)
-            raise
+        return self._deployer.define_schema_cell(
+            source, namespace=namespace, filename=filename, validate=validate, check_only=check_only
+        )
 
     def push_schema(
         self, schema: SchemaDefinition | Mapping[str, TableDefinition], *, check_only: bool = False
@@ -393,61 +352,26 @@ class Backend:
 
         Raises:  SchemaViolatedError; SchemaInvalidError.
         """
-        schema = schema if isinstance(schema, SchemaDefinition) else define_schema(schema)
-        report = self.database.push_schema(schema, check_only=check_only)
-        if not check_only:
-            # An index that came or went concerns queries in a way that no read set shows.
-            self.runner.cache.clear()
-            self.live.rerun_all()
-        return report
+        return self._deployer.push_schema(schema, check_only=check_only)
 
     def reset(self) -> int:
         """Delete every document, every table and the schema; functions stay. Returns how many documents there were."""
         count = self.database.clear()
         self.scheduler.crons.restore()
-        self.runner.cache.clear()
-        self.live.rerun_all()
+        self._deployer.forget_results()
         return count
 
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares with @query, @mutation, @action and `cron`.
+        """Put in force what a module, or any namespace, declares: with decorators, with `http` and with `cron`.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.
         Raises:  CallerError.
         """
-        own = getattr(module, "__name__", None) or "main"
-        name = name or ("main" if own == "__main__" else own.replace(".", "/"))
-        origin = f"module {name}"
-        declared = list(module_definitions(module, name, origin))
-        change = self.registry.replace(origin, [definition for _, definition in declared])
-        for declaration, definition in declared:
-            declaration.reference = self._reference(definition.path, definition.is_internal)
-        definitions = tuple(definition for _, definition in declared)
-        self._remembered.keep(definitions, f"the module {own}", change.removed)
-        self.scheduler.declare_crons(origin, declared_crons(module))
-        return self._report(change, definitions)
-
-    def _declare(self, declaration: Declaration) -> None:
-        """What `backend.query` and its like do with a handler."""
-        path = path_in_module("main", declaration.name or declaration.handler.__name__)
-        definition = declaration.define(path, f"decorator {path}")
-        change = self.registry.replace(definition.origin, (definition,))
-        declaration.reference = self._reference(path, definition.is_internal)
-        self._remembered.keep((definition,), "a decorator", change.removed)
-
-    def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
-        return reference_to(path, self._host, internal=is_internal)
-
-    def _report(self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...]) -> CellReport:
-        return CellReport(
-            change.added,
-            change.changed,
-            change.removed,
-            self.live.following(change.paths),
-            tuple(each.path for each in definitions),
-            notes_about(definitions),
-        )
+        name = name or module_name(module)
+        report = self._deployer.add_module(module, name)
+        self.scheduler.declare_crons(module_origin(name), declared_crons(module))
+        return report
 
     # -- ending ------------------------------------------------------------------------------------------------------
 

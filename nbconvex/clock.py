@@ -31,14 +31,8 @@ class SystemClock:
     """The machine's clock."""
 
     # Bound at import: `functions.determinism` replaces `time.time` for user code, and the clock itself must not freeze.
-    _now_ns = staticmethod(time.time_ns)
-    _monotonic = staticmethod(time.monotonic)
-
-    def now_ns(self) -> int:
-        return self._now_ns()
-
-    def monotonic_s(self) -> float:
-        return self._monotonic()
+    now_ns = staticmethod(time.time_ns)
+    monotonic_s = staticmethod(time.monotonic)
 
     def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
         return event.wait(timeout_s)

@@ -14,7 +14,7 @@ NbconvexError
 │   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
 ├── TransientError              the same call may succeed later
-│   ├── ConflictError · OverloadedError · HeadMovedError (internal)
+│   ├── ConflictError · OverloadedError · KeysUnavailableError · HeadMovedError (internal)
 ├── StorageError                the world failed
 │   ├── StorageLockedError · StorageFailedError · StorageCorruptError · StorageVersionError
 │   └── StoragePathError
@@ -269,6 +269,18 @@ class ConflictError(TransientError):
             f'Documents read from or written to table "{self.table}"{document} were changed by {writer} '
             f"while {reader} ran{again}. Read less, through a narrower index range, or call it again."
         )
+
+
+class KeysUnavailableError(TransientError):
+    """The public keys of an issuer of tokens cannot be had: it is unreachable, or what it answers is no key set."""
+
+    code = "KeysUnavailable"
+
+    def __init__(self, issuer: str, problem: str, *, is_discovery: bool = False) -> None:
+        super().__init__(f"{issuer}: {problem}")
+        self.issuer = issuer
+        self.problem = problem
+        self.is_discovery = is_discovery
 
 
 class OverloadedError(TransientError):

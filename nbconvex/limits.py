@@ -68,14 +68,26 @@ class Limits:
     # One mutation that keeps meeting conflicts.
     conflict_retries: int = 4
 
+    # One token, and the keys that it is verified with.
+    token_bytes: int = 8_192
+    token_nesting: int = 16
+    issuer_document_bytes: int = 256 * 1024
+    issuer_time_s: float = 5.0
+    key_age_s: float = 600.0
+    stale_key_age_s: float = 86_400.0
+
     # One server.
     request_bytes: int = 16 * MIB + 2_000
     request_time_s: float = 30.0
     calls_in_flight: int = 1_000
+    call_wait_s: float = 30.0
     call_threads: int = 4
     action_threads: int = 64
     sockets: int = 2_000
     queries_per_batch: int = 1_000
+    http_request_bytes: int = 20 * MIB
+    http_response_bytes: int = 20 * MIB
+    form_parts: int = 1_000
     past_snapshots: int = 100
     past_time_s: float = 60.0
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
-from nbconvex.backend import Backend, Who
+from nbconvex.backend import Backend
 from nbconvex.clock import ManualClock
 from nbconvex.errors import CallerError
 from nbconvex.functions.definition import Declaration, FunctionDefinition, define
@@ -104,7 +104,7 @@ class TestBackend:
         args = {**(args or {}), **named}
         return self.backend.run_inline(definition, args, identity=self._identity, is_unlimited=True)
 
-    def with_identity(self, claims: Who = None, /, **named: Any) -> TestBackend:
+    def with_identity(self, claims: Mapping[str, Any] | None = None, /, **named: Any) -> TestBackend:
         """The same backend, called by somebody. Claims that are not given are made up, differently for each person."""
         number = next(self._people)
         given = {**(claims or {}), **named}

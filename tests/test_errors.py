@@ -114,7 +114,7 @@ def test_tree_in_the_docstring_names_every_class() -> None:
 
 def test_only_the_world_and_other_transactions_are_worth_a_retry() -> None:
     transient = {each.__name__ for each in CLASSES if issubclass(each, TransientError)}
-    assert transient == {"TransientError", "ConflictError", "OverloadedError", "HeadMovedError"}
+    assert transient == {"TransientError", "ConflictError", "OverloadedError", "KeysUnavailableError", "HeadMovedError"}
 
 
 @pytest.mark.parametrize(

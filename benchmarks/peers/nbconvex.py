@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.document import channel_name, make_document
 from benchmarks.peers.contract import Peer, PeerMissingError
 from benchmarks.peers.nbconvex_functions import define_functions, now
+from benchmarks.peers.nbconvex_sockets import SocketSide
 from benchmarks.spread import summary_of
 
 _PART = 100
@@ -19,7 +20,7 @@ _GETS_PER_CALL = 100
 _PATIENCE_S = 20.0
 
 
-class Nbconvex(Peer):
+class Nbconvex(SocketSide, Peer):
     name = "nbconvex"
     styles = ("async", "threads")
 
@@ -220,6 +221,7 @@ class Nbconvex(Peer):
         return {**summary_of(samples), "executions": (self.handlers.newest_runs - executions) / calls}
 
     def close(self) -> None:
+        self.stop_serving()
         for subscription in self._subscriptions:
             subscription.close()
         if self.backend is not None:

@@ -9,6 +9,11 @@ from typing import Any
 now = time.perf_counter_ns
 
 
+def text_of(turn: int) -> str:
+    """A text of 1,000 bytes that no other turn has."""
+    return f"turn {turn:09d} ".ljust(1_000, "x")
+
+
 class Handlers:
     """What the handlers count and measure while they run."""
 
@@ -33,6 +38,7 @@ def define_functions(backend: Any) -> Handlers:
             {
                 "messages": table(fields).index("by_channel", ["channel"]),
                 "counters": table({"n": v.number()}),
+                "boards": table({"name": v.string(), "text": v.string()}).index("by_name", ["name"]),
             }
         )
     )
@@ -87,6 +93,21 @@ def define_functions(backend: Any) -> Handlers:
     @backend.query
     def value(ctx: Any, id: str) -> int:
         return ctx.db.get(id)["n"]
+
+    @backend.mutation
+    def make_boards(ctx: Any, boards: list[list[str]]) -> None:
+        for name, text in boards:
+            ctx.db.insert("boards", {"name": name, "text": text})
+
+    @backend.mutation
+    def post(ctx: Any, names: list[str], text: str) -> None:
+        for name in names:
+            board = ctx.db.query("boards").with_index("by_name", name=name).unique()
+            ctx.db.patch(board["_id"], {"text": text})
+
+    @backend.query
+    def board(ctx: Any, name: str) -> str:
+        return ctx.db.query("boards").with_index("by_name", name=name).unique()["text"]
 
     @backend.query
     def empty(ctx: Any) -> None:

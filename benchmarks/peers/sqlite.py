@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +19,8 @@ CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, channel TEXT, autho
 CREATE INDEX IF NOT EXISTS by_channel ON messages (channel, created);
 CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, n INTEGER);
 """
+#: How long a connection waits for its turn to write.
+_PATIENCE_S = 60.0
 _INSERT = (
     "INSERT INTO messages (channel, author, body, likes, pinned, created)"
     " VALUES (:channel, :author, :body, :likes, :pinned, :created)"
@@ -28,7 +32,7 @@ def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 class SqliteFull(Peer):
-    """One connection behind a lock: quicker here than one connection a thread, whose busy handler sleeps."""
+    """One connection behind a lock: quicker than `SqliteConnections`, whose busy handlers sleep."""
 
     name = "SQLite FULL"
     styles = ("threads", "async")
@@ -82,6 +86,56 @@ class SqliteFull(Peer):
 
     def close(self) -> None:
         self._db.close()
+
+
+class SqliteConnections(SqliteFull):
+    """A connection for each caller, which waits while another one writes: how most programs use it.
+
+    On a loop each connection has a thread of its own, as in aiosqlite.
+    """
+
+    name = "SQLite FULL, a connection each"
+
+    def open(self, folder: Path) -> None:
+        super().open(folder)
+        self._folder = folder
+        self._own = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._threads: list[ThreadPoolExecutor] = []
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = sqlite3.connect(
+                self._folder / "bench.sqlite", isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S
+            )
+            connection.execute(f"PRAGMA synchronous={self.synchronous}")
+            self._opened.append(connection)
+        return connection
+
+    def insert(self, document: dict[str, Any]) -> int | None:
+        return self._connection().execute(_INSERT, {**document, "created": time.time()}).lastrowid
+
+    def add_one(self, key: int) -> None:
+        self._connection().execute("UPDATE counters SET n = n + 1 WHERE id = ?", (key,))
+
+    async def connect_callers(self, callers: int) -> None:
+        self._threads = [ThreadPoolExecutor(1) for _ in range(callers)]
+
+    async def insert_async(self, caller: int, document: dict[str, Any]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads[caller], self.insert, document)
+
+    async def add_one_async(self, caller: int, key: int) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads[caller], self.add_one, key)
+
+    async def disconnect_callers(self) -> None:
+        for thread in self._threads:
+            thread.shutdown()
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
+        super().close()
 
 
 class SqliteNormal(SqliteFull):

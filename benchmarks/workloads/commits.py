@@ -14,6 +14,7 @@ _ONE_CALLER = ("nbconvex", "sqlite", "fdatasync", "better-sqlite3", "rocksdb", "
 #: Peer and how its 64 callers call.
 _MANY_CALLERS = (
     ("nbconvex", "async"), ("sqlite", "async"), ("lmdb-js", "async"), ("nbconvex", "threads"), ("sqlite", "threads"),
+    ("sqlite-connections", "async"), ("sqlite-connections", "threads"),
     ("redis", "async"), ("better-sqlite3", "async"), ("rocksdb", "threads"), ("lmdb", "threads"),
     ("postgres", "async"), ("surrealdb", "async"), ("zodb", "threads"), ("duckdb", "async"), ("convex-test", "async"),
     ("pglite", "async"), ("sqlite-normal", "async"),
@@ -79,6 +80,11 @@ def insert_many_callers(settings: Settings, probe: Probe) -> Result:
         goal=None,
         at_least=True,
     )
+    for style in ("async", "threads"):
+        verdict_of(
+            result, f"{style} × SQLite FULL, a connection each", result.row(f"nbconvex, {style}"),
+            result.row(f"SQLite FULL, a connection each, {style}"), limit=None, goal=None, at_least=True,
+        )  # fmt: skip
     verdict_of(
         result, "threads × SQLite FULL, threads", result.row("nbconvex, threads"), result.row("SQLite FULL, threads"),
         limit=None, goal=None, at_least=True,

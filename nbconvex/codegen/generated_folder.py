@@ -1,6 +1,6 @@
-"""The folder `_generated` of a web app: its files, written only where they differ.
+"""The folder `_generated` of a web app: its files, written only where they differ. And `openapi.json`.
 
-Owns:  `write_types`; which files there are, what may be overwritten and removed, how a file is replaced.
+Owns:  `write_types`, `write_openapi`; which files there are, what may be overwritten and removed, how one is replaced.
 Must not know: what stands in the files.
 Invariants: a file that is not ours is never changed or removed. A file whose text stays the same is not touched, so
 that a development server that watches the folder does not start over. A reader sees the old file or the new one.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from nbconvex.codegen.api_text import API_JS, api_declarations, untyped_parts
 from nbconvex.codegen.data_model_text import data_model_declarations
+from nbconvex.codegen.openapi_text import openapi_text
 from nbconvex.codegen.source_text import MARK
 from nbconvex.codegen.type_text import tables_named
 from nbconvex.errors import CallerError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nbconvex.backend import Backend
 
 FOLDER_NAME: Final = "_generated"
+OPENAPI_NAME: Final = "openapi.json"
 #: How much of a file is read to see whose it is.
 _HEAD_BYTES: Final = 1_000
 
@@ -74,6 +76,28 @@ def write_types(backend: Backend, folder: str | os.PathLike[str]) -> TypesReport
         if not each.is_internal and (parts := untyped_parts(each))
     )
     return TypesReport(target, written, unchanged, removed, len(functions), len(tables), tuple(untyped))
+
+
+def write_openapi(backend: Backend, folder: str | os.PathLike[str], *, site_url: str, api_url: str) -> Path:
+    """Write `folder/openapi.json`, which describes the endpoints and the public functions; the file's path.
+
+    Raises:  CallerError where that is no place for it, or somebody else's file is there.
+    """
+    target = Path(folder).expanduser()
+    if not target.is_dir():
+        raise CallerError(f"there is no folder {target} to write {OPENAPI_NAME} into.", hint="%convex codegen .")
+    file = target / OPENAPI_NAME
+    text = openapi_text(
+        backend.http.routes.table, sorted(backend.registry.functions.values(), key=lambda each: each.path),
+        title=Path(backend.name).stem or backend.name, site_url=site_url, api_url=api_url,
+    )  # fmt: skip
+    try:
+        if file.exists() and not _is_ours(file):
+            raise CallerError(f"{file} is from somebody else: it is not overwritten. Name another folder.")
+        _replace(file, text.encode("utf-8"))
+    except OSError as error:
+        raise CallerError(f"{file} cannot be written: {error.strerror or error}.") from error
+    return file
 
 
 def _tables(backend: Backend) -> set[str]:

@@ -12,8 +12,12 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nbconvex.errors import DocumentInvalidError
+from nbconvex.limits import Limits
+from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
+from nbconvex.values.validator_report import ValidationProblem
 from nbconvex.values.validators import ObjectValidator, UnionValidator, Validator
 
 #: Checks a value and returns it converted; the second argument gives a table's name by its number.
@@ -23,11 +27,12 @@ Check = Callable[[Any, Mapping[int, str]], Any]
 class ActiveSchema:
     """A schema definition with its validators compiled.
 
-    Shapes:  `checks` has a function for each table whose documents are validated; `int64_fields` the indexed fields of
-    such tables that hold 64-bit integers and no other numbers.
+    Shapes:  `checks` has a function for each table whose documents are validated; `flats` the quick pass of those whose
+    documents can be flat; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
+    numbers.
     """
 
-    __slots__ = ("checks", "definition", "int64_fields")
+    __slots__ = ("checks", "definition", "flats", "int64_fields")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -36,9 +41,35 @@ class ActiveSchema:
             if definition.schema_validation
             else {}
         )
+        self.flats: dict[str, Flat] = {
+            name: flat for name in self.checks if (flat := compile_flat(definition.tables[name].validator)) is not None
+        }
         self.int64_fields: dict[str, frozenset[str]] = {
             name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
         }
+
+    def flat(
+        self, table: Any, value: Any, limits: Limits, tables: Callable[[], Mapping[int, str]]
+    ) -> tuple[dict[str, Any], int] | None:
+        """A document as it will be stored, system fields apart, and its size; None where one pass cannot tell."""
+        flat = self.flats.get(table) if type(table) is str and type(value) is dict else None
+        if flat is None or flat.fields > limits.object_fields or flat.name_length > limits.identifier_length:
+            return None
+        return flat.check(value, tables)
+
+    def checked(self, table: str, document: dict[str, Any], tables: Callable[[], Mapping[int, str]]) -> dict[str, Any]:
+        """A normalized document as its table's validator returns it.
+
+        Raises:  DocumentInvalidError.
+        """
+        check = self.checks.get(table)
+        if check is None:
+            return document
+        try:
+            checked: dict[str, Any] = check(document, tables())
+        except ValidationProblem as problem:
+            raise DocumentInvalidError(table, problem.report, path=problem.path) from None
+        return checked
 
     def indexes_of(self, table: str) -> dict[str, tuple[tuple[str, ...], bool]]:
         """The declared indexes of a table: fields and whether staged, by name."""

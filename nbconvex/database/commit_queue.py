@@ -24,8 +24,9 @@ from nbconvex.storage.persistence import Commit, Persistence
 
 _log = logging.getLogger(__name__)
 
-#: Writes that nobody has looked at are entered into the indexes together, once there are this many.
-SETTLE_WRITES = 64
+#: Writes that nobody has looked at are entered into the indexes together, once there are this many. The more, the fewer
+#: leaves are copied for each; the longer waits whoever reads a range next: 2 ms for as many as these.
+SETTLE_WRITES = 256
 
 #: Told when a commit is durable: its timestamp, or why it failed.
 Resolve = Callable[[int | BaseException], None]

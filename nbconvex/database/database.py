@@ -25,15 +25,8 @@ from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import (
-    BY_CREATION_TIME,
-    BY_ID,
-    SCHEMAS_TABLE,
-    TABLES_TABLE,
-    Snapshot,
-    Write,
-    listed_table,
-)
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Write, listed_table
+from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
@@ -46,6 +39,7 @@ from nbconvex.values.schema import SchemaDefinition
 _PUSH_TRIES = 3
 #: From this many writes on, what a commit leaves in memory is put together.
 _BULK_MIN = 64
+_NO_TABLES: frozenset[int] = frozenset()
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
 
@@ -143,16 +137,8 @@ class Database:
         creation_ms = now_ms
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
-        return Transaction(
-            snapshot,
-            limits=self.limits,
-            now_ms=now_ms,
-            creation_time_ms=creation_ms,
-            seed=self._random.getrandbits(64),
-            make_id=self._make_id,
-            writable=writable,
-            reader=reader,
-        )
+        seed = self._random.getrandbits(64)
+        return Transaction(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
 
     # -- committing --------------------------------------------------------------------------------------------------
 
@@ -424,24 +410,26 @@ def _document_id(number: int, index: str, key: bytes) -> str:
 
 def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
     touched: list[tuple[int, str] | bytes] = []
-    dropped: set[int] = set()
+    dropped = _NO_TABLES
+    layout = accepted.layout
     for write in writes:
-        if write.table == TABLES_TABLE and write.before is not None:
-            dropped.add(listed_table(write.before)[1])
-        table = accepted.layout.get(write.table)
+        number = write.table
+        if number == TABLES_TABLE and write.before is not None:
+            dropped |= {listed_table(write.before)[1]}
+        table = layout.get(number)
         if table is None:  # born in this commit: nobody can have read its indexes, but anyone may have had an id
-            touched += ((write.table, BY_ID), write.id_key)
+            touched += ((number, BY_ID), write.id_key)
             continue
         index_ids = table.index_ids
         touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
         if before is not None:
-            for position, key in enumerate(before, 1):
-                touched += (index_ids[position], key)
+            for pair in zip(index_ids[1:], before, strict=True):
+                touched += pair
         if after is not None and after != before:
-            for position, key in enumerate(after, 1):
-                touched += (index_ids[position], key)
-    return CommitRecord(ts, tuple(touched), writer, frozenset(dropped))
+            for pair in zip(index_ids[1:], after, strict=True):
+                touched += pair
+    return CommitRecord(ts, tuple(touched), writer, dropped)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

@@ -10,9 +10,14 @@ from __future__ import annotations
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.schema_push import stored_schema
-from nbconvex.database.snapshot import SYSTEM_INDEXES, SYSTEM_TABLES, TABLES_TABLE, Snapshot, Table, listed_table
+from nbconvex.database.snapshot import Snapshot, Table, listed_table
+from nbconvex.database.system_tables import SYSTEM_INDEXES, SYSTEM_TABLES, TABLES_TABLE
 from nbconvex.errors import StorageCorruptError
+from nbconvex.storage import allocator
 from nbconvex.storage.persistence import Persistence
+
+#: From here on, what loading leaves behind is worth giving back.
+_LARGE_BYTES = 4 * 1024 * 1024
 
 
 def load_snapshot(persistence: Persistence) -> Snapshot:
@@ -46,4 +51,7 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     if strays:
         stray = ", ".join(map(str, strays))
         raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
-    return Snapshot(loaded.head, tables, numbers, schema, last_number=last_number)
+    snapshot = Snapshot(loaded.head, tables, numbers, schema, last_number=last_number)
+    if snapshot.memory_bytes >= _LARGE_BYTES:
+        allocator.give_back()
+    return snapshot

@@ -151,6 +151,24 @@ class TransactionMetrics:
             for wire, name in METRICS.items()
         }
 
+    @property
+    def is_near_limit(self) -> bool:
+        """Whether `near_limits` may have something to say. Asked after every run."""
+        return bool(
+            self.database_queries
+            and (
+                self.documents_read * 5 > self.documents_read_max * 4
+                or self.read_bytes * 5 > self.read_bytes_max * 4
+                or self.database_queries * 5 > self.database_queries_max * 4
+            )
+        ) or bool(
+            self.documents_written
+            and (
+                self.documents_written * 5 > self.documents_written_max * 4
+                or self.written_bytes * 5 > self.written_bytes_max * 4
+            )
+        )
+
     def near_limits(self, share: float = 0.8) -> list[str]:
         """A sentence for each limit of which more than `share` is used."""
         used: Callable[[str], Any] = lambda name: getattr(self, name)  # noqa: E731 - a name for a getter

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
-from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Table, Write, listed_table
+from nbconvex.database.snapshot import Snapshot, Table, Write, listed_table
+from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.errors import SchemaInvalidError, SchemaViolatedError
 from nbconvex.values.codec import decode_document, encode_document
 from nbconvex.values.schema import SchemaDefinition
@@ -197,9 +198,10 @@ def deletions(snapshot: Snapshot, numbers: list[int]) -> tuple[list[Write], int]
         elif name is not None:
             # The highest number is remembered until a higher one is given: ids of this table must fit no other.
             nameless = encode_document({**decode_document(payload), "name": None})
-            writes.append(deletion._replace(after=nameless, keys_after=deletion.keys_before))
+            keys = deletion.keys_before
+            writes.append(Write.of(TABLES_TABLE, internal, payload, keys, nameless, keys))
     return writes, count
 
 
 def _deletion(table: Table, internal: bytes, payload: bytes) -> Write:
-    return Write(table.number, internal, payload, table.keys_of(decode_document(payload), internal), None, None)
+    return Write.of(table.number, internal, payload, table.keys_of(decode_document(payload), internal), None, None)

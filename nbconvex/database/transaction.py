@@ -21,22 +21,11 @@ from typing import Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
-from nbconvex.database.snapshot import (
-    BY_CREATION_TIME,
-    BY_ID,
-    FIRST_USER_TABLE,
-    SYSTEM_TABLES,
-    TABLES_TABLE,
-    VISIBLE_SYSTEM_TABLES,
-    Document,
-    Snapshot,
-    Table,
-    Write,
-)
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Snapshot, Table, Write
+from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
 from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import (
     CallerError,
-    DocumentInvalidError,
     DocumentNotFoundError,
     LimitExceededError,
     NotAllowedError,
@@ -53,7 +42,6 @@ from nbconvex.values.codec import (
 )
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.scalars import UNSET
-from nbconvex.values.validator_report import ValidationProblem
 
 #: What `_id` and `_creationTime` add to a document's size. Source: semantics 1.9.
 _SYSTEM_FIELDS_BYTES = 61
@@ -87,13 +75,12 @@ class Transaction:
     def __init__(
         self,
         snapshot: Snapshot,
-        *,
         limits: Limits,
         now_ms: float,
         creation_time_ms: float,
         seed: int,
         make_id: Callable[[], bytes],
-        writable: bool,
+        writable: bool,  # noqa: FBT001 - one a call, and by name all of these would take twice as long
         reader: str,
     ) -> None:
         self.snapshot = snapshot
@@ -179,6 +166,10 @@ class Transaction:
         own = self._own_tables.get(number)
         return own.name if own is not None else self.snapshot.table_name(number)
 
+    def tables(self) -> TablesOf:
+        """The names of all tables by number."""
+        return TablesOf(self)
+
     def _view(self, number: int) -> Table:
         pending = self._pending.pop(number, None)
         table = self._own_tables.get(number) or self.snapshot.tables[number]
@@ -192,8 +183,7 @@ class Transaction:
             write = self.writes.get((number, internal))
             if write is not None:
                 return write.after
-        table = self.snapshot.tables.get(number)
-        return None if table is None else table.documents.get(id_key)
+        return self.snapshot.payload(number, internal, id_key)
 
     def _decode(self, document_id: Any, table: str | None, operation: str) -> _WriteKey:
         if document_id.__class__ is not str:
@@ -246,16 +236,21 @@ class Transaction:
 
         Raises:  ValueInvalidError, DocumentInvalidError, LimitExceededError, NotAllowedError.
         """
-        # Before the table comes into being: a value that is refused must not leave one behind.
-        document, size = normalize_document(value, limits=self.limits)
-        if "_id" in document or "_creationTime" in document:
-            raise ValueInvalidError(
-                f'insert into "{table}": _id and _creationTime are given by the database',
-                path="._id" if "_id" in document else "._creationTime",
-                hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
-            )
-        state = self._writable_table(table)
-        document = self._checked(table, document)
+        flat = self._flat(table, value)
+        if flat is not None:
+            document, size = flat
+            state = self._writable_table(table)
+        else:
+            # Before the table comes into being: a value that is refused must not leave one behind.
+            document, size = normalize_document(value, limits=self.limits)
+            if "_id" in document or "_creationTime" in document:
+                raise ValueInvalidError(
+                    f'insert into "{table}": _id and _creationTime are given by the database',
+                    path="._id" if "_id" in document else "._creationTime",
+                    hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
+                )
+            state = self._writable_table(table)
+            document = self._checked(table, document)
         internal = self._make_id()
         document_id = encode_id(state.number, internal)
         creation_time_ms = self._next_creation_ms
@@ -419,28 +414,33 @@ class Transaction:
                     path=f".{name}",
                 )
         fields = {name: each for name, each in document.items() if name not in {"_id", "_creationTime"}}
-        checked = self._checked(state.name, fields)
-        size = size_of(checked) + _SYSTEM_FIELDS_BYTES
+        flat = self._flat(state.name, fields)
+        if flat is not None:
+            checked, size = flat
+        else:
+            checked = self._checked(state.name, fields)
+            size = size_of(checked)
         stored = {"_id": before["_id"], "_creationTime": before["_creationTime"], **checked}
         if not equal_values(stored, before):
-            self._record(state, internal, payload, stored, size)
+            self._record(state, internal, payload, stored, size + _SYSTEM_FIELDS_BYTES, before)
+
+    def _flat(self, table: Any, value: Any) -> tuple[Document, int] | None:
+        schema = self.snapshot.schema
+        return None if schema is None else schema.flat(table, value, self.limits, self.tables)
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""
         schema = self.snapshot.schema
-        check = None if schema is None else schema.checks.get(table)
-        if check is None:
-            return document
-        try:
-            checked: Document = check(document, TablesOf(self))
-        except ValidationProblem as problem:
-            raise DocumentInvalidError(table, problem.report, path=problem.path) from None
-        return checked
+        return document if schema is None else schema.checked(table, document, self.tables)
 
     def _record(
-        self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None
-    ) -> None:
-        """Enter a write; `document` is whole, and None deletes. Without a size it is not counted as the user's."""
+        self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None,
+        decoded: Document | None = None,
+    ) -> None:  # fmt: skip
+        """Enter a write; `document` is whole, and None deletes. Without a size it is not counted as the user's.
+
+        `stored` is the payload that was there before; `decoded` is the same as a document, where it is at hand.
+        """
         if document is not None and size is not None and size > self.limits.document_bytes:
             raise LimitExceededError(
                 "document_bytes", f'a document of "{state.name}" has {size:,} bytes',
@@ -453,13 +453,13 @@ class Transaction:
             before, keys_before = present.before, present.keys_before
         else:
             before = stored
-            keys_before = None if stored is None else state.keys_of(decode_document(stored), internal)
+            keys_before = None if stored is None else state.keys_of(decoded or decode_document(stored), internal)
         # Copied, for the encoder cuts its result from a larger block, and payloads are what fills the memory.
         payload = None if document is None else bytes(memoryview(encode_document(document)))
         keys = None if document is None else state.keys_of(document, internal)
         if size is not None:
             self.metrics.charge_write(size)
-        self.writes[key] = Write(state.number, internal, before, keys_before, payload, keys)
+        self.writes[key] = Write.of(state.number, internal, before, keys_before, payload, keys)
         pending = self._pending.get(state.number)
         if pending is None:
             self._pending[state.number] = {internal}

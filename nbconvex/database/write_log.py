@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 
 from nbconvex.database.reads import CommitRecord
 
@@ -21,13 +22,14 @@ KEYS_MAX = 16_000
 #: Commits kept however large they are, so that a transaction beside a bulk load can still be judged.
 COMMITS_MIN = 8
 
+_ts_of = attrgetter("ts")
+
 
 class WriteLog:
     """The newest commits, in order of their timestamps."""
 
     def __init__(self, tail_ts: int) -> None:
         self._lock = threading.Lock()
-        self._stamps: list[int] = []
         self._records: list[CommitRecord] = []
         self._tail_ts = tail_ts
         self._keys = 0
@@ -35,7 +37,6 @@ class WriteLog:
     def append(self, record: CommitRecord) -> None:
         """Add a commit that is newer than all before it."""
         with self._lock:
-            self._stamps.append(record.ts)
             self._records.append(record)
             self._keys += len(record.touched)
             # Twice as much as is kept, so that forgetting is rare and its cost spread.
@@ -52,14 +53,16 @@ class WriteLog:
             self._keys -= len(self._records[dropped].touched)
             dropped += 1
         if dropped:
-            self._tail_ts = self._stamps[dropped - 1]
-            del self._stamps[:dropped], self._records[:dropped]
+            self._tail_ts = self._records[dropped - 1].ts
+            del self._records[:dropped]
 
     def since(self, ts: int, until: int | None = None) -> Sequence[CommitRecord] | None:
         """The commits after `ts` up to and with `until`, oldest first; None if the log no longer goes back to `ts`."""
         with self._lock:
             if ts < self._tail_ts:
                 return None
-            start = bisect_right(self._stamps, ts)
-            stop = len(self._stamps) if until is None else bisect_right(self._stamps, until)
+            if not self._records or self._records[-1].ts <= ts:
+                return ()
+            start = bisect_right(self._records, ts, key=_ts_of)
+            stop = len(self._records) if until is None else bisect_right(self._records, until, key=_ts_of)
             return self._records[start:stop]

@@ -15,10 +15,11 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nbconvex.database.snapshot import BY_CREATION_TIME, REQUESTS_TABLE
+from nbconvex.database.snapshot import BY_CREATION_TIME
+from nbconvex.database.system_tables import REQUESTS_TABLE
 from nbconvex.functions.result import encoded_result
 from nbconvex.values.codec import decode_document, decode_value
-from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id
+from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
 
 if TYPE_CHECKING:
     from nbconvex.database.database import Database
@@ -49,6 +50,12 @@ def once(run: Run, handle: Callable[[], Any]) -> Any:
     fields = {"path": run.path, "value": encoded_result(run, value), "lines": list(run.sink.lines)}
     tx.put_system(REQUESTS_TABLE, fields, internal=internal)
     return value
+
+
+def is_answered(snapshot: Snapshot, key: tuple[str, int]) -> bool:
+    """Whether the mutation with this key is committed."""
+    document_id = encode_id(REQUESTS_TABLE, _internal_id(key)).encode("ascii")
+    return snapshot.tables[REQUESTS_TABLE].documents.get(document_id) is not None
 
 
 def _internal_id(key: tuple[str, int]) -> bytes:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbconvex.errors import NotAllowedError
 from nbconvex.functions import teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
+from nbconvex.functions.identity import UnknownIdentity
 from nbconvex.functions.logs import request_id
 from nbconvex.functions.registry import HANDLE_PREFIX
 from nbconvex.values.scalars import NUMBER_MAX
@@ -238,9 +239,14 @@ class Auth:
         self._run = run
 
     def get_user_identity(self) -> Identity | None:
-        """Who is calling; None for nobody."""
+        """Who is calling; None for nobody.
+
+        Raises:  UnauthenticatedError in an endpoint that was called with a header which proves nothing.
+        """
         run = self._run
         run.root.identity_read = True
+        if isinstance(run.identity, UnknownIdentity):
+            raise run.identity.error
         return run.identity
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -9,6 +9,7 @@ Threads: belongs to its run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.errors import CallerError, NotAvailableError
@@ -35,6 +36,10 @@ class _Ended:
 
     def __getattr__(self, name: str) -> NoReturn:
         raise teaching.ended(self._path)
+
+
+# The calls of one function end in the same way.
+_ended = lru_cache(maxsize=1_024)(_Ended)
 
 
 class DatabaseReader:
@@ -84,7 +89,7 @@ class DatabaseReader:
         raise teaching.unknown_name("ctx.db", name, _READS)
 
     def _end(self) -> None:
-        self._tx = _Ended(self._path)  # type: ignore[assignment]
+        self._tx = _ended(self._path)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<ctx.db of {self._path}>"

@@ -15,6 +15,7 @@ from typing import Any, Literal, overload
 
 from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.run import CURRENT, Kind
+from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.signature import validators_from_signature
 from nbconvex.values.validator_check import compile_check
 from nbconvex.values.validator_report import misspelling
@@ -37,7 +38,8 @@ DEFAULT_ADVICE = "Give the parameter a default to make it optional."
 class FunctionDefinition:
     """One function, ready to run.
 
-    Shapes:  `path` is `dir/module:function`; `check_args` and `check_returns` are None where anything goes;
+    Shapes:  `path` is `dir/module:function`; `check_args` and `check_returns` are None where anything goes; `flat_args`
+    does in one pass what is needed for most arguments, None where there is no such pass;
     `is_annotated` says that `args` was read from annotations; `parameters` are the names the handler takes besides
     `ctx`, None where it takes any; `takes_dict` says that the
     handler is `def f(ctx, args)` and gets the arguments as one dict.
@@ -52,6 +54,7 @@ class FunctionDefinition:
     is_annotated: bool = False
     returns: Validator | None = None
     check_args: Check | None = None
+    flat_args: Flat | None = None
     check_returns: Check | None = None
     convert_args: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     convert_result: Callable[[Any], Any] | None = None
@@ -140,6 +143,7 @@ def define(
         is_annotated=args_validator is not None and args_validator is from_signature.args,
         returns=returns_validator,
         check_args=None if args_validator is None or args_validator.kind == "any" else compile_check(args_validator),
+        flat_args=None if takes_dict or from_signature.convert_args else compile_flat(args_validator),
         check_returns=(
             None if returns_validator is None or returns_validator.kind == "any" else compile_check(returns_validator)
         ),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbconvex.errors import CallerError
 from nbconvex.functions.cells import Namespace, is_free, read_cell, run_cell, tables_of, undone_on_error
@@ -20,6 +20,7 @@ from nbconvex.functions.definition import Declaration, FunctionDefinition, defin
 from nbconvex.functions.determinism import unfrozen_names
 from nbconvex.functions.reference import FunctionReference
 from nbconvex.functions.registry import path_in_module
+from nbconvex.functions.tracebacks import trim
 from nbconvex.values.schema import define_schema
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from nbconvex.functions.registry import Registry, RegistryChange
     from nbconvex.functions.run import Kind
     from nbconvex.values.schema import SchemaDefinition
+
+Used = TypeVar("Used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,26 @@ def define_functions_cell(
             change = _replaced_one_by_one(registry, definitions)
     _bind(registry, namespace, change, definitions, module, reference_to)
     return change, definitions
+
+
+def define_value_cell(
+    source: str, name: str, use: Callable[[Any], Used], *, namespace: Namespace, filename: str, example: str
+) -> Used:
+    """Run a cell that binds `name`, and what `use` makes of its value; if anything fails, nothing has changed.
+
+    Raises:  SyntaxError; whatever the cell or `use` raises; CallerError where the cell does not bind it.
+    """
+    __tracebackhide__ = True
+    try:
+        with undone_on_error(namespace):
+            cell = read_cell(source, filename=filename, takes_functions=False)
+            run_cell(cell, namespace)
+            if name not in cell.names:
+                raise CallerError(f"this cell does not say what {name} is.", hint=example)
+            return use(namespace[name])
+    except BaseException as error:
+        trim(error)
+        raise
 
 
 def _replaced_one_by_one(registry: Registry, definitions: tuple[FunctionDefinition, ...]) -> RegistryChange:
@@ -134,6 +157,17 @@ def define_tables_cell(source: str, *, namespace: Namespace, filename: str, vali
             hint='messages = table({"body": v.string()})',
         )
     return define_schema(tables, schema_validation=validates)
+
+
+def module_name(module: ModuleType | Mapping[str, Any]) -> str:
+    """A module's part of the paths, where its adder does not say: its own name with `/` for `.`, or `main`."""
+    own = getattr(module, "__name__", None) or "main"
+    return "main" if own == "__main__" else own.replace(".", "/")
+
+
+def module_origin(name: str) -> str:
+    """The origin of what a module declares, by its part of the paths."""
+    return f"module {name}"
 
 
 def module_definitions(

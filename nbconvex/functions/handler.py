@@ -24,6 +24,7 @@ from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition, TableNames
 
 CONTEXTS = {"query": QueryCtx, "mutation": MutationCtx}
@@ -58,6 +59,24 @@ def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dic
         )  # fmt: skip
     checked: dict[str, Any] = plain
     return checked
+
+
+def ready_args(definition: FunctionDefinition, args: Any, limits: Limits, tx: Transaction) -> dict[str, Any]:
+    """Arguments as the handler gets them: in one pass, which most can take, or through `plain_args` and `checked_args`.
+
+    Raises:  ArgumentsInvalidError, LimitExceededError.
+    """
+    flat = definition.flat_args
+    if (
+        flat is not None
+        and type(args) is dict
+        and flat.fields <= limits.object_fields
+        and flat.name_length <= limits.field_name_bytes
+    ):
+        found = flat.check(args, tx.tables)
+        if found is not None and found[1] <= limits.arguments_bytes:
+            return found[0]
+    return checked_args(definition, plain_args(definition, args, limits), tx.tables())
 
 
 def checked_args(definition: FunctionDefinition, plain: dict[str, Any], tables: TableNames) -> dict[str, Any]:

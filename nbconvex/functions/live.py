@@ -148,7 +148,9 @@ class LiveQueries:
             if not self._count:
                 self._ts = self._database.head
             self._count += 1
-        live.subscribers.setdefault(subscriber, {})[key] = None
+        keys = live.subscribers.get(subscriber, ())
+        if key not in keys:
+            live.subscribers[subscriber] = (*keys, key)
         subscriber.queries[key] = live
         return live
 
@@ -157,12 +159,13 @@ class LiveQueries:
         live = subscriber.queries.pop(key, None)
         if live is None:
             return
-        keys = live.subscribers[subscriber]
-        del keys[key]
-        if not keys:
-            del live.subscribers[subscriber]
-            if not live.subscribers:
-                self._forget(live)
+        keys = tuple(each for each in live.subscribers[subscriber] if each != key)
+        if keys:
+            live.subscribers[subscriber] = keys
+            return
+        del live.subscribers[subscriber]
+        if not live.subscribers:
+            self._forget(live)
 
     def ask(self, query_set: QuerySet, unrun: Iterable[LiveQuery] = ()) -> None:
         """Have the next advance run `unrun` and tell `query_set` how far it came; `lock` is held."""
@@ -203,7 +206,7 @@ class LiveQueries:
                 if update is not None and told.get(place) is not update
             }
             if changed:
-                self._tell(subscriber, max(update.ts for update in changed.values()), changed)
+                self._tell(subscriber, LiveAdvance(max(update.ts for update in changed.values()), changed))
             told = updates
             with self.lock:
                 if all(live.update is updates[place] for place, live in subscriber.queries.items()):
@@ -316,7 +319,7 @@ class LiveQueries:
                 self._set_paths(own, frozenset({live.path}))
                 self._count += 1
                 self._dirty.add(own)
-            own.subscribers[subscriber] = keys
+            own.subscribers[subscriber] = (*own.subscribers.get(subscriber, ()), *keys)
             subscriber.queries.update(dict.fromkeys(keys, own))
 
     # -- advancing ---------------------------------------------------------------------------------------------------
@@ -408,8 +411,12 @@ class LiveQueries:
             marks, unanswered = answer(asking, telling)
             self._asking.update(unanswered)
             again = bool(self._dirty or self._asking)
+        advance = LiveAdvance(snapshot.ts, {})
         for subscriber, updates in telling.items():
-            self._tell(subscriber, snapshot.ts, updates, marks.get(subscriber))
+            mark = marks.get(subscriber)
+            if updates is not advance.updates or mark is not advance.mark:
+                advance = LiveAdvance(snapshot.ts, updates, mark)
+            self._tell(subscriber, advance)
         return again
 
     def _take_dirty(self, snapshot: Snapshot) -> set[LiveQuery]:
@@ -424,14 +431,11 @@ class LiveQueries:
             self._ts = snapshot.ts
         return dirty
 
-    def _tell(self, subscriber: Subscriber, ts: int, updates: Updates, mark: Any = None) -> None:
+    def _tell(self, subscriber: Subscriber, advance: LiveAdvance) -> None:
         if subscriber.is_closed or subscriber.callback is None:
             return
         try:
-            if subscriber.is_single:
-                subscriber.callback(updates[0])
-            else:
-                subscriber.callback(LiveAdvance(ts, updates, mark))
+            subscriber.callback(advance.updates[0] if subscriber.is_single else advance)
         except Exception as error:
             trim(error)
             paths = ", ".join(live.path for live in tuple(subscriber.queries.values()))
@@ -452,22 +456,29 @@ class LiveQueries:
 
 
 def _subscribers_of(changed: list[LiveQuery]) -> dict[Subscriber, Updates]:
-    """Whom to tell what; `lock` is held."""
+    """Whom to tell what; `lock` is held. Those who are told the same may share it, so it must not be changed."""
     telling: dict[Subscriber, Updates] = {}
+    if len(changed) == 1:
+        # The usual case, and the one with a thousand subscribers. Most know the query by the same key.
+        (live,) = changed
+        update = live.update
+        assert update is not None, live.path
+        shared: Updates = {}
+        shared_keys: tuple[Hashable, ...] = ()
+        for subscriber, keys in live.subscribers.items():
+            if subscriber.is_ready:
+                if keys != shared_keys:
+                    shared, shared_keys = dict.fromkeys(keys, update), keys
+                telling[subscriber] = shared
+        return telling
     for live in changed:
         update = live.update
         assert update is not None, live.path
-        # The usual case, and the one with a thousand subscribers, who can then share what they are told.
-        alone: Updates | None = {0: update} if len(changed) == 1 else None
         for subscriber, keys in live.subscribers.items():
-            if not subscriber.is_ready:
-                continue
-            if alone is not None and subscriber.is_single:
-                telling[subscriber] = alone
-                continue
-            updates = telling.setdefault(subscriber, {})
-            for key in keys:
-                updates[key] = update
+            if subscriber.is_ready:
+                updates = telling.setdefault(subscriber, {})
+                for key in keys:
+                    updates[key] = update
     return telling
 
 

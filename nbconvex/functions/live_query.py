@@ -80,8 +80,8 @@ class LiveQuery:
         self.digest = b""
         self.page_end: str | None = None
         self.paths: frozenset[str] = frozenset({path})
-        # Dicts, for their order: whoever came first is told first. Each with its keys for this query.
-        self.subscribers: dict[Subscriber, dict[Hashable, None]] = {}
+        # A dict, for its order: whoever came first is told first. Each with its keys for this query.
+        self.subscribers: dict[Subscriber, tuple[Hashable, ...]] = {}
 
 
 class Subscriber:

@@ -17,7 +17,7 @@ from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import LimitExceededError
 from nbconvex.functions import teaching
 from nbconvex.functions.action_calls import call_from_action
-from nbconvex.functions.handler import call_handler, checked_args, plain_args
+from nbconvex.functions.handler import call_handler, ready_args
 from nbconvex.functions.result import checked_result
 from nbconvex.functions.run import Kind, Run
 
@@ -75,7 +75,7 @@ def _in_transaction(child: Run, args: Any, limits: Mapping[str, int] | None) -> 
     tables = TablesOf(tx)
     try:
         with tx.limited(limits) if limits else nullcontext():
-            ready = checked_args(definition, plain_args(definition, args, runner.limits), tables)
+            ready = ready_args(definition, args, runner.limits, tx)
             return checked_result(child, call_handler(child, ready), runner.result_limits, tables)
     except BaseException:
         if savepoint is not None:

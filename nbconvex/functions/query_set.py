@@ -70,10 +70,12 @@ class QuerySet(Subscriber):
             if self.is_closed:
                 return
             stays = self.is_public_only == is_public_only
+            # The same person with a new token: nothing can differ.
+            is_same = stays and self.who == (None if identity is None else identity.key)
             self.identity = identity
             self.is_public_only = is_public_only
             for key, live in list(self.queries.items()):
-                if stays and live.update is not None and not live.is_by_identity:
+                if is_same or (stays and live.update is not None and not live.is_by_identity):
                     continue
                 live_queries.leave(self, key)
                 live_queries.join(self, key, live.path, live.args, live.page_end)
@@ -119,10 +121,10 @@ def answer(
             waiting[query_set] = None
             continue
         marks[query_set] = mark
-        updates.update(new)  # type: ignore[arg-type] # None is not among them
+        # A new one: what is there may be shared.
+        telling[query_set] = {**updates, **new}  # type: ignore[dict-item] # None is not among them
     for subscriber, updates in telling.items():
-        if isinstance(subscriber, QuerySet):
+        if isinstance(subscriber, QuerySet) and subscriber.untold:
             # Added while this advance was under way, or waiting: a later one has it, under its mark.
-            for key in subscriber.untold:
-                updates.pop(key, None)
+            telling[subscriber] = {key: update for key, update in updates.items() if key not in subscriber.untold}
     return marks, waiting

@@ -1,8 +1,8 @@
 """Which functions a store has had, for the message after a restart.
 
-Owns:  `Remembered`: paths and what defined them, kept beside the log.
-Must not know: what a message says; how functions are defined.
-Threads: any; the last one to define something wins.
+Owns:  `Remembered`: paths and where they were defined, kept in the store.
+Must not know: what a function is.
+Threads: changes are made one at a time, by whoever defines.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from nbconvex.database.database import Database
     from nbconvex.functions.definition import FunctionDefinition
 
-#: The global that it is kept in.
-_KEY = "functions"
+_GLOBAL = "functions"
 
 
 class Remembered:
-    """What defined a path, by path, over restarts: `by_path` is to be read only."""
+    """The functions of one store, defined or not yet defined again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        kept = database.get_global(_KEY)
-        self.by_path: dict[str, str] = json.loads(kept) if kept else {}
+        kept = database.get_global(_GLOBAL)
+        #: From a path to where it was defined.
+        self.places: dict[str, str] = json.loads(kept) if kept else {}
 
     def keep(self, definitions: Iterable[FunctionDefinition], where: str, removed: Iterable[str]) -> None:
-        """Remember that `where` has defined these, and forget what was removed."""
-        before = dict(self.by_path)
+        """Note what was defined and what is gone."""
+        before = dict(self.places)
         for definition in definitions:
-            self.by_path[definition.path] = where
+            self.places[definition.path] = where
         for path in removed:
-            self.by_path.pop(path, None)
-        if self.by_path != before:
-            self._database.put_global(_KEY, json.dumps(self.by_path).encode())
+            self.places.pop(path, None)
+        if self.places != before:
+            self._database.put_global(_GLOBAL, json.dumps(self.places).encode())

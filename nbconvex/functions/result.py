@@ -50,9 +50,13 @@ def checked_result(run: Run, result: Any, limits: Limits, tables: TableNames) ->
         return None
     if definition.convert_result is not None:
         result = definition.convert_result(result)
-    value = _rows(run, result, limits) if type(result) is list and result else None
-    if value is None:
-        value = _any_result(run, result, limits)
+    kind = type(result)
+    if kind is str and result.isascii() and len(result) + 2 <= limits.result_bytes:
+        value = result  # an id, most often
+    else:
+        value = _rows(run, result, limits) if kind is list and result else None
+        if value is None:
+            value = _any_result(run, result, limits)
     if definition.check_returns is None:
         return value
     try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition
+    from nbconvex.functions.http_call import EndpointCall
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.logs import LineSink
     from nbconvex.functions.runner import Runner
@@ -56,6 +57,8 @@ class Run:
     definitions: list[FunctionDefinition] | None = None
     error: BaseException | None = None
     encoded: bytes | None = None
+    #: The request that an endpoint's handler answers.
+    endpoint: EndpointCall | None = None
     started_s = 0.0
     stopped_s = 0.0
 

@@ -27,7 +27,7 @@ from nbconvex.functions import action_calls, answered_requests, logs, nested, te
 from nbconvex.functions.cache import QueryCache
 from nbconvex.functions.context import ActionCtx
 from nbconvex.functions.engine import Engine
-from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args
+from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args, ready_args
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox
 from nbconvex.functions.result import checked_result, result_limits
@@ -166,8 +166,13 @@ class Runner:
         """The checked result of the handler, in the run's transaction."""
         tx = run.tx
         assert tx is not None, run.path
-        tables = TablesOf(tx)
-        ready = checked_args(run.definition, plain, tables)
+        return self._result(run, checked_args(run.definition, plain, tx.tables()))
+
+    def _result(self, run: Run, ready: dict[str, Any]) -> Any:
+        """The checked result of the handler for arguments that are as it gets them."""
+        tx = run.tx
+        assert tx is not None, run.path
+        tables = tx.tables()
         if run.limits is None:
             return checked_result(run, call_handler(run, ready), self.result_limits, tables)
         with tx.limited(run.limits):
@@ -190,7 +195,8 @@ class Runner:
             raise
 
     def _handled(self, run: Run, args: Any) -> Any:
-        return self._called(run, plain_args(run.definition, args, self.limits))
+        assert run.tx is not None, run.path
+        return self._result(run, ready_args(run.definition, args, self.limits, run.tx))
 
     def _mutation(self, run: Run, args: Any) -> Any:
         sink = run.sink
@@ -443,18 +449,17 @@ class Runner:
         now_ms = self.clock.now_ns() / 1e6
         self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, lines, error, source, False))
 
+    def log_hint(self, where: str, hint: str) -> None:
+        """Record a sentence for the author that belongs to no call."""
+        now_ms = self.clock.now_ns() / 1e6
+        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (hint,), None, "http", False))
+
     def _warn(self, run: Run, duration_s: float, *, is_live: bool) -> None:
         assert run.tx is not None, run.path
         for note in run.tx.notes:
             run.sink.warn(f"{run.definition.name}: {note}")
         used = run.tx.metrics
-        if (
-            used.documents_read * 5 > used.documents_read_max * 4
-            or used.read_bytes * 5 > used.read_bytes_max * 4
-            or used.database_queries * 5 > used.database_queries_max * 4
-            or used.documents_written * 5 > used.documents_written_max * 4
-            or used.written_bytes * 5 > used.written_bytes_max * 4
-        ):
+        if used.is_near_limit:
             for sentence in used.near_limits():
                 run.sink.warn(f"{run.definition.name}: {sentence}.")
         if is_live and duration_s > SLOW_LIVE_QUERY_S:

@@ -45,6 +45,11 @@ def unknown_name(owner: str, name: str, known: Iterable[str]) -> NotAvailableErr
     )
 
 
+def called_otherwise(owner: str, name: str, right: str) -> NotAvailableError:
+    """For a member that other frameworks have under another name."""
+    return NotAvailableError(f"{owner}.{name} is called {owner}.{right} here.", hint=f"{owner}.{right}")
+
+
 def query_writes(path: str, call: str) -> NotAvailableError:
     """For `ctx.db.insert` in a query."""
     module = path.partition(":")[0]

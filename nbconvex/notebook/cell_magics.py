@@ -1,4 +1,4 @@
-"""`%%schema`, `%%query`, `%%mutation`, `%%action`, `%%cron`: cells that define things.
+"""`%%schema`, `%%query`, `%%mutation`, `%%action`, `%%cron`, `%%auth`: cells that define things.
 
 Owns:  reading their options, handing their code to the backend, the line that says what changed.
 Must not know: what a cell's code means; that is `nbconvex.functions.cells`.
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError
+from nbconvex.functions.deploy import define_value_cell
 from nbconvex.notebook.arguments import parse_arguments, unquoted
+from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import HelpWanted, read_words, short_errors
@@ -84,7 +86,7 @@ class CellMagics(Magics):
                 display(schema_listing(None if schema is None else schema.definition))
                 return
             source = CellSource.of(self._session.shell, "schema", line, cell)
-            with _cell_errors(self._session, source):
+            with cell_errors(self._session, source):
                 report = backend.define_schema_cell(
                     source.padded,
                     namespace=self._session.shell.user_ns,
@@ -181,8 +183,40 @@ class CellMagics(Magics):
                 display(crons_listing(self._session.backend))
                 return
             source = CellSource.of(self._session.shell, "cron", line, cell)
-            with _cell_errors(self._session, source):
+            with cell_errors(self._session, source):
                 display(define_cron(self._session, options, source))
+
+    @no_var_expand
+    @magic_arguments()
+    @_HELP
+    @line_cell_magic
+    def auth(self, line: str, cell: str | None = None) -> None:
+        """Say who may vouch for callers, as an auth.config does.
+
+        The list that is bound to providers takes the place of what this cell, or another one of its kind, had said.
+
+            %%auth
+            import os
+            providers = [{"domain": os.environ["CLERK_JWT_ISSUER_DOMAIN"], "applicationID": "convex"}]
+        """
+        __tracebackhide__ = True
+        with short_errors():
+            read_options(self.auth, line)
+            if cell is None:
+                display(provider_lines(self._session))
+                return
+            auth = self._session.backend.auth
+            source = CellSource.of(self._session.shell, "auth", line, cell)
+            with cell_errors(self._session, source):
+                define_value_cell(
+                    source.padded,
+                    "providers",
+                    auth.declare,
+                    namespace=self._session.shell.user_ns,
+                    filename=source.filename,
+                    example='providers = [{"domain": "https://your-issuer.example", "applicationID": "convex"}]',
+                )
+            display(provider_lines(self._session))
 
     def _define(self, kind: Kind, magic: Any, line: str, cell: str | None) -> None:
         __tracebackhide__ = True
@@ -199,7 +233,7 @@ class CellMagics(Magics):
         live = getattr(options, "live", None)
         arguments = None if live is None else parse_arguments(read_words(unquoted(live)))
         source = CellSource.of(self._session.shell, kind, line, cell)
-        with _cell_errors(self._session, source):
+        with cell_errors(self._session, source):
             report = self._session.backend.define_cell(
                 kind,
                 source.padded,
@@ -243,7 +277,7 @@ def _live_problems(report: CellReport, session: Session) -> Iterator[str]:
 
 
 @contextmanager
-def _cell_errors(session: Session, source: CellSource) -> Iterator[None]:
+def cell_errors(session: Session, source: CellSource) -> Iterator[None]:
     """Mark a syntax error of the cell as such, for how it was compiled is nobody's affair; name an overwritten name."""
     try:
         yield

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from nbconvex.errors import CallerError
 from nbconvex.notebook.arguments import unquoted
 from nbconvex.notebook.card import Card, Lines
+from nbconvex.notebook.server_commands import seen_addresses
 
 if TYPE_CHECKING:
     from nbconvex.codegen.generated_folder import TypesReport
@@ -51,6 +52,8 @@ def write_types_for(session: Session, options: Namespace) -> Card | Lines:
             hint="%convex codegen ../my-app/convex",
         )
     folder = watch.folder if options.folder is None and watch is not None else Path(unquoted(options.folder))
+    if options.openapi:
+        return _openapi(session, folder)
     if options.watch:
         watch = TypesWatch(session.backend, folder)
         report = watch.refresh()
@@ -60,6 +63,16 @@ def write_types_for(session: Session, options: Namespace) -> Card | Lines:
         report = write_types(session.backend, folder)
     is_followed = session.types_watch is not None and session.types_watch.folder == folder.expanduser().absolute()
     return _card(report, is_followed=is_followed)
+
+
+def _openapi(session: Session, folder: Path) -> Lines:
+    from nbconvex.codegen.generated_folder import write_openapi
+
+    session.serve()
+    seen = seen_addresses(session)
+    assert seen is not None
+    file = write_openapi(session.backend, folder, site_url=seen.site, api_url=seen.api)
+    return Lines([("✓", f"{_shown(file.absolute())} describes the endpoints and the functions for clients.")])
 
 
 def refresh_types(watch: TypesWatch) -> Lines | None:

@@ -12,10 +12,14 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from nbconvex.functions.http_routes import METHODS
 from nbconvex.notebook.session import Session
 
 _LINE: Final = re.compile(r"\s*(%{1,2})(\w+)\s+(.*)\Z", re.DOTALL)
 _KINDS: Final = ("query", "mutation", "action")
+_HTTP_OPTIONS: Final = (
+    "--no-cors", "--origins", "--headers", "--credentials", "--max-age", "--enforce", "--auth", "--help",
+)  # fmt: skip
 
 
 def candidates(session: Session, line: str) -> list[str] | None:
@@ -30,6 +34,8 @@ def candidates(session: Session, line: str) -> list[str] | None:
         return _of_live(session, rest)
     if magic == "schema":
         return _starting(rest, ["--check-only", "--no-validation", "--help"])
+    if magic == "http":
+        return _starting(rest, _HTTP_OPTIONS if " " in rest else METHODS)
     if magic in _KINDS:
         options = ["--internal", "--help", *(["--live"] if magic == "query" else [])]
         return _starting(rest, [*_modules(session), *options])

@@ -1,6 +1,7 @@
 """What `%convex WORD` does, one function a word.
 
-Owns:  the commands, their options and their answers; those about the server are in `server_commands`.
+Owns:  the commands, their options and their answers; those about the server are in `server_commands`,
+those about callers in `auth_commands`.
 Must not know: IPython; how an answer is displayed. A command answers with an object that has an HTML and a plain form.
 Threads: the kernel's main thread.
 """
@@ -14,8 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import nbconvex.notebook.auth_doctor
+import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
 from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
+from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import COMMANDS, argument, command
@@ -62,6 +66,7 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
             ("tables", f"{len(tables):,} with {_counted(documents, 'document')}"),
             ("functions", ", ".join(_counted(count, kind) for kind, count in kinds.items())),
             ("live views", f"{following:,} following"),
+            *([("calling as", acting_text(session.acting))] if session.acting else []),
             ("server", server_line(session)),
             ("calls", f"{len(calls):,} in the log, {failed:,} failed" if calls else "none yet"),
         ],
@@ -224,10 +229,11 @@ def _close(session: Session, _options: argparse.Namespace) -> Lines:
 
 @command(
     "codegen",
-    "Write the types of functions and tables for a web app: api.js, api.d.ts and dataModel.d.ts.",
+    "Write the types of functions and tables for a web app (api.js, api.d.ts, dataModel.d.ts), or openapi.json.",
     argument("folder", nargs="?", help="the web app's convex folder; the files go into _generated in it"),
     argument("--watch", action="store_true", help="and again after each cell that changes them"),
     argument("--stop", action="store_true", help="end --watch"),
+    argument("--openapi", action="store_true", help="write openapi.json into the folder instead: endpoints, functions"),
     epilog="example:  %convex codegen ../my-app/convex --watch",
 )
 def _codegen(session: Session, options: argparse.Namespace) -> Card | Lines:
@@ -257,6 +263,8 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%mutation [MODULE]", "Likewise, functions that write: all of it or nothing."),
         ("%%action [MODULE]", "Likewise, functions that reach out; they may be async."),
         ("%%cron NAME --every 5m", "The call in the cell recurs; also --daily 09:00, --weekly mon 09:00 and more."),
+        ("%%http METHOD PATH", "An endpoint: a function that answers HTTP requests of anybody, with CORS."),
+        ("%%auth", "Who may vouch for callers: providers = [...], as in an auth.config."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),
     ]
     commands = [(f"%convex {each.name}", each.summary) for each in COMMANDS.values()]

@@ -1,4 +1,4 @@
-"""Functions that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
+"""Functions and endpoints that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
 
 Owns:  finding them after a cell has run, loading a file of them, and having the backend define them.
 Must not know: what a declaration means.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from nbconvex.errors import CallerError, NbconvexError
 from nbconvex.functions.definition import Declaration
+from nbconvex.functions.http_declaration import RouteDeclaration
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.cell_magics import report_lines
 from nbconvex.notebook.command_line import say
@@ -58,6 +59,8 @@ def collect_declarations(session: Session) -> None:
     except NbconvexError as error:
         say(f"{type(error).__name__}: {error}")
         return
+    if any(isinstance(each, RouteDeclaration) for each in found.values()):
+        session.serve_if_allowed()
     session.declared, session.crons = found, crons
     display(report_lines(report, session))
 
@@ -82,14 +85,14 @@ def _crons(session: Session) -> dict[str, CronDefinition]:
     }
 
 
-def _declared(session: Session) -> dict[str, Declaration]:
+def _declared(session: Session) -> dict[str, Declaration | RouteDeclaration]:
     """The declarations that are bound in the notebook and belong to it."""
     ours = set(map(id, session.declared.values()))
     return {
         name: value
         for name, value in list(session.shell.user_ns.items())
         # IPython keeps the last results under names of its own.
-        if isinstance(value, Declaration)
+        if isinstance(value, Declaration | RouteDeclaration)
         and not name.startswith("_")
-        and (value.reference is None or id(value) in ours)
+        and (getattr(value, "reference", None) is None or id(value) in ours)
     }

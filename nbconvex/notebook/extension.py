@@ -21,6 +21,7 @@ from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.completion import Completion
 from nbconvex.notebook.cron_cells import forget_cron_of
 from nbconvex.notebook.declarations import collect_declarations, refuse_declarations
+from nbconvex.notebook.http_cells import HttpMagics
 from nbconvex.notebook.line_magics import LineMagics
 from nbconvex.notebook.live import live
 from nbconvex.notebook.nest import old_package_applied
@@ -30,10 +31,10 @@ from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
-_LINE_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "live", "convex")
+_LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
 
 
 class Extension:
@@ -43,6 +44,7 @@ class Extension:
         self.session = session
         self._shell = shell
         shell.register_magics(CellMagics(session))
+        shell.register_magics(HttpMagics(session))
         shell.register_magics(LineMagics(session))
         self._completion = Completion(session)
         self._folding = Folding(shell, is_wanted=lambda: session.options.fold_tracebacks)
@@ -56,14 +58,16 @@ class Extension:
         self._shell.events.unregister("pre_run_cell", self._before_cell)
         self._shell.events.unregister("post_run_cell", self._after_cell)
         # IPython lists magics there too.
-        ours = (CellMagics, LineMagics, NbConvex)
+        ours = (CellMagics, HttpMagics, LineMagics, NbConvex)
         self._shell.configurables[:] = [each for each in self._shell.configurables if not isinstance(each, ours)]
         self._folding.remove()
         self._completion.remove()
         registered = self._shell.magics_manager.magics
         for kind, names in (("cell", _CELL_MAGICS), ("line", _LINE_MAGICS)):
             for name in names:
-                if isinstance(getattr(registered[kind].get(name), "__self__", None), (CellMagics, LineMagics)):
+                if isinstance(
+                    getattr(registered[kind].get(name), "__self__", None), (CellMagics, HttpMagics, LineMagics)
+                ):
                     del registered[kind][name]
         if not keeps_session:
             self.session.withdraw()

@@ -55,7 +55,8 @@ class LineMagics(Magics):
     @argument(
         "command",
         nargs="?",
-        help="status, functions, data, logs, run, jobs, crons, pause, resume, serve, url, codegen, reset, open, "
+        help="status, functions, routes, data, logs, run, jobs, crons, pause, resume, as, auth, token, serve, url, "
+        "doctor, codegen, reset, open, "
         "close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")

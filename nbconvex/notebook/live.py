@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.errors import ArgumentsInvalidError, CallerError
+from nbconvex.functions.acting import acting_identity, as_user
 from nbconvex.notebook.arguments import write_arguments
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.tracebacks import describe
 
 if TYPE_CHECKING:
-    from nbconvex.notebook.live_view import Subscribe
+    from nbconvex.notebook.live_view import Closable, Receiver, Subscribe
 
 
 def show_live(
@@ -41,9 +42,16 @@ def show_live(
 
         value = backend.run_query(definition.path, dict(args))
         return Result(value, title=definition.name, status="as of now; live views need a notebook", as_json=as_json)
+    caller = acting_identity(backend.acting)
+
+    def subscribe(receive: Receiver) -> Closable:
+        # Also when it rests and resumes later, in another thread: a view goes on as whoever it was made for.
+        with as_user(caller):
+            return backend.subscribe(definition.path, dict(args), receive)
+
     return screen_of(
         session,
-        lambda receive: backend.subscribe(definition.path, dict(args), receive),
+        subscribe,
         title=definition.name,
         arguments=arguments,
         as_json=as_json,

@@ -18,6 +18,8 @@ from traitlets import Any as AnyTrait
 from traitlets import Unicode, validate
 from traitlets.config.configurable import Configurable
 
+from nbconvex.errors import CallerError
+from nbconvex.functions.http_cors import origins_of
 from nbconvex.notebook.picture import ROWS_MAX
 
 SERVE_MODES: Final = ("auto", "always", "never")
@@ -65,6 +67,17 @@ class NbConvex(Configurable):
         "",
         help="Names that the server answers to besides localhost and numbers, with commas: 'app.example.org, "
         "*.example.org', '*' for all. Takes effect when the server starts next. Environment: NBCONVEX_ALLOWED_HOSTS.",
+    ).tag(config=True)
+    cors_origins = AnyTrait(
+        "*",
+        help="The origins whose pages may use endpoints that name none themselves, with commas: "
+        "'https://app.example.org, http://localhost:5173', '*' for all. Takes effect at once. "
+        "Environment: NBCONVEX_CORS_ORIGINS.",
+    ).tag(config=True)
+    development_tokens = AnyTrait(
+        "auto",
+        help="Whether tokens of %convex token count: 'auto' (where only this machine is served), 'always' or 'never'. "
+        "Takes effect when the server starts next. Environment: NBCONVEX_DEVELOPMENT_TOKENS.",
     ).tag(config=True)
     fold_tracebacks = AnyTrait(
         True, help="Leave nbconvex's own frames out of tracebacks. Environment: NBCONVEX_FOLD_TRACEBACKS."
@@ -121,6 +134,13 @@ class NbConvex(Configurable):
             return self._accepted("serve", proposal["value"])
         return self._refused("serve", proposal["value"], "one of " + ", ".join(map(repr, SERVE_MODES)))
 
+    @validate("development_tokens")
+    def _validate_development_tokens(self, proposal: dict[str, Any]) -> Any:
+        if proposal["value"] in SERVE_MODES:
+            return self._accepted("development_tokens", proposal["value"])
+        expected = "one of " + ", ".join(map(repr, SERVE_MODES))
+        return self._refused("development_tokens", proposal["value"], expected)
+
     @validate("port")
     def _validate_port(self, proposal: dict[str, Any]) -> Any:
         try:
@@ -130,6 +150,13 @@ class NbConvex(Configurable):
         if 0 <= port < 65_535:
             return self._accepted("port", port)
         return self._refused("port", proposal["value"], "a number from 0 to 65534")
+
+    @validate("cors_origins")
+    def _validate_cors_origins(self, proposal: dict[str, Any]) -> Any:
+        try:
+            return self._accepted("cors_origins", ", ".join(origins_of(proposal["value"])) or "*")
+        except (CallerError, TypeError, AttributeError):
+            return self._refused("cors_origins", proposal["value"], "origins such as 'https://app.example.org', or '*'")
 
     @validate("fold_tracebacks")
     def _validate_fold_tracebacks(self, proposal: dict[str, Any]) -> Any:

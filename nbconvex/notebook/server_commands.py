@@ -79,4 +79,4 @@ def server_line(session: Session) -> str:
         return f"{seen.api} (HTTP endpoints at {seen.site})"
     if session.options.serve == "never":
         return "none (NbConvex.serve is 'never')"
-    return "starts with %convex url or %convex serve"
+    return "starts with the first %%http, %convex url or %convex serve"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.errors import CallerError, ConvexError
+from nbconvex.functions.http_message import Response
 from nbconvex.functions.reference import FunctionReference
 from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.command_line import say
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
+    from nbconvex.functions.http_declaration import RouteDeclaration
+    from nbconvex.functions.identity import Identity
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
     from nbconvex.notebook.progress import Progress
@@ -68,10 +71,12 @@ class Session:
     def __init__(self, shell: Any, options: NbConvex) -> None:
         self.shell = shell
         self.options = options
+        options.observe(lambda _change: self._tell_origins(), "cors_origins")
         self._backend: Backend | None = None
         self._path: str | None = None
         self._painter: Painter | None = None
         self._server: Server | None = None
+        self._acting: Identity | None = None
         self._views: dict[weakref.ref[LiveView | Progress], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
         self._kept: list[tuple[LiveView | Progress, Any]] = []
@@ -82,11 +87,11 @@ class Session:
         #: The cell that is running, if it has declared a cron.
         self.cron_cell: str | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
-        self.declared: dict[str, Declaration] = {}
+        self.declared: dict[str, Declaration | RouteDeclaration] = {}
         #: The crons that plain cells have bound to names.
         self.crons: dict[str, CronDefinition] = {}
         #: Those that cells which failed have declared, by their identity.
-        self.refused: dict[int, Declaration] = {}
+        self.refused: dict[int, Declaration | RouteDeclaration] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
         self.is_loaded = False
         host = Host(self)
@@ -136,17 +141,40 @@ class Session:
             if not self.is_loaded:
                 raise CallerError("the nbconvex extension was unloaded.", hint="%load_ext nbconvex")
             self._backend = _open(self.path, self.options)
+            self._tell_origins()
+            self._backend.acting = self._acting
             self._serve_always()
         return self._backend
 
+    def _tell_origins(self) -> None:
+        """Tell the backend the origins whose pages may use endpoints; `%config` may change them at any time."""
+        if self._backend is not None:
+            self._backend.http.origins = self.options.cors_origins
+
     def _serve_always(self) -> None:
-        if self.options.serve != "always" or self.server is not None:
+        if self.options.serve == "always":
+            self.serve_if_allowed()
+
+    def serve_if_allowed(self) -> None:
+        """Start the server if there may be one; why it does not start is said and no more."""
+        if self.options.serve == "never" or self.server is not None:
             return
         try:
             self.serve()
         except CallerError as error:
             # The cell that needs the store is about something else.
             say(str(error))
+
+    @property
+    def acting(self) -> Identity | None:
+        """Whom cells call as; None is nobody."""
+        return self._acting
+
+    @acting.setter
+    def acting(self, identity: Identity | None) -> None:
+        self._acting = identity
+        if self._backend is not None:
+            self._backend.acting = identity
 
     @property
     def server(self) -> Server | None:
@@ -178,6 +206,7 @@ class Session:
             port=options.port if port is None else port,
             site_port=site_port,
             allowed_hosts=options.host_names,
+            development_tokens={"always": True, "never": False}.get(options.development_tokens),
         )
         return self._server
 
@@ -202,6 +231,8 @@ class Session:
         served = self.server
         self.close_store()
         self._backend, self._path = opened, path
+        self._tell_origins()
+        opened.acting = self._acting
         if served is not None:
             # Clients find the new store where they found the old one.
             self.serve(host=served.host, port=served.port, site_port=served.site_port)
@@ -312,6 +343,7 @@ class Session:
             "Int64": Int64,
             "UNSET": UNSET,
             "ConvexError": ConvexError,
+            "Response": Response,
         }
 
     def _bind(self, name: str, value: Any) -> None:

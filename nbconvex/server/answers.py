@@ -49,6 +49,16 @@ def refusal(status: int, code: str, message: str) -> Response:
     return json_answer({"code": code, "message": message}, status)
 
 
+def bare_refusal(message: str) -> bytes:
+    """The bytes of the answer to what is no request that could be understood; the connection closes behind them."""
+    body = write_json({"code": "BadRequest", "message": message})
+    head = (
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
+        f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def refusal_of(error: Exception) -> Response:
     """The answer to a request that ended with `error`. An error that nobody foresaw says nothing."""
     if isinstance(error, RequestRefusedError):

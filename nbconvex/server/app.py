@@ -26,12 +26,14 @@ from nbconvex.errors import NbconvexError, OverloadedError, RequestRefusedError,
 from nbconvex.server import function_api
 from nbconvex.server.addresses import forwarded_prefix, other_port_url
 from nbconvex.server.answers import refusal, refusal_of, text_answer
-from nbconvex.server.bodies import read_body
+from nbconvex.server.bodies import read_body, require_one_length
 from nbconvex.server.bundle import PATH as BUNDLE
 from nbconvex.server.bundle import bundle_answer
 from nbconvex.server.connection import serve_socket
 from nbconvex.server.cors import ORIGIN, REQUESTED, cors_headers
 from nbconvex.server.hosts import require_allowed_host
+from nbconvex.server.site import Site
+from nbconvex.server.well_known import well_known
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -93,13 +95,16 @@ class App:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._site = Site(service, api_url=lambda request: _other_address(service, request.scope), is_of_api=_is_of_api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["path"] = _SLASHES.sub("/", scope["path"])
+        if not self._is_site(scope):
+            # The site address takes paths as they are: an endpoint may mean its slashes.
+            scope["path"] = _SLASHES.sub("/", scope["path"])
         # For links only: our own paths are what they are, whatever stands before them.
         scope["root_path"] = forwarded_prefix(Headers(scope=scope).get("x-forwarded-prefix"))
         if scope["type"] == "websocket":
-            await self._socket(WebSocket(scope, receive, send))
+            await self._socket(WebSocket(scope, receive, send), receive)
             return
         try:
             response = await self._response(Request(scope, receive))
@@ -114,11 +119,17 @@ class App:
         is_site = self._is_site(request.scope)
         try:
             require_allowed_host(request.headers.get("host"), self._service.allowed_hosts)
-            response = await (self._site(request) if is_site else self._api(request))
+            require_one_length(request.headers)
+            response = await (self._of_site(request) if is_site else self._api(request))
         except ClientDisconnect:
             raise
         except Exception as error:
             response = self._response_to(error, request.scope["path"])
+            if is_site and not isinstance(error, RequestRefusedError):
+                response = self._site.unforeseen(response, request)
+        if "transfer-encoding" in request.headers and "content-length" in request.headers:
+            # Whatever was said: where the next request begins is in doubt. Source: RFC 9112 6.1.
+            response.headers["connection"] = "close"
         response.raw_headers.append((b"x-content-type-options", b"nosniff"))
         if not is_site:
             headers = dict(request.scope["headers"])
@@ -131,6 +142,10 @@ class App:
         if not isinstance(error, NbconvexError) or isinstance(error, StorageError):
             self._service.backend.runner.log_problem(f"request {path}", error)
         return refusal_of(error)
+
+    async def _of_site(self, request: Request) -> Response:
+        published = await well_known(self._service, request)
+        return await self._site.answer(request) if published is None else published
 
     async def _api(self, request: Request) -> Response:
         path: str = request.scope["path"]
@@ -156,24 +171,20 @@ class App:
         if path.startswith("/api/"):
             return refusal(404, "NotFound", f"There is no {path} at the API address. There is: {_THERE_IS}.")
         site = _other_address(self._service, request.scope)
+        if self._service.backend.http.routes.table.at(path):
+            return refusal(
+                404, "NotFound", f"{path} is an HTTP endpoint, so it is at the site address: {site}{path}. "
+                "This is the API address, of functions and clients.",
+            )  # fmt: skip
         return refusal(
             404, "NotFound",
             f"There is no {path} at the API address. If it is an HTTP endpoint, it is at the site address: "
             f"{site}{path}. Here there is: {_THERE_IS}.",
         )  # fmt: skip
 
-    async def _site(self, request: Request) -> Response:
-        api = _other_address(self._service, request.scope)
-        return text_answer(
-            "This Convex deployment does not have HTTP actions enabled.\n\n"
-            "This is the site address of an nbconvex backend: the place of HTTP endpoints (%%http), and none are "
-            f"defined.\nFunctions and clients are at the API address: {api}\n",
-            404,
-        )
-
     # -- sockets -----------------------------------------------------------------------------------------------------
 
-    async def _socket(self, websocket: WebSocket) -> None:
+    async def _socket(self, websocket: WebSocket, receive: Receive) -> None:
         service = self._service
         refused = self._refused_socket(websocket)
         if refused is not None:
@@ -186,7 +197,7 @@ class App:
             return
         service.sockets += 1
         try:
-            await serve_socket(websocket, service)
+            await serve_socket(websocket, receive, service)
         except OverloadedError:
             await _close(websocket, 1013, "TooManyConcurrentRequests")
         except Exception as error:
@@ -209,6 +220,12 @@ class App:
 
     def _is_site(self, scope: Mapping[str, Any]) -> bool:
         return bool(scope["server"][1] == self._service.site_port)
+
+
+def _is_of_api(path: str) -> bool:
+    """Whether a path belongs to the API address."""
+    path = _SLASHES.sub("/", path)
+    return path.startswith("/api/") or (path != "/" and path in _ENDPOINTS)
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from nbconvex.errors import CallerError, OverloadedError, RequestRefusedError
+from nbconvex.functions.http_call import EndpointCall, run_endpoint, run_endpoint_async
 from nbconvex.functions.outcome import Outcome
 from nbconvex.server.workers import Workers
 
@@ -38,11 +39,13 @@ class Calls:
         self._in_flight_max = limits.calls_in_flight
         self._async_in_flight = 0
         self._transactions = Workers(
-            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight
-        )
+            "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight,
+            wait_s=limits.call_wait_s,
+        )  # fmt: skip
         self._actions = Workers(
-            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight
-        )
+            "nbconvex-action", threads_max=limits.action_threads, in_flight_max=limits.calls_in_flight,
+            wait_s=limits.action_time_s,
+        )  # fmt: skip
 
     @property
     def in_flight(self) -> int:
@@ -68,15 +71,14 @@ class Calls:
 
         Shapes:  `kind` is None where any will do; `args` may be a callable that gives them, called in that thread;
         `snapshot` is an older one for a query to read; `request_key` lets a mutation be applied once.
-        Raises:  OverloadedError, at once.
+        Raises:  OverloadedError, at once or after call_wait_s.
         """
         backend = self._backend
         if backend.is_closed:
             raise OverloadedError("the backend is closed")
-        paused = backend.scheduler.paused
-        if paused:
-            outcome = self.refused(RequestRefusedError(503, "BackendPaused", f"The backend is paused: {paused}"))
-            return outcome if then is None else then(outcome)
+        paused = self._refused_while_paused()
+        if paused is not None:
+            return paused if then is None else then(paused)
         try:
             definition = backend.find(kind, path, public=public)
         except CallerError as error:
@@ -89,16 +91,37 @@ class Calls:
         )
         return await (self._actions if definition.kind == "action" else self._transactions).run(job)
 
+    async def run_endpoint(self, call: EndpointCall, identity: Identity | None) -> Outcome:
+        """What came of the call of an endpoint's handler, an action like any other.
+
+        Raises:  OverloadedError, at once.
+        """
+        backend = self._backend
+        if backend.is_closed:
+            raise OverloadedError("the backend is closed")
+        paused = self._refused_while_paused()
+        if paused is not None:
+            return paused
+        if call.definition.is_async:
+            return await self._on_engine(run_endpoint_async(backend.runner, call, identity))
+        return await self._actions.run(partial(run_endpoint, backend.runner, call, identity))
+
     async def offload(self, job: Callable[[], Result]) -> Result:
         """What `job` gives, worked out in a thread that calls run in: for what would hold the loop up.
 
-        Raises:  OverloadedError, at once.
+        Raises:  OverloadedError, at once or after call_wait_s.
         """
         return await self._transactions.run(job)
 
     def refused(self, error: Exception) -> Outcome:
         """The outcome of a call that came to no run."""
         return Outcome(None, self._backend.database.head, (), self._backend.runner.new_request_id(), 0.0, error)
+
+    def _refused_while_paused(self) -> Outcome | None:
+        reason = self._backend.scheduler.paused
+        if not reason:
+            return None
+        return self.refused(RequestRefusedError(503, "BackendPaused", f"The backend is paused: {reason}"))
 
     def stop(self, wait_s: float) -> bool:
         """Refuse further calls and drop those that wait; whether all that ran had ended after `wait_s`."""
@@ -125,13 +148,19 @@ class Calls:
     async def _run_async(
         self, path: str, args: Any, identity: Identity | None, then: Callable[[Outcome], Any] | None, *, public: bool
     ) -> Any:
+        outcome = await self._on_engine(self._outcome_async(path, args, identity, public=public))
+        return outcome if then is None else await self.offload(partial(then, outcome))
+
+    async def _on_engine(self, coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """What a coroutine gives on the engine's loop, where it goes on when its client has gone."""
         if self._async_in_flight >= self._in_flight_max:
+            coroutine.close()
             raise OverloadedError(
                 f"{self._async_in_flight:,} actions are under way, which is the limit calls_in_flight"
             )
         self._async_in_flight += 1
         loop = asyncio.get_running_loop()
-        future = self._backend.runner.engine.submit(self._outcome_async(path, args, identity, public=public))
+        future = self._backend.runner.engine.submit(coroutine)
 
         def ended(_: object) -> None:
             try:
@@ -142,12 +171,11 @@ class Calls:
         future.add_done_callback(ended)
         # Shielded: an action goes on when its client has gone.
         try:
-            outcome = await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(asyncio.wrap_future(future))
         except asyncio.CancelledError:
             if future.cancelled():
                 raise OverloadedError("the backend was closed while the action ran") from None
             raise
-        return outcome if then is None else await self.offload(partial(then, outcome))
 
     def _count_down(self) -> None:
         self._async_in_flight -= 1

@@ -1,76 +1,110 @@
-"""Large messages in small frames.
+"""Texts to one client, at once and in small frames.
 
-Owns:  `FragmentingProtocol`: uvicorn's WebSocket, except that a text of many bytes leaves as several frames, and that a
-client which takes nothing is hung up on.
-Must not know: what a message means.
-Why: the official Python client takes messages of up to 64 MiB, but drops the connection at a frame above 16 MiB, and
-comes back, and drops it again. Source: wire-protocol 0.1, 3.9.
-Threads: the server's event loop; one task sends at a time.
+Owns:  `FragmentingProtocol`: a guarded WebSocket that takes texts without a coroutine, and sends a text of many bytes
+as several frames.
+Must not know: what a text means.
+Why: a commit may concern a thousand clients. A task, a wake-up and a coroutine for each text cost several times what
+sending it does. And the official Python client takes messages of up to 64 MiB, but drops the connection at a frame
+above 16 MiB, and comes back, and drops it again. Source: wire-protocol 0.1, 3.9.
+Threads: the server's event loop.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable
+from typing import Final
 
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
+from websockets.http11 import Request
+from websockets.protocol import State
 
+from nbconvex.server.guarded_socket import GuardedProtocol
+
+#: Where the scope of a socket has its `FragmentingProtocol`, among the extensions.
+WIRE: Final = "nbconvex.wire"
 #: Bytes of one frame. Small enough that a ping need not wait long behind one.
 FRAME_BYTES_MAX: Final = 1024 * 1024
-#: A client that takes nothing of what it was sent for this long is dropped: what waits for it lies in our memory.
-STALLED_S: Final = 60.0
-#: A text of so many characters fits into a frame, whatever they are.
-_FITS: Final = FRAME_BYTES_MAX // 4
+# The first byte of a frame: its kind, and whether it is the last of its message.
+_TEXT, _CONTINUED, _IS_LAST = 0x01, 0x00, 0x80
+# Looked up once: to find a member of an enumeration takes longer than what it is needed for.
+_OPEN: Final = State.OPEN
 
 
-class FragmentingProtocol(WebSocketsSansIOProtocol):
-    """A server's side of one WebSocket."""
+class FragmentingProtocol(GuardedProtocol):
+    """A server's side of one WebSocket.
 
-    _stalled: asyncio.TimerHandle | None = None
+    Shapes:  `on_writable` is called when a client that was slow has taken what it was sent, or has gone.
+    """
 
-    def pause_writing(self) -> None:
-        """The client does not take what it is sent as fast as it is sent."""
-        super().pause_writing()
-        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+    on_writable: Callable[[], None] | None = None
+    #: First byte and payload of frames that wait until the client has taken those before them.
+    _frames: deque[tuple[int, memoryview]] | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """A client wants a WebSocket."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            # The application starts in the next turn of the loop.
+            self.scope["extensions"][WIRE] = self  # type: ignore[assignment]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has begun to close."""
+        return self.conn.state is _OPEN and not self.transport.is_closing()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether nothing waits for the client to take it."""
+        return not self._frames and self.writable.is_set()
+
+    def write_text(self, text: bytes) -> bool:
+        """Send a text; to a socket that is not open, nothing. Whether the client takes more: else that would wait."""
+        if self.conn.state is not State.OPEN or self.transport.is_closing():
+            return False
+        length = len(text)
+        if self._frames or length > FRAME_BYTES_MAX:
+            self._queue(text)
+        else:
+            self.transport.write(_head(_TEXT | _IS_LAST, length) + text)
+        return self.is_writable
+
+    def _queue(self, text: bytes) -> None:
+        if self._frames is None:
+            self._frames = deque()
+        data = memoryview(text)
+        starts = range(0, len(text), FRAME_BYTES_MAX)
+        for start in starts:
+            first = (_TEXT if start == 0 else _CONTINUED) | (_IS_LAST if start == starts[-1] else 0)
+            self._frames.append((first, data[start : start + FRAME_BYTES_MAX]))
+        self._write_frames()
+
+    def _write_frames(self) -> None:
+        frames = self._frames
+        while frames and self.writable.is_set() and self.is_open:
+            first, payload = frames.popleft()
+            self.transport.write(b"".join((_head(first, len(payload)), payload)))
+
+    # -- what the transport says --------------------------------------------------------------------------------------
 
     def resume_writing(self) -> None:
         """It has taken most of it."""
-        self._forget_stall()
         super().resume_writing()
+        self._write_frames()
+        if self.on_writable is not None and self.is_writable:
+            self.on_writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
-        self._forget_stall()
         super().connection_lost(exc)
+        self._frames = None
+        if self.on_writable is not None:
+            self.on_writable()
 
-    def _forget_stall(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
 
-    async def send(self, message: Any) -> None:
-        """Send what an application says."""
-        text = message.get("text") if message["type"] == "websocket.send" else None
-        if text is None or len(text) <= _FITS:
-            await super().send(message)
-            return
-        data = memoryview(text.encode())
-        for start in range(0, len(data), FRAME_BYTES_MAX):
-            await self.writable.wait()
-            if self.disconnected:
-                raise ClientDisconnected
-            self._write(
-                bytes(data[start : start + FRAME_BYTES_MAX]), start, is_last=start + FRAME_BYTES_MAX >= len(data)
-            )
-
-    def _write(self, fragment: bytes, start: int, *, is_last: bool) -> None:
-        try:
-            if start == 0:
-                self.conn.send_text(fragment, fin=is_last)
-            else:
-                self.conn.send_continuation(fragment, fin=is_last)
-        except InvalidState:
-            raise ClientDisconnected from None
-        self.transport.write(b"".join(self.conn.data_to_send()))
+def _head(first: int, length: int) -> bytes:
+    """What stands before the payload of a frame that a server sends."""
+    if length < 126:
+        return bytes((first, length))
+    if length < 65_536:
+        return bytes((first, 126, length >> 8, length & 255))
+    return bytes((first, 127)) + length.to_bytes(8, "big")

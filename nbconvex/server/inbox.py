@@ -3,7 +3,7 @@
 Owns:  `Inbox`: one wake-up of the loop serves everything that has arrived.
 Must not know: what is told.
 Why: a commit that concerns a thousand sockets would else wake the loop a thousand times, each a system call.
-Threads: `post` from any thread; what was posted is called in the loop, in order.
+Threads: `post` from any thread, `post_here` in the loop; what was posted is called in the loop, in order.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ class Inbox:
             self._loop.call_soon_threadsafe(self._drain)
         except RuntimeError:
             self._calls.clear()
+
+    def post_here(self, call: Callable[..., None], *args: Any) -> None:
+        """The same, where it is the loop itself that posts: it is awake."""
+        self._calls.append((call, args))
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
         # Lowered before looking: whoever posts from here on wakes the loop again.

@@ -22,6 +22,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from nbconvex.server.answers import bare_refusal
 from nbconvex.server.fragments import FragmentingProtocol
 
 #: What one server gives requests that are under way when it is stopped.
@@ -29,6 +30,8 @@ GRACE_S: Final = 0.5
 #: How often a WebSocket is sent a ping, and how long its client may be silent, pongs too. Source: wire-protocol 3.10.
 PING_S: Final = 15.0
 SILENT_S: Final = 120.0
+#: What is said to a client that does not speak HTTP. Source: RFC 9110 15.5.1.
+_BAD_REQUEST: Final = bare_refusal("This is no HTTP request that could be understood.")
 _LOGGER: Final = "uvicorn.error"
 _POLL_S: Final = 0.01
 
@@ -52,6 +55,14 @@ class Connection(H11Protocol):
             self._forget()
         elif self._waiting is None:
             self._waiting = self.loop.call_later(self.head_time_s, self._give_up)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, where an answer can still be told from what was said before, and hang up."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.write(_BAD_REQUEST)
+            if self.cycle is not None:
+                self.cycle.disconnected = True
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""

@@ -17,7 +17,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -28,6 +28,7 @@ from nbconvex.server.hosts import implied_hosts
 from nbconvex.server.listener import Discretion, Listener, listener_config
 from nbconvex.server.ports import Pair, bind_pair
 from nbconvex.server.service import Service
+from nbconvex.services.auth.providers import is_loopback
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
@@ -46,6 +47,7 @@ def serve(
     port: int = DEFAULT_PORT,
     site_port: int | None = None,
     allowed_hosts: Iterable[str] = (),
+    development_tokens: bool | None = None,
 ) -> Server:
     """A running server for `backend`: the API address at `port`, the site address at the next one.
 
@@ -57,13 +59,20 @@ def serve(
         raise CallerError("a closed backend cannot be served.", hint="nbconvex.open(...)")
     if isinstance(allowed_hosts, str):
         raise CallerError("allowed_hosts is a list of names.", hint=f"allowed_hosts=[{allowed_hosts!r}]")
-    return Server(backend, bind_pair(host, port, site_port), host=host, allowed_hosts=tuple(allowed_hosts))
+    if development_tokens is None:
+        development_tokens = is_loopback(host) and not backend.production
+    return Server(
+        backend, bind_pair(host, port, site_port), host=host, allowed_hosts=tuple(allowed_hosts),
+        development_tokens=development_tokens,
+    )  # fmt: skip
 
 
 class Server:
     """A server that runs. Made by `serve`; a context manager that stops it."""
 
-    def __init__(self, backend: Backend, pair: Pair, *, host: str, allowed_hosts: tuple[str, ...]) -> None:
+    def __init__(
+        self, backend: Backend, pair: Pair, *, host: str, allowed_hosts: tuple[str, ...], development_tokens: bool
+    ) -> None:
         self.host = host
         self.port = pair.port
         self.site_port = pair.site_port
@@ -91,6 +100,7 @@ class Server:
             target=contextvars.Context().run, args=(self._run,), name="nbconvex-server", daemon=True
         )
         self._forget = backend.on_close(self.stop)
+        self._end_issuer = backend.auth.activate_development(self.site_url) if development_tokens else None
         self._thread.start()
         if not self._ready.wait(_START_S) or not self.is_running:
             self.stop()
@@ -100,6 +110,24 @@ class Server:
     def is_running(self) -> bool:
         """Whether it answers."""
         return self._ready.is_set() and not self._is_stopped and not self._ended.is_set()
+
+    def token(
+        self, subject: str, claims: Mapping[str, Any] | None = None, /, *, expires_s: float = 3_600.0,
+        audience: str = "convex", **named: Any,
+    ) -> str:  # fmt: skip
+        """A token of the development issuer, for trying things out: this server takes its bearer for `subject`.
+
+        Raises:  CallerError where the development issuer does not count.
+        """
+        auth = self.service.backend.auth
+        if self.site_url not in auth.development_addresses:
+            raise CallerError(
+                "development tokens do not count here: the server can be reached by others than this machine, or is a "
+                "production one.",
+                hint="serve(backend, development_tokens=True), %config NbConvex.development_tokens = 'always'",
+            )
+        claims = {**(claims or {}), **named}
+        return auth.development.mint(self.site_url, subject, claims, expires_s=expires_s, audience=audience)
 
     def wait(self) -> None:
         """Return when the server has been stopped; an interrupt stops it."""
@@ -117,11 +145,14 @@ class Server:
             is_first, self._is_stopped = not self._is_stopped, True
         self._forget()
         if is_first:
+            if self._end_issuer is not None:
+                self._end_issuer()
             self.service.is_stopping = True
             self._listener.stop_soon()
         if threading.current_thread() is self._thread:
             return
         self._thread.join(max(0.0, until - time.monotonic()))
+        self.service.proofs.stop()
         self.service.calls.stop(max(0.0, until - time.monotonic()))
 
     def _run(self) -> None:

@@ -16,6 +16,7 @@ from nbconvex.functions.answered_requests import forget_old
 from nbconvex.server.calls import Calls
 from nbconvex.server.inbox import Inbox
 from nbconvex.server.past import Past
+from nbconvex.server.verification import Verification
 from nbconvex.server.wire_results import Results
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Service:
     #: Whether the server has been told to stop: what waits for nothing in particular should end.
     is_stopping: bool = False
     calls: Calls = field(init=False)
+    proofs: Verification = field(init=False)
     past: Past = field(init=False)
     results: Results = field(init=False)
     #: Clients of the sync protocol.
@@ -56,6 +58,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.calls = Calls(self.backend)
+        self.proofs = Verification(self.backend)
         self.past = Past(self.backend)
         self.results = Results(production=self.backend.production)
 

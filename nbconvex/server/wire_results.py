@@ -7,6 +7,9 @@ Threads: pure; called where the function ran, so that large values keep no event
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nbconvex.functions.live_query import LiveUpdate
 from nbconvex.functions.outcome import Outcome
 from nbconvex.sync.log_lines import wire_lines
@@ -41,6 +44,15 @@ class Results:
     def __init__(self, *, production: bool) -> None:
         self._production = production
         self._last: tuple[LiveUpdate, Result] | None = None
+        self._last_all: tuple[Mapping[Any, LiveUpdate], Mapping[Any, Result]] = ({}, {})
+
+    def of_all(self, updates: Mapping[Any, LiveUpdate]) -> Mapping[Any, Result]:
+        """The results of updates, by the same keys. Who is told the same is given the same, so it must not change."""
+        last, results = self._last_all
+        if last is not updates:
+            results = {key: self.of(update) for key, update in updates.items()}
+            self._last_all = (updates, results)
+        return results
 
     def of(self, update: LiveUpdate) -> Result:
         """The result of an update."""

@@ -2,8 +2,9 @@
 
 Owns:  `Workers`: a bounded number of threads, and a bounded number of jobs that wait or run.
 Must not know: what a job is.
-Invariants: a job that does not fit is refused at once; nothing queues without end. A job whose caller has gone runs to
-its end. Jobs begin with an empty context, so that nothing of the loop's leaks into user code.
+Invariants: a job that does not fit is refused at once, and one that no thread begins in time is refused then; nothing
+queues without end. A job whose caller has gone runs to its end. Jobs begin with an empty context, so that nothing of
+the loop's leaks into user code.
 Threads: `run` on any event loop, `stop` from any thread. Daemons, unlike those of `concurrent.futures`: an endless user
 function must not keep the process from ending.
 """
@@ -16,6 +17,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from nbconvex.errors import OverloadedError
@@ -23,16 +25,29 @@ from nbconvex.errors import OverloadedError
 Result = TypeVar("Result")
 #: How long a thread without work stays.
 _IDLE_S = 10.0
-_Job = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A job that waits; `call` is None once it has begun or was given up."""
+
+    call: Callable[[], Any] | None
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
 
 
 class Workers:
-    """Up to `threads_max` threads, started as they are needed."""
+    """Up to `threads_max` threads, started as they are needed. A job waits `wait_s` for one at most.
 
-    def __init__(self, name: str, *, threads_max: int, in_flight_max: int) -> None:
+    A job that was given up counts on until a thread comes to it: where no thread ever does, the next ones are refused
+    at once.
+    """
+
+    def __init__(self, name: str, *, threads_max: int, in_flight_max: int, wait_s: float) -> None:
         self._name = name
         self._threads_max = threads_max
         self._in_flight_max = in_flight_max
+        self._wait_s = wait_s
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
@@ -44,7 +59,8 @@ class Workers:
     async def run(self, job: Callable[[], Result]) -> Result:
         """What `job` returns or raises.
 
-        Raises:  OverloadedError, at once, where `in_flight_max` jobs wait or run already, or after `stop`.
+        Raises:  OverloadedError: at once, where `in_flight_max` jobs wait or run already, or after `stop`; or when it
+                 has waited too long.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -54,10 +70,28 @@ class Workers:
             if self.in_flight >= self._in_flight_max:
                 raise OverloadedError(f"{self.in_flight:,} calls are under way, which is the limit calls_in_flight")
             self.in_flight += 1
-            self._jobs.put((job, future, loop))
+            item = _Job(job, future, loop)
+            self._jobs.put(item)
+            has_to_wait = self.in_flight > self._threads_max
             if self.in_flight > len(self._threads) and len(self._threads) < self._threads_max:
                 self._start()
-        return cast("Result", await future)
+        if not has_to_wait:
+            return cast("Result", await future)
+        patience = loop.call_later(self._wait_s, self._give_up, item)
+        try:
+            return cast("Result", await future)
+        finally:
+            patience.cancel()
+
+    def _give_up(self, item: _Job) -> None:
+        if self._taken(item) is not None and not item.future.done():
+            item.future.set_exception(OverloadedError(f"no thread has been free for {self._wait_s:g} s"))
+
+    def _taken(self, item: _Job) -> Callable[[], Any] | None:
+        """What is to be called, for whoever asks first."""
+        with self._lock:
+            call, item.call = item.call, None
+        return call
 
     def _start(self) -> None:
         self._started += 1
@@ -77,14 +111,19 @@ class Workers:
                 continue
             if item is None:
                 return
-            self._do(*item)
+            self._do(item)
             # An idle thread must not keep the last job's arguments and result.
             del item
 
-    def _do(self, job: Callable[[], Any], future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def _do(self, item: _Job) -> None:
         result, problem = None, None
+        call = self._taken(item)
+        if call is None:
+            with self._lock:
+                self.in_flight -= 1
+            return
         try:
-            result = contextvars.Context().run(job)
+            result = contextvars.Context().run(call)
         except Exception as error:
             problem = error
         except BaseException as error:
@@ -92,7 +131,7 @@ class Workers:
         with self._lock:
             self.in_flight -= 1
         try:
-            loop.call_soon_threadsafe(_settle, future, result, problem)
+            item.loop.call_soon_threadsafe(_settle, item.future, result, problem)
         except RuntimeError:
             # The loop was closed while the job ran, and nobody waits for it any more.
             return
@@ -130,8 +169,7 @@ def _settle(future: asyncio.Future[Any], result: Any, problem: Exception | None)
 
 
 def _cancel(item: _Job) -> None:
-    _, future, loop = item
     try:
-        loop.call_soon_threadsafe(future.cancel)
+        item.loop.call_soon_threadsafe(item.future.cancel)
     except RuntimeError:
         return

@@ -25,7 +25,7 @@ import msgspec
 
 from nbconvex.clock import Clock, SystemClock
 from nbconvex.errors import HeadMovedError, StorageCorruptError, StorageError, StoragePathError
-from nbconvex.storage import frames
+from nbconvex.storage import allocator, frames
 from nbconvex.storage.duckdb_file import Applied, Changes, DuckdbFile, DuckdbSettings, Reader
 from nbconvex.storage.files import Disk, FileSystem
 from nbconvex.storage.journal import Holder, Journal
@@ -288,8 +288,11 @@ class DuckdbPersistence:
             try:
                 with self._moving:
                     is_due = self._journal.pending_bytes > 0
+                    is_large = self._journal.pending_bytes >= APPLY_BYTES_MAX
                     while is_due and not self._closing.is_set():
                         self._move()
+                        if is_large:
+                            allocator.give_back()
                         is_due = self._journal.pending_bytes >= self._settings.pending_bytes
             except Exception:  # nothing is lost, and there is nobody here to tell but the log
                 _log.warning("%s: commits stay in the journal for now", self._name, exc_info=True)

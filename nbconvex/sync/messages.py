@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -219,14 +220,13 @@ ServerMessage = Transition | MutationResponse | ActionResponse | AuthError | Fat
 _write = msgspec.json.Encoder().encode
 
 
-def write_message(message: ServerMessage | TransitionChunk) -> str:
-    """The text of a message."""
-    return _write(message).decode()
+def write_message(message: ServerMessage | TransitionChunk) -> bytes:
+    """The text of a message, as UTF-8."""
+    return _write(message)
 
 
-def write_chunks(text: str, size_max: int = CHUNK_BYTES_MAX) -> list[str]:
+def write_chunks(data: bytes, size_max: int = CHUNK_BYTES_MAX) -> list[bytes]:
     """The texts of the chunks that a large transition is sent in; they must follow each other without a gap."""
-    data = text.encode()
     parts = []
     start = 0
     while start < len(data):
@@ -239,6 +239,7 @@ def write_chunks(text: str, size_max: int = CHUNK_BYTES_MAX) -> list[str]:
     return [write_message(TransitionChunk(part, number, len(parts), name)) for number, part in enumerate(parts)]
 
 
+@lru_cache(maxsize=64)
 def write_ts(ts: int) -> str:
     """A timestamp as clients write it: base64 of eight little-endian bytes."""
     return base64.b64encode(ts.to_bytes(8, "little")).decode()

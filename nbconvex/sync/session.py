@@ -7,7 +7,11 @@ Invariants:
 - What a transition tells is valid at its timestamp: whoever calls `advanced` promises that.
 - A result is told once: what equals the last one told is left out.
 - Mutations run one at a time in the order in which they came, and are answered in that order; every answer is followed
-  by a transition at or behind its commit, for clients wait for that.
+  by a transition at or behind its commit, for clients wait for that, and by no second one that tells nothing: the
+  Python client takes each for a new result.
+- No transition shows what a mutation has done before its answer was sent: a client with an optimistic update for it
+  would show its effect twice.
+- Whose identity has expired is neither answered a call nor told a result any more, but sent away to come back.
 - Between two transitions that were sent, any number of advances are folded into one; memory holds the newest results.
 Threads: belongs to one thread.
 Source: wire-protocol 0.1, 3.4 to 3.11.
@@ -15,9 +19,8 @@ Source: wire-protocol 0.1, 3.4 to 3.11.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -53,6 +56,11 @@ ACTIONS_RUNNING_MAX: Final = 256
 #: Queries that one client follows at the same time.
 QUERIES_MAX: Final = 1_000
 
+#: What a client is told whose identity has expired. Source: wire-protocol 4.4.
+EXPIRED: Final = "Convex token identity expired"
+#: A clock that shows more is none: what is told of it must be a number that every client can count to.
+_CLOCK_MAX_MS: Final = 2**52
+
 #: Close codes of WebSocket, and what the reference uses them for. Source: wire-protocol 3.11.
 NORMAL, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1011, 1013
 
@@ -78,6 +86,14 @@ class Result:
     error_data: bytes | None = None
     journal: str | None = None
     ts: int = 0
+    _told: list[QueryUpdated | QueryFailed] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def modification(self, query_id: int) -> QueryUpdated | QueryFailed:
+        """How a client is told this of one of its queries. Those who call it the same are told in the same words."""
+        told = self._told
+        if not told or told[0].query_id != query_id:
+            told[:] = (_modification(query_id, self),)
+        return told[0]
 
 
 # -- effects: what whoever holds the socket has to do -----------------------------------------------------------------
@@ -157,23 +173,27 @@ class Session:
     def __init__(self) -> None:
         self.identity: Any = None
         self.is_closing = False
+        self._expires_s: float | None = None
         self._session_id: str | None = None
         self._has_begun = False
         self._clock_skew_ms: int | None = None
         self._received = Mark(0, 0)
         self._reached = Mark(0, 0)
         self._reached_ts = 0
-        self._sent = Mark(0, 0)
-        self._sent_ts = 0
-        self._is_due = False
+        self._sent = StateVersion(0, 0, write_ts(0))
+        # What a transition has to have reached that the client waits for, whatever else it tells; None if it waits for
+        # none.
+        self._owed: tuple[Mark, int] | None = None
         self._queries: dict[int, Result | None] = {}
         self._news: dict[int, Result] = {}
         self._refused: dict[int, Result] = {}
         self._removed: list[tuple[int, int]] = []
-        self._mutations: deque[RunMutation] = deque()
-        self._is_mutating = False
+        # Lists, though they are taken from the front: they are short, and an empty deque of each client is 760 bytes.
+        self._mutations: list[RunMutation] = []
+        self._mutating: RunMutation | None = None
+        self._is_held = False
         self._actions: set[int] = set()
-        self._outbox: deque[ServerMessage] = deque()
+        self._outbox: list[ServerMessage] = []
 
     # -- what the client says -----------------------------------------------------------------------------------------
 
@@ -184,6 +204,8 @@ class Session:
         """
         if self.is_closing:
             return []
+        if isinstance(message, Mutation | Action) and self._is_expired(now_ms / 1e3):
+            return self._expired()
         try:
             if isinstance(message, Mutation):
                 return self._mutation(message)
@@ -213,7 +235,7 @@ class Session:
         if self._session_id is not None:
             raise ProtocolError("Connect came twice on one socket")
         self._session_id = message.session_id
-        if message.client_ts is not None and message.client_ts == message.client_ts:
+        if message.client_ts is not None and abs(message.client_ts) <= _CLOCK_MAX_MS:
             self._clock_skew_ms = round(message.client_ts - now_ms)
         if message.max_observed_timestamp is not None and read_ts(message.max_observed_timestamp) > head_ts:
             # It has seen a later state of this store, or another store: everything it knows would seem to go back.
@@ -242,7 +264,7 @@ class Session:
                 self._refused.pop(each.query_id, None)
                 self._removed.append((each.query_id, message.new_version))
                 effects.append(Unfollow(each.query_id))
-        return [*effects, Ask(self._received)]
+        return [*effects, self._owe(0)]
 
     def _add(self, message: Add) -> list[Effect]:
         if message.query_id in self._queries:
@@ -267,9 +289,8 @@ class Session:
 
     def _next_mutation(self) -> list[Effect]:
         effects: list[Effect] = []
-        while self._mutations and not self._is_mutating:
-            following = self._mutations.popleft()
-            self._is_mutating = True
+        while self._mutations and self._mutating is None and not self.is_closing:
+            following = self._mutating = self._mutations.pop(0)
             if following.args is None:
                 effects += self._answered(following.request_id, _failure(_ARGUMENTS))
             else:
@@ -295,15 +316,26 @@ class Session:
 
     # -- what came of it ----------------------------------------------------------------------------------------------
 
-    def identified(self, identity: Any) -> list[Effect]:
-        """The client is `identity` from now on. Whoever holds its query set has to tell that too."""
+    def identified(self, identity: Any, *, expires_s: float | None = None) -> list[Effect]:
+        """The client is `identity` from now on, until `expires_s`. Whoever holds its query set has to tell that too.
+
+        Units:  `expires_s` in seconds since 1970 UTC.
+        """
         self.identity = identity
+        self._expires_s = expires_s
         self._received = self._received._replace(identity=self._received.identity + 1)
-        return [Ask(self._received)]
+        return [self._owe(0)]
 
     def unidentified(self, error: str) -> list[Effect]:
         """The client's token was refused. It may come back with another."""
         return self._close(NORMAL, "", AuthError(error, self._sent.identity, auth_update_attempted=True))
+
+    def _is_expired(self, now_s: float) -> bool:
+        return self._expires_s is not None and now_s >= self._expires_s
+
+    def _expired(self) -> list[Effect]:
+        """The identity in force is none any more. The client may come back with a new token."""
+        return self._close(NORMAL, "", AuthError(EXPIRED, self._sent.identity, auth_update_attempted=False))
 
     def refuse(self, query_id: int, failure: Result) -> None:
         """A query cannot be followed at all; the next transition says why."""
@@ -315,7 +347,7 @@ class Session:
         return [*self._answered(request_id, result), *self._next_mutation()]
 
     def _answered(self, request_id: int, result: Result) -> list[Effect]:
-        self._is_mutating = False
+        self._mutating, self._is_held = None, False
         if self.is_closing:
             return []
         is_ok = result.value is not None
@@ -325,7 +357,7 @@ class Session:
                 _raw_or_absent(result.error_data),
             )
         )  # fmt: skip
-        return [Ask(self._received)]
+        return [self._owe(result.ts)]
 
     def action_done(self, request_id: int, result: Result) -> list[Effect]:
         """An action has ended."""
@@ -338,38 +370,69 @@ class Session:
                 _raw_or_absent(result.error_data),
             )
         )  # fmt: skip
-        return [Ask(self._received)]
+        return [self._owe(0)]
 
-    def advanced(self, ts: int, mark: Mark | None, results: Mapping[int, Result]) -> None:
+    def _owe(self, ts: int) -> Ask:
+        """A transition at or behind `ts`, with everything that was received up to now, even if it tells nothing."""
+        self._owed = (self._received, max(ts, self._owed[1] if self._owed is not None else 0))
+        return Ask(self._received)
+
+    @property
+    def key_under_way(self) -> tuple[str, int] | None:
+        """The key of the mutation that runs."""
+        return None if self._mutating is None else self._mutating.key
+
+    def advanced(
+        self, ts: int, mark: Mark | None, results: Mapping[int, Result], *, is_before_answer: bool = False
+    ) -> None:
         """Everything followed is known at `ts`; `results` are those that are new.
 
-        With a mark a transition is owed, whatever it tells.
+        A mark says up to which of its own changes the client has been told with that. With `is_before_answer` these
+        results may be those of the mutation that runs: they wait for its answer, which is on its way.
         """
+        self._is_held = self._is_held or is_before_answer
         assert ts >= self._reached_ts, (ts, self._reached_ts)
         self._reached_ts = ts
         if mark is not None:
             self._reached = mark
-            self._is_due = True
-        for query_id, result in (*results.items(), *self._refused.items()):
-            if query_id not in self._queries:
+        if self._refused:
+            results, self._refused = {**results, **self._refused}, {}
+        queries = self._queries
+        for query_id, result in results.items():
+            if query_id not in queries:
                 continue
-            if self._queries[query_id] != result:
+            told = queries[query_id]
+            if told is not result and told != result:
                 self._news[query_id] = result
             else:
                 self._news.pop(query_id, None)
-        self._refused.clear()
 
     # -- what the client is told --------------------------------------------------------------------------------------
 
     @property
     def has_news(self) -> bool:
         """Whether there is anything to send."""
-        return bool(self._outbox or self._is_due or self._news)
+        return bool(self._outbox) or self._has_transition
+
+    @property
+    def _has_transition(self) -> bool:
+        return bool(self._news or self._is_due) and not self._is_held
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether what the client waits for has been reached, so that a transition can say so."""
+        return self._owed is not None and self._reached >= self._owed[0] and self._reached_ts >= self._owed[1]
 
     @property
     def answers_waiting(self) -> int:
         """Answers that were not taken to be sent yet."""
         return len(self._outbox)
+
+    def before_sending(self, now_ns: int) -> list[Effect]:
+        """What has to be done before `outgoing`: nobody is told a result on behalf of an identity that has expired."""
+        if not self.is_closing and self._has_transition and self._is_expired(now_ns / 1e9):
+            return self._expired()
+        return []
 
     def outgoing(self, now_ns: int) -> Iterator[ServerMessage]:
         """Everything there is to send, in order; a message that was taken counts as sent.
@@ -377,14 +440,15 @@ class Session:
         Answers come first: clients look for what has ended when a transition arrives.
         """
         while self._outbox:
-            yield self._outbox.popleft()
-        if (self._is_due or self._news) and not self.is_closing:
+            yield self._outbox.pop(0)
+        if self._has_transition and not self.is_closing:
             yield self._transition(now_ns)
 
     def _transition(self, now_ns: int) -> Transition:
-        start, start_ts = self._sent, self._sent_ts
-        self._sent, self._sent_ts = self._reached, self._reached_ts
-        self._is_due = False
+        start = self._sent
+        self._sent = StateVersion(self._reached.query_set, self._reached.identity, write_ts(self._reached_ts))
+        if self._is_due:
+            self._owed = None
         modifications: list[QueryUpdated | QueryFailed | QueryRemoved] = []
         removed, self._removed = self._removed, []
         for query_id, version in removed:
@@ -395,15 +459,10 @@ class Session:
         news, self._news = self._news, {}
         for query_id, result in news.items():
             self._queries[query_id] = result
-            modifications.append(_modification(query_id, result))
-        has_clock = self._clock_skew_ms is not None
-        return Transition(
-            StateVersion(start.query_set, start.identity, write_ts(start_ts)),
-            StateVersion(self._sent.query_set, self._sent.identity, write_ts(self._sent_ts)),
-            modifications,
-            self._clock_skew_ms if self._clock_skew_ms is not None else msgspec.UNSET,
-            now_ns if has_clock else msgspec.UNSET,
-        )
+            modifications.append(result.modification(query_id))
+        if self._clock_skew_ms is None:
+            return Transition(start, self._sent, modifications)
+        return Transition(start, self._sent, modifications, self._clock_skew_ms, now_ns)
 
 
 _ARGUMENTS = "the arguments of a function are an array with one object"

@@ -114,12 +114,15 @@ class _DamagedError(Exception):
 def from_json(tree: Any, *, path: str = "", allow_undefined: bool = False) -> Any:
     """The value of a tree that came as JSON. A number without a fraction may be an int, and is the same number.
 
-    Raises:  ValueInvalidError for unknown `$` keys and damaged wrappers, naming the place.
+    Raises:  ValueInvalidError for unknown `$` keys and damaged wrappers, naming the place, and for what is nested too
+             deep to be read.
     """
     try:
         return _read_tree(tree, allow_undefined)
     except _DamagedError as damage:
         raise ValueInvalidError(str(damage), path=path + format_path(reversed(damage.steps))) from None
+    except RecursionError:
+        raise ValueInvalidError("a value is nested too deep", path=path) from None
 
 
 def _read_tree(tree: Any, allow_undefined: bool) -> Any:  # noqa: FBT001 - called for every part of a value

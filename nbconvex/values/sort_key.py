@@ -131,8 +131,13 @@ def equal_values(left: Any, right: Any) -> bool:
     if left is right:
         return True
     kind = type(left)
-    if kind is type(right) and (kind is str or kind is bool):
-        return bool(left == right)
+    if kind is type(right):
+        if kind is str or kind is bool:
+            return bool(left == right)
+        if kind is int and left == right:
+            return True
+        if kind is dict:
+            return left.keys() == right.keys() and all(map(equal_values, left.values(), map(right.get, left)))
     return encode_key(left) == encode_key(right)
 
 

@@ -34,6 +34,9 @@ TESTED_ELSEWHERE = {
 # Test files in a room that are about a theme, not about one module, each with the theme.
 THEMES: dict[str, str] = {
     "tests/database/test_model.py": "the whole room against a naive model",
+    "tests/server/test_fuzz_bodies.py": "the whole room against any request",
+    "tests/server/test_fuzz_sockets.py": "the whole room against anything that comes over a socket",
+    "tests/server/test_hostile_clients.py": "the whole room against clients that flood, stall and never read",
     "tests/storage/test_faulty.py": "the store that fails on purpose, for other rooms' tests",
     "tests/storage/test_power_loss.py": "the journal, on a machine whose power may go at any moment",
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.snapshot import SYSTEM_TABLES, Snapshot
+from nbconvex.database.snapshot import Snapshot
+from nbconvex.database.system_tables import SYSTEM_TABLES
 from nbconvex.values.codec import decode_document
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.schema import define_schema, table
@@ -145,6 +146,11 @@ def test_snapshots_of_a_group_are_right_in_whatever_order_and_by_how_many_thread
         try:
             for place in order:
                 snapshot, expected = versions[place]
+                reading = database.begin_at(snapshot)
+                found = {each: reading.get(each) for each in versions[-1][1]}
+                assert {each: row["x"] for each, row in found.items() if row} == {
+                    each: x for each, x in expected.items() if each in found
+                }
                 rows = database.begin_at(snapshot).query("t").with_index("by_x").collect()
                 assert {each["_id"]: each["x"] for each in rows} == expected
                 assert [each["x"] for each in rows] == sorted(expected.values())

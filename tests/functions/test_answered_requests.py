@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import nbconvex
-from nbconvex.database.snapshot import REQUESTS_TABLE
+from nbconvex.database.system_tables import REQUESTS_TABLE
 from nbconvex.errors import ConvexError
 from nbconvex.functions import answered_requests
-from nbconvex.functions.answered_requests import forget_old
+from nbconvex.functions.answered_requests import forget_old, is_answered
 from nbconvex.testing import TestBackend, convex_test
 
 
@@ -40,6 +40,17 @@ def define(backend: nbconvex.Backend) -> None:
 
 def send(backend: nbconvex.Backend, key: tuple[str, int] | None, **args: Any) -> Any:
     return backend.run_outcome("m:add", args, kind="mutation", public=True, request_key=key)
+
+
+def test_a_snapshot_tells_whether_a_key_is_answered(t: TestBackend) -> None:
+    key = ("session", 0)
+    before = t.backend.database.snapshot
+    send(t.backend, key, fails=True)
+    assert not is_answered(t.backend.database.snapshot, key), "it has failed"
+    send(t.backend, key)
+    assert is_answered(t.backend.database.snapshot, key)
+    assert not is_answered(t.backend.database.snapshot, ("session", 1))
+    assert not is_answered(before, key)
 
 
 def test_the_second_answer_is_the_first_and_nothing_is_written_again(t: TestBackend) -> None:

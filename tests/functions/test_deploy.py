@@ -9,7 +9,7 @@ import pytest
 
 from nbconvex import mutation, query
 from nbconvex.errors import CallerError, FunctionNotFoundError, SchemaInvalidError, SchemaViolatedError
-from nbconvex.functions.deploy import CellReport
+from nbconvex.functions.deploy import CellReport, define_value_cell
 from nbconvex.testing import TestBackend, convex_test
 
 
@@ -192,3 +192,20 @@ def test_namespace_is_a_module_too() -> None:
         report = t.backend.add_module(namespace)
         assert (report.added, report.changed, report.removed) == ((), (), ())
         assert t.backend.add_module({"f": query(lambda ctx: 2)}, "other").added == ("other:f",)
+
+
+def test_cell_that_says_a_value_is_used_or_changes_nothing() -> None:
+    names: dict[str, Any] = {"things": ["old"]}
+
+    def said(source: str) -> int:
+        return define_value_cell(source, "things", len, namespace=names, filename="<cell>", example="things = []")
+
+    assert said("x = 1\nthings = [x, 2]") == 2
+    assert names["things"] == [1, 2]
+    for source, error in (
+        ("x = 5", CallerError), ("things = 7", TypeError), ("things = []\n1 / 0", ZeroDivisionError),
+        ("things = [", SyntaxError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            said(source)
+        assert (names["things"], names["x"]) == ([1, 2], 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nbconvex.errors import NotAllowedError
-from nbconvex.functions.identity import Identity, camel
+from nbconvex.errors import NotAllowedError, UnauthenticatedError
+from nbconvex.functions.identity import Identity, UnknownIdentity, camel
 from nbconvex.testing import convex_test
 
 
@@ -61,3 +61,20 @@ def test_identity_is_a_value() -> None:
             "subject": "s", "issuer": "i", "tokenIdentifier": "i|s"
         }  # fmt: skip
         assert repr(Identity({"subject": "s", "issuer": "i"})).startswith("Identity({'subject': 's'")
+
+
+def test_verified_claims_keep_their_names_and_are_found_by_both() -> None:
+    identity = Identity.verified({"tokenIdentifier": "i|s", "issuer": "i", "subject": "s", "org_id": "o", "isAdmin": 1})
+    assert identity["org_id"] == identity.org_id == "o"
+    assert identity.is_admin == 1
+    assert set(identity) == {"tokenIdentifier", "issuer", "subject", "org_id", "isAdmin"}
+    assert identity.key == Identity.verified(dict(reversed(identity.items()))).key
+
+
+def test_refusal_that_is_kept_is_raised_anew_each_time() -> None:
+    unknown = UnknownIdentity(UnauthenticatedError("NoAuthProvider", "no provider"))
+    assert Identity.of(unknown) is unknown
+    errors = [unknown.error, unknown.error]
+    assert errors[0] is not errors[1]
+    assert [(each.reason, str(each), each.status) for each in errors] == [("NoAuthProvider", "no provider", 401)] * 2
+    assert unknown.key != UnknownIdentity(UnauthenticatedError("NoAuthProvider", "another")).key

@@ -71,6 +71,57 @@ def insert(t: TestBackend, body: str, author: str = "ada") -> Any:
     return t.run(lambda ctx: ctx.db.insert("t", {"body": body, "author": author}))
 
 
+def test_who_is_told_the_same_by_the_same_key_is_told_it_once_for_all(t: TestBackend) -> None:
+    clients = [Client(t) for _ in range(4)]
+    for client, key in zip(clients, (0, 0, 7, 0), strict=True):
+        client.set.add(key, "m:bodies", None)
+        client.set.ask("m")
+    clients[3].set.add(9, "m:bodies", None)
+    clients[3].set.ask("n")
+    for client in clients:
+        client.told()
+    insert(t, "one")
+    t.settle()
+    (one,), (other,), (third,), (fourth,) = (client.advances for client in clients)
+    assert one is other
+    assert list(third.updates) == [7]
+    assert list(fourth.updates) == [0, 9]
+    assert one.updates[0] is third.updates[7] is fourth.updates[9]
+
+
+def test_what_one_asks_for_is_not_told_to_those_who_share_the_rest(t: TestBackend) -> None:
+    clients = [Client(t) for _ in range(3)]
+    for client in clients:
+        client.set.add(0, "m:bodies", None)
+        client.set.ask("first")
+    for client in clients:
+        client.told()
+    with t.backend.live.lock:
+        # One advance will have both: the commit, and what the second client asks for.
+        t.backend.live._is_woken = True
+    insert(t, "one")
+    clients[1].set.add(1, "m:bodies", {"author": "bob"})
+    clients[1].set.ask("second")
+    assert clients[0].told() == [(None, {0: ["one"]})]
+    assert clients[1].told() == [("second", {0: ["one"], 1: []})]
+    assert clients[2].told() == [(None, {0: ["one"]})]
+
+
+def test_one_query_by_two_keys_stays_when_one_of_them_goes(t: TestBackend) -> None:
+    client = Client(t)
+    client.set.add(0, "m:bodies", None)
+    client.set.add(1, "m:bodies", None)
+    client.set.ask("m")
+    assert client.told() == [("m", {0: [], 1: []})]
+    client.set.remove(0)
+    insert(t, "one")
+    assert client.told() == [(None, {1: ["one"]})]
+    client.set.remove(1)
+    insert(t, "two")
+    assert client.told() == []
+    assert len(t.backend.live) == 0
+
+
 def test_new_queries_are_told_under_the_mark_and_changes_without_one(t: TestBackend) -> None:
     client = Client(t)
     client.set.add(0, "m:bodies", None)

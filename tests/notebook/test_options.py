@@ -79,3 +79,12 @@ def test_server_settings_come_from_the_environment_and_refuse_nonsense(monkeypat
     told = capsys.readouterr().err
     assert "NbConvex.port must be a number from 0 to 65534, not 70000; it stays 4000." in told
     assert "NbConvex.serve must be one of 'auto', 'always', 'never', not 'sometimes'" in told
+
+
+def test_development_tokens_have_three_settings(capsys) -> None:
+    options = NbConvex()
+    assert options.development_tokens == "auto"
+    options.development_tokens = "always"
+    options.development_tokens = "sometimes"
+    assert options.development_tokens == "always"
+    assert "must be one of 'auto', 'always', 'never', not 'sometimes'; it stays 'always'." in capsys.readouterr().err

@@ -76,7 +76,10 @@ def test_server_moves_when_it_is_told_another_place_and_stops_when_told(served) 
 
 
 def test_cards_have_a_line_about_the_server(served) -> None:
-    assert "server      starts with %convex url or %convex serve" in served.run("%convex status").plain[0]
+    assert (
+        "server      starts with the first %%http, %convex url or %convex serve"
+        in served.run("%convex status").plain[0]
+    )
     served.run("%convex serve")
     assert f"server      {server_of(served).url} (HTTP endpoints" in served.run("%convex status").plain[0]
     served.run("%config NbConvex.serve = 'never'")

@@ -34,6 +34,13 @@ def http(server) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def site(server) -> Iterator[httpx.Client]:
+    """A client of its site address."""
+    with httpx.Client(base_url=server.site_url, verify=False, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
 def served() -> Iterator[Served]:
     """The backend that the official clients are tested against, in memory, served by this process."""
     with Served() as served:

@@ -37,13 +37,27 @@ def test_lost_request_is_told_the_right_address(http, server) -> None:
     assert http.get("/api/sync").status_code == 426
 
 
-def test_site_address_has_nothing_yet_and_says_where_the_rest_is(server) -> None:
-    for path in ("/", "/api/query", "/version", "/x"):
+def test_site_address_without_endpoints_says_how_to_define_one_and_where_the_rest_is(server) -> None:
+    for path in ("/", "/x"):
         answer = httpx.post(f"{server.site_url}{path}", json={})
         assert answer.status_code == 404
         assert answer.text.startswith("This Convex deployment does not have HTTP actions enabled.")
+        assert f"%%http POST {path}" in answer.text
         assert server.url in answer.text
-        assert "access-control-allow-origin" not in answer.headers
+    for path in ("/api/query", "/version", "//api//query"):
+        answer = httpx.post(f"{server.site_url}{path}", json={})
+        assert answer.status_code == 404
+        assert f"{server.url}{path}" in answer.text
+
+
+def test_endpoint_asked_for_at_the_api_address_is_named_with_its_url(http, server, backend) -> None:
+    backend.http.get("/hooks/*")(lambda ctx, request: None)
+    answer = http.post("/hooks/stripe")
+    assert answer.status_code == 404
+    assert (
+        f"/hooks/stripe is an HTTP endpoint, so it is at the site address: {server.site_url}/hooks/stripe."
+        in (answer.json()["message"])
+    )
 
 
 def test_addresses_are_named_as_the_asker_sees_them(server) -> None:
@@ -146,7 +160,7 @@ def test_unforeseen_error_says_nothing_to_strangers_and_everything_to_the_log(ht
 
 
 def test_broken_socket_is_closed_and_logged(server, backend, monkeypatch) -> None:
-    async def broken(websocket, _service):
+    async def broken(websocket, _receive, _service):
         await websocket.accept()
         raise KeyError("secret")
 
@@ -163,7 +177,12 @@ paths = st.sampled_from(
      "/api/query_at_ts", "/api/run/", "/api/run/a", "/", "/x"]
 )  # fmt: skip
 trees = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("m:q"),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.just("m:q"),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -195,3 +214,14 @@ def test_bytes_that_are_no_http_hurt_nobody(server, data) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
         raw.sendall(data)
     assert server.is_running
+
+
+def test_a_request_with_two_lengths_is_refused_and_what_follows_is_not_read(server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+        raw.sendall(
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\nGET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,14 @@ from starlette.requests import Request
 from nbconvex.errors import RequestRefusedError
 from nbconvex.limits import Limits
 from nbconvex.server import bodies
-from nbconvex.server.bodies import json_object, json_of, read_body, require_json
+from nbconvex.server.bodies import (
+    json_object,
+    json_of,
+    no_collection,
+    read_body,
+    require_json,
+    require_one_length,
+)
 
 SMALL = replace(Limits(), request_bytes=10, request_time_s=0.05)
 
@@ -92,3 +100,27 @@ def test_of_a_key_that_occurs_twice_the_last_counts() -> None:
 def test_garbage_is_refused_and_nothing_else(text) -> None:
     with contextlib.suppress(RequestRefusedError):
         assert isinstance(json_object(text), dict)
+
+
+def test_reading_pauses_the_garbage_collector_and_nothing_else_changes() -> None:
+    with no_collection():
+        assert not gc.isenabled()
+        with no_collection():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with contextlib.suppress(RequestRefusedError):
+        json_of(b"{")
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_fine"),
+    [
+        ({}, True), ({"content-length": "1"}, True), ({"transfer-encoding": "chunked"}, True),
+        ({"content-length": "1", "transfer-encoding": "chunked"}, False),
+    ],
+)  # fmt: skip
+def test_a_body_has_one_length(headers, is_fine) -> None:
+    with contextlib.nullcontext() if is_fine else pytest.raises(RequestRefusedError, match="not both"):
+        require_one_length(headers)

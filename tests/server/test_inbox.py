@@ -51,3 +51,24 @@ def test_a_loop_that_has_ended_is_told_nothing() -> None:
     inbox = Inbox(loop)
     loop.close()
     inbox.post(print, "never")
+
+
+def test_what_the_loop_posts_itself_comes_after_what_is_there() -> None:
+    async def main() -> list[int]:
+        inbox = Inbox(asyncio.get_running_loop())
+        done = asyncio.Event()
+        called: list[int] = []
+
+        def call(number: int) -> None:
+            called.append(number)
+            if number < 300:
+                inbox.post_here(call, number + 300)
+            if number == 599:
+                done.set()
+
+        for number in range(300):
+            inbox.post_here(call, number)
+        await asyncio.wait_for(done.wait(), 10)
+        return called
+
+    assert asyncio.run(main()) == list(range(600))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import time
@@ -87,3 +88,35 @@ def test_other_servers_of_the_process_keep_their_voice(caplog) -> None:
         logging.getLogger("uvicorn.error").error("hidden: it is this thread's")
     logging.getLogger("uvicorn.error").error("heard")
     assert [record.message for record in caplog.records] == ["heard"]
+
+
+NO_HTTP = {
+    "TLS": [b"\x16\x03\x01\x00\xff\x01"],
+    "no host": [b"GET / HTTP/1.1\r\n\r\n"],
+    "two lengths": [b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
+    "a broken chunk": [
+        b"POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", b"zz\r\n",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", NO_HTTP.values(), ids=NO_HTTP)
+def test_what_is_no_http_is_answered_like_every_other_mistake(server, parts) -> None:
+    with connected(server) as raw:
+        for part in parts:
+            raw.sendall(part)
+            time.sleep(0.02)
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "BadRequest"
+
+
+def test_a_body_that_breaks_after_its_answer_ends_the_connection_and_is_no_problem(server, backend) -> None:
+    with connected(server) as raw:
+        raw.sendall(b"POST /version HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        answer = b""
+        while b"takes GET" not in answer:
+            answer += raw.recv(65_536)
+        raw.sendall(b"zz\r\n")
+        assert raw.recv(65_536) == b""
+    assert [each for each in backend.logs if each.error] == []

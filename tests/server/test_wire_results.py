@@ -61,3 +61,13 @@ def test_updates_keep_their_journal_and_share_what_was_written() -> None:
     error.request_id = "0123456789abcdef"
     failed = results.of(LiveUpdate(6, None, error, (), None))
     assert failed.error_message == f"{PREFIX}\nUncaught ValueError: boom"
+
+
+def test_who_is_told_the_same_shares_the_results() -> None:
+    results = Results(production=False)
+    updates = {0: LiveUpdate(5, 1, None, ()), "other": LiveUpdate(5, 2, None, ())}
+    told = results.of_all(updates)
+    assert told == {0: Result(b"1.0"), "other": Result(b"2.0")}
+    assert results.of_all(updates) is told
+    assert results.of_all(dict(updates)) == told
+    assert results.of_all({}) == {}

@@ -22,7 +22,7 @@ def run(workers: Workers, main) -> None:
 
 
 def test_jobs_run_in_threads_of_ours_with_an_empty_context() -> None:
-    workers = Workers("nbconvex-test", threads_max=2, in_flight_max=10)
+    workers = Workers("nbconvex-test", threads_max=2, in_flight_max=10, wait_s=30)
 
     async def main() -> None:
         FLAG.set("of the loop")
@@ -35,7 +35,7 @@ def test_jobs_run_in_threads_of_ours_with_an_empty_context() -> None:
 
 
 def test_errors_come_back_and_those_that_would_end_the_loop_come_as_others() -> None:
-    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=10)
+    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=10, wait_s=30)
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -51,7 +51,7 @@ def test_errors_come_back_and_those_that_would_end_the_loop_come_as_others() -> 
 
 
 def test_what_does_not_fit_is_refused_at_once_and_fits_later() -> None:
-    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=2)
+    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=2, wait_s=30)
     gate = threading.Event()
 
     async def main() -> None:
@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_refused_at_once_and_fits_later() -> None:
 
 
 def test_job_whose_caller_has_gone_runs_to_its_end() -> None:
-    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=2)
+    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=2, wait_s=30)
     gate, done = threading.Event(), threading.Event()
 
     async def main() -> None:
@@ -82,7 +82,7 @@ def test_job_whose_caller_has_gone_runs_to_its_end() -> None:
 
 
 def test_stopping_drops_what_waits_and_lets_what_runs_end() -> None:
-    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=5)
+    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=5, wait_s=30)
     gate, running = threading.Event(), threading.Event()
 
     async def main() -> None:
@@ -98,5 +98,26 @@ def test_stopping_drops_what_waits_and_lets_what_runs_end() -> None:
             await waiting
         gate.set()
         assert await job == "ran"
+
+    run(workers, main)
+
+
+def test_what_no_thread_begins_in_time_is_refused_and_never_run() -> None:
+    workers = Workers("nbconvex-test", threads_max=1, in_flight_max=3, wait_s=0.05)
+    gate, ran = threading.Event(), threading.Event()
+
+    async def main() -> None:
+        job = asyncio.ensure_future(workers.run(gate.wait))
+        await asyncio.sleep(0)
+        for _ in range(2):
+            with pytest.raises(OverloadedError, match=r"no thread has been free for 0\.05 s"):
+                await workers.run(ran.set)
+        with pytest.raises(OverloadedError, match="3 calls are under way"):
+            await workers.run(ran.set)
+        gate.set()
+        await job
+        assert await workers.run(lambda: "later") == "later"
+        assert not ran.is_set()
+        assert workers.in_flight == 0
 
     run(workers, main)

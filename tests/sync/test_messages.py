@@ -180,12 +180,12 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("message", "text"), WRITTEN)
 def test_what_clients_are_sent(message: object, text: str) -> None:
-    assert write_message(message) == text
+    assert write_message(message) == text.encode()
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300), st.integers(4, 50))
 def test_chunks_put_together_are_the_text_and_none_is_too_large(text: str, size: int) -> None:
-    chunks = [json.loads(each) for each in write_chunks(text, size)]
+    chunks = [json.loads(each) for each in write_chunks(text.encode(), size)]
     assert "".join(each["chunk"] for each in chunks) == text
     assert [each["partNumber"] for each in chunks] == list(range(len(chunks)))
     assert {(each["totalParts"], each["transitionId"], each["type"]) for each in chunks} == {

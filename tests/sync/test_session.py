@@ -107,11 +107,24 @@ def test_a_transition_that_slipped_out_early_is_followed_by_another(wire: Wire) 
     wire.session.advanced(1_001, Mark(1, 0), {0: value(b"1.0")})
     assert [each["type"] for each in wire.hears()] == ["Transition"]
     wire.session.mutation_done(0, value(b"null", ts=1_001))
-    wire.session.advanced(1_001, Mark(1, 0), {})
     answer, following = wire.hears()
     assert answer["type"] == "MutationResponse"
     assert following["startVersion"] == following["endVersion"] == version(1, 0, 1_001)
     assert following["modifications"] == []
+
+
+def test_what_an_answer_needs_is_said_once(wire: Wire) -> None:
+    wire.connects()
+    wire.modifies(0, add(0))
+    wire.session.advanced(1_000, Mark(1, 0), {0: value(b"1.0")})
+    wire.hears()
+    wire.says(**mutation(0))
+    wire.session.mutation_done(0, value(b"null", ts=1_001))
+    assert [each["type"] for each in wire.hears()] == ["MutationResponse"]
+    wire.session.advanced(1_001, None, {0: value(b"2.0")})
+    assert [each["modifications"] for each in wire.hears()] == [[updated(0, 2.0)]]
+    wire.session.advanced(1_001, Mark(1, 0), {})
+    assert wire.hears() == []
 
 
 def test_an_advance_without_a_mark_that_tells_nothing_is_no_transition(wire: Wire) -> None:
@@ -155,10 +168,10 @@ def test_a_removal_is_told_when_its_version_is_reached(wire: Wire) -> None:
     wire.hears()
     assert wire.modifies(1, remove(0)) == [Unfollow(0), Ask(Mark(2, 0))]
     wire.session.advanced(2, Mark(1, 0), {0: value(b"late")})
-    assert wire.hears() == [transition(version(1, 0, 1), version(1, 0, 2))]
+    assert wire.hears() == []
     wire.session.advanced(2, Mark(2, 0), {})
     removed = {"type": "QueryRemoved", "queryId": 0}
-    assert wire.hears() == [transition(version(1, 0, 2), version(2, 0, 2), removed)]
+    assert wire.hears() == [transition(version(1, 0, 1), version(2, 0, 2), removed)]
 
 
 def test_removing_what_is_not_there_is_let_pass(wire: Wire) -> None:
@@ -193,6 +206,26 @@ def test_mutations_run_one_at_a_time_in_order_and_actions_at_once(wire: Wire) ->
     assert (told[0]["ts"], told[0]["errorData"], "errorData" in told[2]) == (None, None, False)
 
 
+def test_what_a_mutation_has_done_is_shown_behind_its_answer_and_not_before(wire: Wire) -> None:
+    wire.connects()
+    wire.modifies(0, add(0))
+    wire.session.advanced(1, Mark(1, 0), {0: value(b"[]")})
+    wire.hears()
+    wire.says(**mutation(7))
+    assert wire.session.key_under_way == ("S", 7)
+    wire.session.advanced(2, None, {0: value(b'["other"]')})
+    assert [each["type"] for each in wire.hears()] == ["Transition"], "what others did does not wait"
+    wire.session.advanced(3, None, {0: value(b'["other","own"]')}, is_before_answer=True)
+    assert not wire.session.has_news
+    assert wire.hears() == []
+    wire.session.mutation_done(7, value(b"null", ts=3))
+    assert wire.session.key_under_way is None
+    answer, shown = wire.hears()
+    assert (answer["type"], answer["ts"]) == ("MutationResponse", write_ts(3))
+    assert shown["modifications"] == [updated(0, ["other", "own"])]
+    assert shown["endVersion"]["ts"] == write_ts(3)
+
+
 def test_a_socket_without_connect_is_served_and_its_mutations_have_no_key(wire: Wire) -> None:
     (verify,) = wire.says(type="Authenticate", baseVersion=0, tokenType="User", value="jwt")
     assert verify == Verify("User", "jwt", None)
@@ -224,6 +257,65 @@ def test_identity_and_query_set_advance_in_one_transition(wire: Wire) -> None:
     wire.modifies(0, add(0))
     wire.session.advanced(1, Mark(1, 1), {0: value(b"1.0")})
     assert [each["endVersion"] for each in wire.hears()] == [version(1, 1, 1)]
+
+
+def authenticated(wire: Wire, *, expires_s: float) -> None:
+    """A client that is known until then, and has been told so."""
+    wire.connects()
+    wire.says(type="Authenticate", baseVersion=0, tokenType="User", value="jwt")
+    wire.session.identified("ada", expires_s=expires_s)
+    wire.session.advanced(1, Mark(0, 1), {})
+    assert [each["endVersion"]["identity"] for each in wire.hears()] == [1]
+
+
+EXPIRED = {
+    "type": "AuthError", "error": "Convex token identity expired", "baseVersion": 1, "authUpdateAttempted": False
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", [mutation(0), action(0)], ids=["mutation", "action"])
+def test_expired_identity_calls_nothing_and_is_sent_away(wire: Wire, message: dict[str, Any]) -> None:
+    authenticated(wire, expires_s=0.050)
+    assert wire.says(**message) == [Close(1000, "")]
+    assert wire.hears() == [EXPIRED]
+    assert wire.says(**message) == []
+
+
+def test_identity_that_lasts_is_left_alone(wire: Wire) -> None:
+    authenticated(wire, expires_s=0.051)
+    assert wire.says(**mutation(0)) == [RunMutation(0, "m:m", {}, "ada", ("S", 0))]
+    assert wire.session.before_sending(now_ns=50_000_000) == []
+
+
+def test_expired_identity_is_told_no_result_any_more(wire: Wire) -> None:
+    authenticated(wire, expires_s=10.0)
+    wire.modifies(0, add(0))
+    wire.session.advanced(2, Mark(1, 1), {0: value(b'"secret"')})
+    assert wire.session.before_sending(now_ns=10**10) == [Close(1000, "")]
+    assert wire.hears() == [EXPIRED]
+    assert wire.session.before_sending(now_ns=10**10) == []
+
+
+def test_answer_of_what_began_in_time_is_still_told(wire: Wire) -> None:
+    authenticated(wire, expires_s=10.0)
+    wire.says(**mutation(0))
+    wire.session.mutation_done(0, value(b"null", ts=2))
+    wire.session.advanced(2, Mark(0, 1), {})
+    assert wire.session.before_sending(now_ns=10**10) == [Close(1000, "")]
+    assert [each["type"] for each in wire.hears()] == ["MutationResponse", "AuthError"]
+
+
+def test_expired_client_that_has_nothing_to_hear_is_left_alone(wire: Wire) -> None:
+    authenticated(wire, expires_s=10.0)
+    assert wire.session.before_sending(now_ns=10**11) == []
+    assert wire.modifies(0, add(0)) == [Follow(0, "m:q", {}, None), Ask(Mark(1, 1))]
+
+
+def test_new_token_and_logging_out_end_the_old_expiry(wire: Wire) -> None:
+    authenticated(wire, expires_s=0.001)
+    wire.says(type="Authenticate", baseVersion=1, tokenType="None")
+    wire.session.identified(None)
+    assert isinstance(wire.says(**mutation(0))[0], RunMutation)
 
 
 def test_a_refused_token_is_answered_with_the_last_identity_sent_and_the_socket_closes(wire: Wire) -> None:
@@ -317,3 +409,31 @@ def test_after_closing_nothing_is_answered(wire: Wire) -> None:
     assert wire.session.mutation_done(0, value(b"1.0", ts=2)) == []
     assert wire.session.action_done(1, value(b"1.0")) == []
     assert [each["type"] for each in wire.hears()] == ["FatalError"]
+
+
+def test_clients_are_told_the_same_result_in_the_same_words() -> None:
+    result = value(b"[1.0]", log_lines=("[LOG] 'x'",), journal="end")
+    assert result.modification(3) is result.modification(3)
+    assert result.modification(4).query_id == 4
+    assert result == value(b"[1.0]", log_lines=("[LOG] 'x'",), journal="end")
+    assert "_told" not in repr(result)
+
+
+@pytest.mark.parametrize("client_ts", [1e308, -1e308, 2.0**53])
+def test_a_clock_that_is_none_is_left_out(client_ts: float) -> None:
+    wire = Wire()
+    wire.connects(clientTs=client_ts)
+    wire.modifies(0)
+    wire.session.advanced(1_000, Mark(1, 0), {})
+    (transition,) = wire.hears()
+    assert "clientClockSkew" not in transition
+    assert "serverTs" not in transition
+
+
+def test_what_waits_in_line_is_not_run_for_a_client_that_is_sent_away() -> None:
+    wire = Wire()
+    wire.connects()
+    assert len(wire.says(**mutation(0))) == 1
+    assert wire.says(**mutation(1)) == []
+    assert [type(each) for each in wire.connects()] == [Close]
+    assert wire.session.mutation_done(0, Result(b"null", ts=1)) == []

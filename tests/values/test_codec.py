@@ -161,3 +161,12 @@ def test_values_that_were_not_normalized_are_on_the_way_to_json():
     assert to_json((1, 2)) == [1.0, 2.0]
     with pytest.raises(ValueInvalidError):
         to_json({1})
+
+
+@pytest.mark.parametrize("wrapped", [lambda tree: [tree], lambda tree: {"a": tree}])
+def test_what_is_nested_deeper_than_can_be_read_is_no_value(wrapped):
+    tree = 1
+    for _ in range(5_000):
+        tree = wrapped(tree)
+    with pytest.raises(ValueInvalidError, match=r"nested too deep \(at args\)"):
+        from_json(tree, path="args")

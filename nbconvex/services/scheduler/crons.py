@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.snapshot import CRONS_TABLE
+from nbconvex.database.system_tables import CRONS_TABLE
 from nbconvex.errors import CallerError
 from nbconvex.functions.handler import plain_args
 from nbconvex.functions.scheduling import Promise, in_own_transaction

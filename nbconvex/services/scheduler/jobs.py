@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.snapshot import BY_DUE, SCHEDULED_FUNCTIONS_TABLE
+from nbconvex.database.system_tables import BY_DUE, SCHEDULED_FUNCTIONS_TABLE
 from nbconvex.errors import CallerError, LimitExceededError, ValueInvalidError
 from nbconvex.functions.scheduling import Retry
 from nbconvex.values.codec import decode_document

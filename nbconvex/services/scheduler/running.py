@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.snapshot import SCHEDULED_FUNCTIONS_TABLE
+from nbconvex.database.system_tables import SCHEDULED_FUNCTIONS_TABLE
 from nbconvex.errors import FunctionNotFoundError, StorageError, TransientError
 from nbconvex.functions.outcome import kept_error
 from nbconvex.functions.scheduling import in_own_transaction

@@ -9,7 +9,7 @@ import pytest
 
 import nbconvex
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.snapshot import BY_DUE, SCHEDULED_FUNCTIONS_TABLE
+from nbconvex.database.system_tables import BY_DUE, SCHEDULED_FUNCTIONS_TABLE
 from nbconvex.errors import LimitExceededError
 from nbconvex.functions.scheduling import Promise
 from nbconvex.services.scheduler import jobs

@@ -29,7 +29,7 @@ const refusal = await ann
 await until(() => count() === 5, "the refused message to disappear");
 
 // Several at once: each shows at once, in order, and none is missing at any moment from there on.
-const burst = ["x", "y", "z"];
+const burst = Array.from({ length: 20 }, (_, n) => `${n}`);
 await Promise.all(burst.map((body) => ann.mutation(api.messages.send, { ...room, body }, { optimisticUpdate })));
 const flat = distinct(results.seen).map((bodies) => bodies.map((body) => body.replace(/[()]/g, "")));
 
@@ -40,7 +40,7 @@ tell({
   seen: distinct(results.seen).slice(0, 5),
   readAtOnce,
   refusal,
-  last: results.last(),
+  last: results.last().join(" "),
   isWithoutFlicker: flat.slice(5).every((bodies, at, all) => at === 0 || bodies.length >= all[at - 1].length),
 });
 await end(ann);
