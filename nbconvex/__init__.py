@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_message import Response
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
+    from nbconvex.notebook.progress import progress
     from nbconvex.notebook.upload import upload
     from nbconvex.server.serve import serve
     from nbconvex.services.files.plain_storage import files
+    from nbconvex.services.scheduler.cron_forms import cron
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
@@ -44,6 +46,7 @@ __all__ = [
     "api",
     "args",
     "as_user",
+    "cron",
     "define_schema",
     "define_table",
     "files",
@@ -53,6 +56,7 @@ __all__ = [
     "load_ipython_extension",
     "mutation",
     "open",
+    "progress",
     "query",
     "returns",
     "serve",
@@ -73,9 +77,11 @@ _HOMES = {
     "nbconvex.functions.http_message": ("Response",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
+    "nbconvex.notebook.progress": ("progress",),
     "nbconvex.notebook.upload": ("upload",),
     "nbconvex.server.serve": ("serve",),
     "nbconvex.services.files.plain_storage": ("files",),
+    "nbconvex.services.scheduler.cron_forms": ("cron",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),
     "nbconvex.values.validators": ("v",),

@@ -19,23 +19,17 @@ from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions import current, determinism, logs, teaching
 from nbconvex.functions.acting import acting_identity
-from nbconvex.functions.cells import Namespace, cell_filename, undone_on_error
-from nbconvex.functions.definition import Declaration, FunctionDefinition, decorator
-from nbconvex.functions.deploy import (
-    CellReport,
-    define_functions_cell,
-    define_tables_cell,
-    module_definitions,
-    report_of,
-)
+from nbconvex.functions.cells import Namespace
+from nbconvex.functions.definition import FunctionDefinition, decorator
+from nbconvex.functions.deploy import CellReport, module_name, module_origin
+from nbconvex.functions.deployer import Deployer
 from nbconvex.functions.endpoints import Endpoints
-from nbconvex.functions.http_routes import NO_CHANGE, RoutesChange
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live import LiveQueries
 from nbconvex.functions.live_query import LiveAdvance, LiveUpdate, Subscription
-from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
-from nbconvex.functions.reference import FunctionReference, reference_to
-from nbconvex.functions.registry import Registry, RegistryChange, path_in_module
+from nbconvex.functions.outcome import Outcome, outcome_of, outcome_of_async
+from nbconvex.functions.reference import FunctionReference
+from nbconvex.functions.registry import Registry
 from nbconvex.functions.remembered import Remembered
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
@@ -45,9 +39,11 @@ from nbconvex.services.auth.auth import Auth
 from nbconvex.services.auth.providers import read_providers
 from nbconvex.services.files.file_store import FileStore
 from nbconvex.services.files.plain_storage import PlainStorage
+from nbconvex.services.scheduler.cron_forms import declared_crons
+from nbconvex.services.scheduler.scheduler import Scheduler
 from nbconvex.storage.blobs import BlobFolder
 from nbconvex.storage.location import IN_MEMORY, blobs_at, memory_budget, persistence_at
-from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
+from nbconvex.values.schema import SchemaDefinition, TableDefinition
 
 if TYPE_CHECKING:
     from nbconvex.database.schema_push import SchemaReport
@@ -72,15 +68,17 @@ class Backend:
         self.database = Database.open(
             persistence, clock=clock, limits=limits, random=random.Random(seed), memory_bytes_max=memory_bytes_max
         )
-        self._remembered = Remembered(self.database)
-        self.registry = Registry(self._remembered.places)
+        remembered = Remembered(self.database)
+        self.registry = Registry(remembered.places)
         self.http = Endpoints()
         deployment = {"name": self.database.name, "region": None, "class": "prod" if production else "dev"}
         self.runner = Runner(
             self.database, self.registry, clock=clock, limits=limits, deployment=deployment, has_cache=has_cache
         )
         self.live = LiveQueries(self.runner)
-        self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._rerun_all)
+        self.scheduler = Scheduler(self.runner)
+        self._deployer = Deployer(self.runner, self.live, self.http, remembered, self._host)
+        self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
         self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
         #: Whom plain code calls as, where no `as_user` block says so.
@@ -88,9 +86,9 @@ class Backend:
         self.logs = self.runner.log
         self.api = FunctionReference(self._host)
         self.internal = FunctionReference(self._host, internal=True)
-        self.query = decorator("query", self._declare)
-        self.mutation = decorator("mutation", self._declare)
-        self.action = decorator("action", self._declare)
+        self.query = decorator("query", self._deployer.declare)
+        self.mutation = decorator("mutation", self._deployer.declare)
+        self.action = decorator("action", self._deployer.declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
         determinism.enter()
@@ -183,22 +181,19 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_query`, in an event loop."""
-        run = self._new_run("query", target, self._caller(identity), public=public)
-        return await self.runner.execute_async(run, {} if args is None else args)
+        return await self._value_async("query", target, args, identity, public=public)
 
     async def run_mutation_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        run = self._new_run("mutation", target, self._caller(identity), public=public)
-        return await self.runner.execute_async(run, {} if args is None else args)
+        return await self._value_async("mutation", target, args, identity, public=public)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_action`, in an event loop: an `async def` action runs in it, a plain one in a thread."""
-        run = self._new_run("action", target, self._caller(identity), public=public)
-        return await self.runner.execute_async(run, {} if args is None else args)
+        return await self._value_async("action", target, args, identity, public=public)
 
     def run_outcome(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False,
@@ -213,24 +208,14 @@ class Backend:
         run.request_key = request_key
         if snapshot is not None:
             run.tx = self.database.begin_at(snapshot, reader=run.path)
-        value, problem = None, None
-        try:
-            value = self.runner.execute(run, {} if args is None else args)
-        except (Exception, SystemExit) as error:
-            problem = kept_error(run, error)
-        return outcome_of(run, value, problem)
+        return outcome_of(self.runner, run, args)
 
     async def run_outcome_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False, kind: Kind | None = None
     ) -> Outcome:
         """As `run_outcome`, in an event loop."""
         run = self._new_run(kind, target, identity, public=public)
-        value, problem = None, None
-        try:
-            value = await self.runner.execute_async(run, {} if args is None else args)
-        except (Exception, SystemExit) as error:
-            problem = kept_error(run, error)
-        return outcome_of(run, value, problem)
+        return await outcome_of_async(self.runner, run, args)
 
     def _caller(self, identity: Who) -> Identity | None:
         """On whose behalf plain code calls."""
@@ -264,6 +249,10 @@ class Backend:
         except BaseException as error:
             trim(error)
             raise
+
+    async def _value_async(self, kind: Kind, target: Any, args: Any, identity: Who, *, public: bool) -> Any:
+        run = self._new_run(kind, target, self._caller(identity), public=public)
+        return await self.runner.execute_async(run, {} if args is None else args)
 
     def run_inline(
         self, definition: FunctionDefinition, args: Any = None, /, *, identity: Who = None, is_unlimited: bool = False
@@ -339,52 +328,22 @@ class Backend:
         Raises:  SyntaxError; whatever the cell raises; CallerError.
         """
         __tracebackhide__ = True
-        try:
-            change, definitions = define_functions_cell(
-                self.registry,
-                kind,
-                source,
-                module=module,
-                is_internal=internal,
-                origin=origin,
-                namespace={} if namespace is None else namespace,
-                filename=filename or cell_filename(f"{kind} {module}", source),
-                reference_to=self._reference,
-            )
-        except BaseException as error:
-            trim(error)
-            raise
-        self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
-        if origin is not None:
-            # The cell may have been an endpoint before.
-            self.http.forget(origin)
-        return self._report(change, definitions)
+        return self._deployer.define_cell(
+            kind, source, module=module, internal=internal, origin=origin, namespace=namespace, filename=filename
+        )
 
     def define_schema_cell(
-        self,
-        source: str,
-        *,
-        namespace: Namespace | None = None,
-        filename: str | None = None,
-        validate: bool = True,
+        self, source: str, *, namespace: Namespace | None = None, filename: str | None = None, validate: bool = True,
         check_only: bool = False,
-    ) -> SchemaReport:
+    ) -> SchemaReport:  # fmt: skip
         """Put a cell's tables in force if the documents fit, or change nothing.
 
         Raises:  SyntaxError; whatever the cell raises; SchemaInvalidError; SchemaViolatedError.
         """
         __tracebackhide__ = True
-        namespace = {} if namespace is None else namespace
-        if check_only:
-            namespace = dict(namespace)
-        try:
-            with undone_on_error(namespace):
-                filename = filename or cell_filename("schema", source)
-                schema = define_tables_cell(source, namespace=namespace, filename=filename, validates=validate)
-                return self.push_schema(schema, check_only=check_only)
-        except BaseException as error:
-            trim(error)
-            raise
+        return self._deployer.define_schema_cell(
+            source, namespace=namespace, filename=filename, validate=validate, check_only=check_only
+        )
 
     def push_schema(
         self, schema: SchemaDefinition | Mapping[str, TableDefinition], *, check_only: bool = False
@@ -393,59 +352,27 @@ class Backend:
 
         Raises:  SchemaViolatedError; SchemaInvalidError.
         """
-        schema = schema if isinstance(schema, SchemaDefinition) else define_schema(schema)
-        report = self.database.push_schema(schema, check_only=check_only)
-        if not check_only:
-            # An index that came or went concerns queries in a way that no read set shows.
-            self._rerun_all()
-        return report
+        return self._deployer.push_schema(schema, check_only=check_only)
 
     def reset(self) -> int:
         """Delete every document, file and table, and the schema; functions stay. How many documents there were."""
         count = self.database.clear()
-        self._rerun_all()
+        self.scheduler.crons.restore()
+        self._deployer.forget_results()
         self.files.sweep()
         return count
 
-    def _rerun_all(self) -> None:
-        self.runner.cache.clear()
-        self.live.rerun_all()
-
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares with decorators.
+        """Put in force what a module, or any namespace, declares: with decorators, with `http` and with `cron`.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.
         Raises:  CallerError.
         """
-        own = getattr(module, "__name__", None) or "main"
-        name = name or ("main" if own == "__main__" else own.replace(".", "/"))
-        origin = f"module {name}"
-        declared = list(module_definitions(module, name, origin))
-        # Before anything is swapped: a route that breaks a rule must change no function.
-        routes = self.http.add_module(module, origin, f"the module {own}")
-        change = self.registry.replace(origin, [definition for _, definition in declared])
-        for declaration, definition in declared:
-            declaration.reference = self._reference(definition.path, definition.is_internal)
-        definitions = tuple(definition for _, definition in declared)
-        self._remembered.keep(definitions, f"the module {own}", change.removed)
-        return self._report(change, definitions, routes)
-
-    def _declare(self, declaration: Declaration) -> None:
-        """What `backend.query` and its like do with a handler."""
-        path = path_in_module("main", declaration.name or declaration.handler.__name__)
-        definition = declaration.define(path, f"decorator {path}")
-        change = self.registry.replace(definition.origin, (definition,))
-        declaration.reference = self._reference(path, definition.is_internal)
-        self._remembered.keep((definition,), "a decorator", change.removed)
-
-    def _reference(self, path: str, is_internal: bool) -> FunctionReference:  # noqa: FBT001 - a private factory
-        return reference_to(path, self._host, internal=is_internal)
-
-    def _report(
-        self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange = NO_CHANGE
-    ) -> CellReport:
-        return report_of(change, definitions, routes, live_queries=self.live.following(change.paths))
+        name = name or module_name(module)
+        report = self._deployer.add_module(module, name)
+        self.scheduler.declare_crons(module_origin(name), declared_crons(module))
+        return report
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
@@ -470,9 +397,11 @@ class Backend:
                 self.runner.log_problem("close", error)
         self._is_closed = True
         current.closed(self)
+        self.scheduler.stop()
         self.live.stop()
         self.runner.engine.stop()
         self.files.close()
+        self.scheduler.join()
         self.database.close()
         determinism.leave()
         logs.uninstall()

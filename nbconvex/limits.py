@@ -40,6 +40,11 @@ class Limits:
     documents_written: int = 16_000
     functions_scheduled: int = 1_000
     scheduled_arguments_bytes: int = 16 * MIB
+    scheduled_call_bytes: int = 4 * MIB
+
+    # One schedule.
+    scheduled_pending: int = 1_000_000
+    jobs_in_parallel: int = 8
 
     # One value.
     document_bytes: int = MIB

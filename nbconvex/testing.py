@@ -29,6 +29,10 @@ from nbconvex.values.schema import SchemaDefinition
 
 #: What a function given in a test is called. Source: convex-test.
 INLINE = "inline"
+#: How long a scheduled function may take in real time.
+PATIENCE_S = 10.0
+#: How many scheduled functions one test runs at once, before that is taken for an endless chain.
+SCHEDULED_MAX = 1_000
 
 Modules = ModuleType | Mapping[str, Any] | Sequence[ModuleType]
 
@@ -113,9 +117,56 @@ class TestBackend:
         return other
 
     def advance(self, amount: float | timedelta) -> None:
-        """Move time forward, in seconds, and let live queries settle."""
-        self.clock.advance(amount.total_seconds() if isinstance(amount, timedelta) else amount)
+        """Move time forward, in seconds: everything that comes due meanwhile runs, in due order and at its own time.
+
+        A job that waits in real time for something is waited for a second, and then left to go on.
+        """
+        seconds = amount.total_seconds() if isinstance(amount, timedelta) else amount
+        until_ns = self.clock.now_ns() + int(seconds * 1e9)
+        scheduler = self.backend.scheduler
+        scheduler.settle(leaves_given_up=True)
+        while (due_ms := scheduler.next_ms()) is not None and due_ms <= until_ns / 1e6:
+            self._move_to(_at_or_behind(due_ms))
+            scheduler.settle(leaves_given_up=True)
+        if seconds < 0:
+            self.clock.advance(seconds)
+        self._move_to(until_ns)
+        scheduler.settle(leaves_given_up=True)
         self.settle()
+
+    def _move_to(self, time_ns: int) -> None:
+        while (left_ns := time_ns - self.clock.now_ns()) > 0:
+            # Half a nanosecond, so that rounding down to whole ones gives what was meant.
+            self.clock.advance((left_ns + 0.5) / 1e9)
+
+    def finish_in_progress(self) -> None:
+        """Return when everything that is due has run to its end.
+
+        Raises:  CallerError if a job goes on for ten seconds.
+        """
+        if not self.backend.scheduler.settle(PATIENCE_S):
+            raise CallerError("a scheduled function did not end within ten seconds; does it wait for ever?")
+        self.settle()
+
+    def finish_all_scheduled(self, *, jobs_max: int = SCHEDULED_MAX) -> None:
+        """Run everything that is scheduled, and what that schedules, moving time to where each is due. Not crons.
+
+        Raises:  CallerError after `jobs_max` jobs, for functions that schedule themselves for ever; as
+                 `finish_in_progress`.
+        """
+        scheduler = self.backend.scheduler
+        for _ in range(jobs_max):
+            self.finish_in_progress()
+            job = next(scheduler.documents("pending"), None)
+            if job is None:
+                return
+            if scheduler.reason_to_wait(job):
+                raise CallerError(f"{job['name']} waits: {scheduler.reason_to_wait(job)}.")
+            self._move_to(_at_or_behind(job["scheduledTime"]))
+        raise CallerError(
+            f"scheduled functions were still waiting after {jobs_max:,} had run: infinitely recursive scheduling? "
+            "To run a part only, move time with advance(seconds)."
+        )
 
     def settle(self) -> None:
         """Return when every subscriber has been told of everything that was committed before.
@@ -164,6 +215,14 @@ def convex_test(
         backend.close()
         raise
     return TestBackend(backend, clock)
+
+
+def _at_or_behind(time_ms: float) -> int:
+    """The first nanosecond that, in milliseconds, is not before `time_ms`."""
+    time_ns = int(time_ms * 1e6)
+    while time_ns / 1e6 < time_ms:
+        time_ns += 1
+    return time_ns
 
 
 def _limits(given: Limits | Mapping[str, int] | None) -> Limits:

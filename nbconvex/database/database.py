@@ -25,15 +25,8 @@ from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import (
-    BY_CREATION_TIME,
-    BY_ID,
-    SCHEMAS_TABLE,
-    TABLES_TABLE,
-    Snapshot,
-    Write,
-    listed_table,
-)
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Write, listed_table
+from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError

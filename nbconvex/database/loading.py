@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.schema_push import stored_schema
-from nbconvex.database.snapshot import SYSTEM_TABLES, TABLES_TABLE, Snapshot, Table, listed_table
+from nbconvex.database.snapshot import Snapshot, Table, listed_table
+from nbconvex.database.system_tables import SYSTEM_INDEXES, SYSTEM_TABLES, TABLES_TABLE
 from nbconvex.errors import StorageCorruptError
 from nbconvex.storage import allocator
 from nbconvex.storage.persistence import Persistence
@@ -31,7 +32,7 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     numbers = dict(snapshot.numbers)
     last_number = snapshot.last_number
     for number, name in SYSTEM_TABLES.items():
-        tables[number] = Table.loaded(number, name, rows.pop(number, ()), {})
+        tables[number] = Table.loaded(number, name, rows.pop(number, ()), SYSTEM_INDEXES.get(number, {}))
     for _, payload in tables[TABLES_TABLE].documents.entries():
         table_name, number = listed_table(payload)
         last_number = max(last_number, number)

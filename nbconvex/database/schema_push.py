@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
-from nbconvex.database.snapshot import SCHEMAS_TABLE, TABLES_TABLE, Snapshot, Table, Write, listed_table
+from nbconvex.database.snapshot import Snapshot, Table, Write, listed_table
+from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.errors import SchemaInvalidError, SchemaViolatedError
 from nbconvex.values.codec import decode_document, encode_document
 from nbconvex.values.schema import SchemaDefinition

@@ -1,6 +1,6 @@
 """All documents and indexes as of one timestamp, and how a commit makes the next one.
 
-Owns:  `Snapshot`, `Table`, `TableIndex`, `Write`; which system tables exist and under which numbers.
+Owns:  `Snapshot`, `Table`, `TableIndex`, `Write`.
 Must not know: the persistence, user functions, how a conflict is decided.
 Invariants:
 - A snapshot is never changed: `with_writes` gives a new one that shares everything the commit did not touch.
@@ -19,26 +19,16 @@ from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.index import Change, Index
 from nbconvex.database.payload import creation_key, creation_key_of, id_key, require_canonical
 from nbconvex.database.recent import RECENT_WRITES_MAX, Recent
+from nbconvex.database.system_tables import (
+    FIRST_USER_TABLE,
+    SCHEDULED_FUNCTIONS_TABLE,
+    SYSTEM_INDEXES,
+    SYSTEM_TABLES,
+    TABLES_TABLE,
+)
 from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.sort_key import encode_key, make_key_encoder
-
-TABLES_TABLE = 1
-SCHEMAS_TABLE = 2
-REQUESTS_TABLE = 3
-SCHEDULED_FUNCTIONS_TABLE = 11
-STORAGE_TABLE = 12
-#: Tables of the platform. User tables start at 10,001. Source: semantics 3.7.
-SYSTEM_TABLES: Mapping[int, str] = {
-    TABLES_TABLE: "_tables",
-    SCHEMAS_TABLE: "_schemas",
-    REQUESTS_TABLE: "_requests",
-    SCHEDULED_FUNCTIONS_TABLE: "_scheduled_functions",
-    STORAGE_TABLE: "_storage",
-}
-#: What `ctx.db.system` shows; the other system tables are the database's own.
-VISIBLE_SYSTEM_TABLES = frozenset({"_scheduled_functions", "_storage"})
-FIRST_USER_TABLE = 10_001
 
 BY_ID = "by_id"
 BY_CREATION_TIME = "by_creation_time"
@@ -317,6 +307,7 @@ class Snapshot:
     `schema` is the schema in force, or None; its identity changes with every push, and with nothing else. `layout` is
     the tables with the right names, numbers and indexes, whose documents may be older: enough for who only writes.
     `last_number` is the highest number that any table ever had: ids of a dropped table must not fit another one.
+    `scheduled_ts` is the newest commit that changed scheduled functions, as far as this process knows.
     Mechanism: a commit's writes are entered into the trees when somebody looks at a table, those of several commits at
     once. Between them documents are found by id without that, so that a group of inserts and increments costs one pass:
     64 callers that increment need 50 µs each, where a pass for each took 75. Settling is idempotent, so two threads may
@@ -324,8 +315,8 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_pending", "_recent", "_tables", "last_number", "layout", "memory_bytes", "numbers", "schema", "ts",
-        "unsettled",
+        "_pending", "_recent", "_tables", "last_number", "layout", "memory_bytes", "numbers", "scheduled_ts", "schema",
+        "ts", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -338,8 +329,10 @@ class Snapshot:
         recent: Recent | None = None,
         *,
         last_number: int = FIRST_USER_TABLE - 1,
+        scheduled_ts: int = 0,
     ) -> None:
         self.ts = ts
+        self.scheduled_ts = scheduled_ts
         self.last_number = last_number
         self.layout = layout
         self.numbers = numbers
@@ -362,7 +355,10 @@ class Snapshot:
     @classmethod
     def empty(cls) -> Snapshot:
         """The snapshot of an empty log: the system tables, without documents."""
-        tables = {number: Table.empty(number, name) for number, name in SYSTEM_TABLES.items()}
+        tables = {
+            number: Table.empty(number, name).with_indexes(SYSTEM_INDEXES.get(number, {}))
+            for number, name in SYSTEM_TABLES.items()
+        }
         return cls(0, tables, {name: number for number, name in SYSTEM_TABLES.items()})
 
     @property
@@ -391,29 +387,39 @@ class Snapshot:
 
     def with_tables(self, tables: Mapping[int, Table], schema: ActiveSchema | None) -> Snapshot:
         """The same moment with other tables and schema: what a schema push makes of it."""
-        return Snapshot(self.ts, tables, self.numbers, schema, last_number=self.last_number)
+        return Snapshot(
+            self.ts, tables, self.numbers, schema, last_number=self.last_number, scheduled_ts=self.scheduled_ts
+        )
 
     def with_writes(self, writes: Sequence[Write], ts: int) -> Snapshot:
         """The snapshot after a commit at `ts`, tables that it created or dropped included."""
+        scheduled_ts = self.scheduled_ts
         for write in writes:
             if write.table == TABLES_TABLE:
                 return self._with_table_writes(writes, ts)
+            if write.table == SCHEDULED_FUNCTIONS_TABLE:
+                scheduled_ts = ts
         recent = self._recent
         # Where it is this snapshot's no more, somebody else has already followed it, and goes another way.
         if recent is None or recent.ts != self.ts or recent.entered >= RECENT_WRITES_MAX:
             recent = Recent(self.tables, self.ts)
         recent.enter(writes, ts)
         pending = (self, writes)
-        return Snapshot(ts, self.layout, self.numbers, self.schema, pending, recent, last_number=self.last_number)
+        return Snapshot(
+            ts, self.layout, self.numbers, self.schema, pending, recent, last_number=self.last_number,
+            scheduled_ts=scheduled_ts,
+        )  # fmt: skip
 
     def _with_table_writes(self, writes: Sequence[Write], ts: int) -> Snapshot:
+        schedules = any(write.table == SCHEDULED_FUNCTIONS_TABLE for write in writes)
+        scheduled_ts = ts if schedules else self.scheduled_ts
         tables, numbers = dict(self.tables), dict(self.numbers)
         for write in writes:
             if write.table == TABLES_TABLE:
                 _apply_table_write(write, tables, numbers)
         _enter(writes, tables)
         last_number = max(self.last_number, *numbers.values())
-        return Snapshot(ts, tables, numbers, self.schema, last_number=last_number)
+        return Snapshot(ts, tables, numbers, self.schema, last_number=last_number, scheduled_ts=scheduled_ts)
 
     def settle(self) -> Mapping[int, Table]:
         """Enter what was written since the nearest settled ancestor."""

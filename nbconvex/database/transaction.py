@@ -21,18 +21,8 @@ from typing import Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
-from nbconvex.database.snapshot import (
-    BY_CREATION_TIME,
-    BY_ID,
-    FIRST_USER_TABLE,
-    SYSTEM_TABLES,
-    TABLES_TABLE,
-    VISIBLE_SYSTEM_TABLES,
-    Document,
-    Snapshot,
-    Table,
-    Write,
-)
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Snapshot, Table, Write
+from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
 from nbconvex.database.table_names import TablesOf
 from nbconvex.errors import (
     CallerError,
@@ -373,13 +363,13 @@ class Transaction:
         payload = self._payload(number, internal, id_key)
         return None if payload is None else decode_document(payload)
 
-    def delete_system(self, number: int, internal: bytes) -> None:
-        """Delete a document of a system table, which must be there."""
+    def change_system(self, number: int, internal: bytes, document: Document | None) -> None:
+        """Put a whole document in the place of one of a system table, which must be there; None deletes it."""
         id_key = encode_id(number, internal).encode("ascii")
         self.reads.add_point(number, BY_ID, id_key)
-        payload = self.snapshot.payload(number, internal, id_key)
+        payload = self._payload(number, internal, id_key)
         assert payload is not None, (number, internal)
-        self._record(self.snapshot.layout[number], internal, payload, None, None)
+        self._record(self.snapshot.layout[number], internal, payload, document, None)
 
     def put_system(self, number: int, fields: Document, *, internal: bytes | None = None) -> str:
         """Store a document of a system table: what the platform itself does, and user code cannot."""

@@ -60,7 +60,7 @@ def call_from_action(run: Run, definition: FunctionDefinition, args: Any, limits
     __tracebackhide__ = True
     child = run.separate(definition)
     child.limits = limits
-    if run.loop is None or _loop_here() is not run.loop:
+    if run.loop is None or loop_here() is not run.loop:
         return run.runner.execute(child, args, source="action")
     pending = PendingCall(run, f"ctx.run_{definition.kind}({definition.name}, ...)")
     assert run.pending is not None, run.path
@@ -72,7 +72,7 @@ def call_from_action(run: Run, definition: FunctionDefinition, args: Any, limits
 def outside_call(run: Run, text: str, job: Callable[[], Any]) -> Any:
     """What `job`, which may block, gives; in an `async def` action, the future that will have it."""
     __tracebackhide__ = True
-    if run.loop is None or _loop_here() is not run.loop:
+    if run.loop is None or loop_here() is not run.loop:
         return job()
     pending = PendingCall(run, text)
     assert run.pending is not None, run.path
@@ -93,11 +93,34 @@ def _hand_over(done: asyncio.Future[Any], pending: PendingCall) -> None:
         pending.set_exception(error)
 
 
-def _loop_here() -> asyncio.AbstractEventLoop | None:
+def loop_here() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, if one does."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def chain(task: asyncio.Task[Any], pending: asyncio.Future[Any]) -> None:
+    """Let `pending` have the outcome of `task`, and let cancelling `pending` cancel it."""
+
+    def done(finished: asyncio.Task[Any]) -> None:
+        if pending.done():
+            if not finished.cancelled():
+                finished.exception()
+        elif finished.cancelled():
+            asyncio.Future.cancel(pending)
+        elif finished.exception() is not None:
+            pending.set_exception(finished.exception())  # type: ignore[arg-type]
+        else:
+            pending.set_result(finished.result())
+
+    def given_up(future: asyncio.Future[Any]) -> None:
+        if future.cancelled():
+            task.cancel()
+
+    task.add_done_callback(done)
+    asyncio.Future.add_done_callback(pending, given_up)
 
 
 async def settle(run: Run) -> None:

@@ -15,7 +15,8 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nbconvex.database.snapshot import BY_CREATION_TIME, REQUESTS_TABLE
+from nbconvex.database.snapshot import BY_CREATION_TIME
+from nbconvex.database.system_tables import REQUESTS_TABLE
 from nbconvex.functions.result import encoded_result
 from nbconvex.values.codec import decode_document, decode_value
 from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
@@ -71,7 +72,7 @@ def forget_old(database: Database) -> int:
     tx = database.begin(writable=True, reader="_requests")
     old = _oldest(tx.snapshot, tx.now_ms)
     for internal in old:
-        tx.delete_system(REQUESTS_TABLE, internal)
+        tx.change_system(REQUESTS_TABLE, internal, None)
     if old:
         database.commit(tx)
     return len(old)

@@ -25,14 +25,15 @@ from nbconvex.values.scalars import NUMBER_MAX
 if TYPE_CHECKING:
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.run import Run
+    from nbconvex.functions.scheduling import FunctionScheduler
 
 Limits = Mapping[str, int]
 
 _COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query", "storage")
 _TRANSACTIONAL = (*_COMMON, "db")
-_EFFECTS = (*_COMMON, "run_mutation", "run_action")
+_EFFECTS = (*_COMMON, "run_mutation", "run_action", "scheduler")
 #: Members that later issues bring, and what brings them.
-_NOT_BUILT = {"scheduler": "scheduler", "vector_search": "vector search"}
+_NOT_BUILT = {"vector_search": "vector search"}
 
 
 class Context:
@@ -101,6 +102,8 @@ class Context:
             raise AttributeError(name)
         if name in _NOT_BUILT:
             raise teaching.not_built(self._run.path, name, _NOT_BUILT[name])
+        if name == "scheduler":
+            raise teaching.query_schedules(self._run.path)
         raise teaching.unknown_name("ctx", name, (*self._names, *_NOT_BUILT))
 
     def __repr__(self) -> str:
@@ -148,12 +151,17 @@ class MutationCtx(Context):
     """`ctx` of a mutation."""
 
     __slots__ = ("db",)
-    _names = (*_TRANSACTIONAL, "run_mutation")
+    _names = (*_TRANSACTIONAL, "run_mutation", "scheduler")
 
     def __init__(self, run: Run) -> None:
         assert run.tx is not None, run.path
         self._run = run
         self.db = DatabaseWriter(run.tx, run.path)
+
+    @property
+    def scheduler(self) -> FunctionScheduler:
+        """Calls for later, promised when this mutation commits."""
+        return self._run.runner.scheduler(self._run)
 
     def run_query(
         self,
@@ -198,6 +206,11 @@ class ActionCtx(Context):
 
     __slots__ = ()
     _names = _EFFECTS
+
+    @property
+    def scheduler(self) -> FunctionScheduler:
+        """Calls for later, promised at once. In an `async def` action its methods are awaited."""
+        return self._run.runner.scheduler(self._run)
 
     def run_mutation(
         self,

@@ -239,6 +239,8 @@ class Declaration:
         self.returns = returns
         #: Set by the registry that it was added to: runs the function. A declaration in no registry cannot run.
         self.reference: Callable[..., Any] | None = None
+        #: What recurs, as `cron` has hung it here.
+        self.crons: list[Any] = []
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"):
             value = handler if attribute == "__wrapped__" else getattr(handler, attribute, None)
             if value is not None:

@@ -160,6 +160,17 @@ def define_tables_cell(source: str, *, namespace: Namespace, filename: str, vali
     return define_schema(tables, schema_validation=validates)
 
 
+def module_name(module: ModuleType | Mapping[str, Any]) -> str:
+    """A module's part of the paths, where its adder does not say: its own name with `/` for `.`, or `main`."""
+    own = getattr(module, "__name__", None) or "main"
+    return "main" if own == "__main__" else own.replace(".", "/")
+
+
+def module_origin(name: str) -> str:
+    """The origin of what a module declares, by its part of the paths."""
+    return f"module {name}"
+
+
 def module_definitions(
     module: ModuleType | Mapping[str, Any], name: str, origin: str
 ) -> Iterator[tuple[Declaration, FunctionDefinition]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nbconvex.errors import CallerError, NotAllowedError
 from nbconvex.functions.http_message import Request, Response, require_size, response_of
-from nbconvex.functions.outcome import Outcome, kept_error, outcome_of
+from nbconvex.functions.outcome import Outcome, outcome_of, outcome_of_async
 from nbconvex.functions.run import CURRENT
 
 if TYPE_CHECKING:
@@ -170,21 +170,11 @@ def run_endpoint(runner: Runner, call: EndpointCall, identity: Identity | None) 
     """What came of a call whose handler is a plain `def`, run in this thread."""
     run = runner.new_run(call.definition, identity, is_echoed=False)
     run.endpoint = call
-    problem = None
-    try:
-        runner.execute(run, {}, source="http")
-    except (Exception, SystemExit) as error:
-        problem = kept_error(run, error)
-    return outcome_of(run, None, problem)
+    return outcome_of(runner, run, {}, source="http")
 
 
 async def run_endpoint_async(runner: Runner, call: EndpointCall, identity: Identity | None) -> Outcome:
     """What came of a call whose handler is an `async def`, run on this loop."""
     run = runner.new_run(call.definition, identity, is_echoed=False)
     run.endpoint = call
-    problem = None
-    try:
-        await runner.execute_async(run, {}, source="http")
-    except (Exception, SystemExit) as error:
-        problem = kept_error(run, error)
-    return outcome_of(run, None, problem)
+    return await outcome_of_async(runner, run, {}, source="http")

@@ -137,7 +137,7 @@ class CallRecord(NamedTuple):
     duration_ms: float
     lines: tuple[str, ...]
     error: BaseException | None
-    #: What asked for it: "call", "live" or "action".
+    #: What asked for it: "call", "live", "action" or "job".
     source: str
     is_cached: bool
 

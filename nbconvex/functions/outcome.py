@@ -16,6 +16,7 @@ from nbconvex.functions.tracebacks import trim
 
 if TYPE_CHECKING:
     from nbconvex.functions.run import Run
+    from nbconvex.functions.runner import Runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,27 @@ class Outcome:
         return told
 
 
-def outcome_of(run: Run, value: Any, error: Exception | None) -> Outcome:
-    """What came of a run that has ended."""
+def outcome_of(runner: Runner, run: Run, args: Any, *, source: str = "call") -> Outcome:
+    """What comes of a run, carried out in this thread; its error is kept instead of raised."""
+    value, problem = None, None
+    try:
+        value = runner.execute(run, {} if args is None else args, source=source)
+    except (Exception, SystemExit) as error:
+        problem = kept_error(run, error)
+    return _ended(run, value, problem)
+
+
+async def outcome_of_async(runner: Runner, run: Run, args: Any, *, source: str = "call") -> Outcome:
+    """As `outcome_of`, in an event loop."""
+    value, problem = None, None
+    try:
+        value = await runner.execute_async(run, {} if args is None else args, source=source)
+    except (Exception, SystemExit) as error:
+        problem = kept_error(run, error)
+    return _ended(run, value, problem)
+
+
+def _ended(run: Run, value: Any, error: Exception | None) -> Outcome:
     duration_ms = (run.stopped_s - run.started_s) * 1e3
     return Outcome(value, run.ts, run.sink.lines, request_id(run.request), duration_ms, error)
 

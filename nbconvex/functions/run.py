@@ -9,7 +9,7 @@ Threads: a run belongs to one thread, or to one task and its children; the conte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,7 +32,8 @@ class Run:
     Shapes:  `tx` is None in an action; `ts` is the snapshot read, or the commit made; `loop` is the event loop of an
     `async def` action and None everywhere else; `limits` are the nested limits that the caller asked for; `encoded`
     are the bytes of the result, where somebody had to write them anyway; `request_key` is what a client will call a
-    mutation by if it sends it again.
+    mutation by if it sends it again; `job` is the id of the scheduled function that this is a run of, or was called
+    by; `within` is called in each attempt of a mutation, around its handler and in the same transaction.
     """
 
     # Defaults of the class and no slots: most runs set few of these, and a run is made for every call.
@@ -42,8 +43,11 @@ class Run:
     ts = 0
     request = 0
     request_key: tuple[str, int] | None = None
+    job: str | None = None
+    within: Callable[[Run, Callable[[], Any]], Any] | None = None
     is_cached = False
     is_unlimited = False
+    is_ended = False
     identity_read = False
     clock_read = False
     random_read = False
@@ -79,6 +83,7 @@ class Run:
         """A run of `definition` inside this one: same root, same identity, same transaction, one level deeper."""
         child = Run(self.runner, definition, self.identity, self.sink)
         child.outermost = self.root
+        child.job = self.job
         child.tx = self.tx
         child.depth = self.depth + 1
         child.request = self.request
@@ -93,6 +98,7 @@ class Run:
         child = Run(self.runner, definition, self.identity, self.sink)
         child.depth = self.depth + 1
         child.request = self.request
+        child.job = self.job
         return child
 
 

@@ -32,6 +32,7 @@ from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, 
 from nbconvex.functions.mailbox import Mailbox
 from nbconvex.functions.result import checked_result, result_limits
 from nbconvex.functions.run import CURRENT, Kind, Run
+from nbconvex.functions.scheduling import FunctionScheduler, Schedules
 from nbconvex.limits import Limits
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Runner:
         self.files: Files | None = None
         #: Functions that were told of an argument that could say more.
         self.hinted: set[str] = set()
+        #: What keeps promises; the backend puts it here.
+        self.schedules: Schedules | None = None
+        #: Pairs of functions of which the first was told to make the second internal.
+        self.recommended: set[tuple[str, str]] = set()
         self._requests = itertools.count(random.getrandbits(48))
         self._mailbox: Mailbox | None = None
         self._repeats = threading.Lock()
@@ -109,6 +114,10 @@ class Runner:
         """What `ctx.run_*` does; see `nested.call`."""
         __tracebackhide__ = True
         return nested.call(run, kind, target, args, limits, use_stale_snapshot=use_stale_snapshot)
+
+    def scheduler(self, run: Run) -> FunctionScheduler:
+        """`ctx.scheduler` of a run."""
+        return FunctionScheduler(run)
 
     # -- synchronous -------------------------------------------------------------------------------------------------
 
@@ -182,6 +191,8 @@ class Runner:
         try:
             if run.request_key is not None:
                 return answered_requests.once(run, partial(self._handled, run, args))
+            if run.within is not None:
+                return run.within(run, partial(self._handled, run, args))
             return self._handled(run, args)
         except Exception:
             # What it saw may be why it failed: that has to be durable before anybody hears of it.
@@ -294,7 +305,7 @@ class Runner:
             was_held, sink.is_held = sink.is_held, True
             try:
                 value = self._attempt(run, args)
-                durable = self._accept(run)
+                durable = self.accept(run)
             except ConflictError as conflict:
                 sink.rewind(mark)
                 tries += 1
@@ -311,7 +322,7 @@ class Runner:
             run.ts = await durable
             return value
 
-    def _accept(self, run: Run) -> asyncio.Future[int]:
+    def accept(self, run: Run) -> asyncio.Future[int]:
         """Enter the run's transaction into the order of commits; the future has its timestamp once it is durable.
 
         Raises:  ConflictError.
@@ -364,7 +375,7 @@ class Runner:
         if run.definition.kind == "mutation":
             self._start_mutation(run, args, pending)
             return
-        _chain(loop.create_task(self.execute_async(run, args, source="action")), pending)
+        action_calls.chain(loop.create_task(self.execute_async(run, args, source="action")), pending)
 
     def _start_mutation(self, run: Run, args: Any, pending: asyncio.Future[Any]) -> None:
         """The first attempt is made here and now, so that mutations started together are accepted in that order."""
@@ -372,10 +383,10 @@ class Runner:
         mark = run.sink.mark()
         try:
             value = self._attempt(run, args)
-            durable = self._accept(run)
+            durable = self.accept(run)
         except ConflictError:
             run.sink.rewind(mark)
-            _chain(asyncio.get_running_loop().create_task(self._repeat_mutation(run, args)), pending)
+            action_calls.chain(asyncio.get_running_loop().create_task(self._repeat_mutation(run, args)), pending)
             return
         except Exception as error:
             run.error = error
@@ -412,6 +423,7 @@ class Runner:
         """Record a run that has ended."""
         clock = self.clock
         run.stopped_s = clock.monotonic_s()
+        run.is_ended = True
         duration_s = run.stopped_s - run.started_s
         if run.tx is not None and not run.is_cached:
             self._warn(run, duration_s, is_live=source == "live")
@@ -432,8 +444,15 @@ class Runner:
 
     def log_problem(self, where: str, error: BaseException) -> None:
         """Record an error that happened outside of any call."""
+        self._log_outside(where, (), error, "live")
+
+    def log_note(self, where: str, line: str) -> None:
+        """Record something that the scheduler has to say."""
+        self._log_outside(where, (line,), None, "job")
+
+    def _log_outside(self, where: str, lines: tuple[str, ...], error: BaseException | None, source: str) -> None:
         now_ms = self.clock.now_ns() / 1e6
-        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (), error, "live", False))
+        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, lines, error, source, False))
 
     def log_hint(self, where: str, hint: str) -> None:
         """Record a sentence for the author that belongs to no call."""
@@ -460,28 +479,6 @@ class Runner:
                 f"{run.definition.name} took {duration_s:.2f} s (limit query_time_s: {self.limits.query_time_s}). "
                 f"{cure}, or do the work in an action."
             )
-
-
-def _chain(task: asyncio.Task[Any], pending: asyncio.Future[Any]) -> None:
-    """Let `pending` have the outcome of `task`, and let cancelling `pending` cancel it."""
-
-    def done(finished: asyncio.Task[Any]) -> None:
-        if pending.done():
-            if not finished.cancelled():
-                finished.exception()
-        elif finished.cancelled():
-            asyncio.Future.cancel(pending)
-        elif finished.exception() is not None:
-            pending.set_exception(finished.exception())  # type: ignore[arg-type]
-        else:
-            pending.set_result(finished.result())
-
-    def given_up(future: asyncio.Future[Any]) -> None:
-        if future.cancelled():
-            task.cancel()
-
-    task.add_done_callback(done)
-    asyncio.Future.add_done_callback(pending, given_up)
 
 
 def _mark(error: Exception, run: Run) -> None:

@@ -24,11 +24,6 @@ _PLURALS = {"query": "queries", "mutation": "mutations", "action": "actions"}
 _AWAITED = re.compile(r"object (\S+) can't be used in 'await' expression|'(\S+)' object can't be awaited")
 _ITERATED = re.compile(r"'async for' requires an object with __aiter__ method, got (\S+)")
 _GATHERED = re.compile(r"An asyncio.Future, a coroutine or an awaitable is required")
-#: What to do as long as `ctx.scheduler` is not built.
-_UNTIL_SCHEDULED = (
-    "Scheduling comes with a later release; until then call the action after the mutation, from the cell or from an "
-    "action."
-)
 
 
 def snake(name: str) -> str:
@@ -77,9 +72,15 @@ def action_db(path: str) -> NotAvailableError:
 
 def not_built(path: str, member: str, what: str) -> NotAvailableError:
     """For members that a later version brings."""
-    instead = f" {_UNTIL_SCHEDULED}" if member == "scheduler" else ""
+    return NotAvailableError(f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.")
+
+
+def query_schedules(path: str) -> NotAvailableError:
+    """For `ctx.scheduler` in a query."""
     return NotAvailableError(
-        f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.{instead}"
+        f"{path} is a query, and queries only read: ctx.scheduler is available in mutations and actions. A query is "
+        "run again whenever data changes, and would promise the same call each time.",
+        hint="%%mutation   or   @mutation",
     )
 
 
@@ -131,7 +132,7 @@ def mutation_runs_action(path: str, target: str) -> NotAllowedError:
     return NotAllowedError(
         f"{path} is a mutation, and mutations cannot call the action {target}: a mutation is a transaction that may be "
         "run again or undone, and what an action does in the world (an e-mail, a payment) cannot be. "
-        f"Schedule the action instead: it starts once the mutation has committed. {_UNTIL_SCHEDULED}",
+        "Schedule the action instead: it starts once the mutation has committed.",
         hint=f"ctx.scheduler.run_after(0, internal.{_dotted(target)}, name=value)",
     )
 

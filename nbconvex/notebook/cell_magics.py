@@ -1,4 +1,4 @@
-"""`%%schema`, `%%query`, `%%mutation`, `%%action`, `%%auth`: cells that define things.
+"""`%%schema`, `%%query`, `%%mutation`, `%%action`, `%%cron`, `%%auth`: cells that define things.
 
 Owns:  reading their options, handing their code to the backend, the line that says what changed.
 Must not know: what a cell's code means; that is `nbconvex.functions.cells`.
@@ -24,6 +24,7 @@ from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import HelpWanted, read_words, short_errors
+from nbconvex.notebook.cron_cells import define_cron
 from nbconvex.notebook.live import show_live
 from nbconvex.notebook.schema_report import schema_lines, schema_listing
 from nbconvex.notebook.session import Session
@@ -151,6 +152,39 @@ class CellMagics(Magics):
         """
         __tracebackhide__ = True
         self._define("action", self.action, line, cell)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", nargs="?", help="what the cron is called; a name with spaces needs quotes")
+    @argument("--every", metavar="5m", help="at once, and then each so many seconds, minutes or hours: 30s, 5m, 2h")
+    @argument("--hourly", metavar=":15", help="each hour, at this minute")
+    @argument("--daily", metavar="09:00", help="each day")
+    @argument("--weekly", nargs=2, metavar=("mon", "09:00"), help="each week")
+    @argument("--monthly", nargs=2, metavar=("1", "09:00"), help="each month that has this day")
+    @argument("--cron", metavar='"0 9 * * 1"', help="by a cron line: minute, hour, day, month, day of the week")
+    @argument("--tz", default="UTC", metavar="Europe/Berlin", help="the time zone of times of day (UTC)")
+    @_HELP
+    @line_cell_magic
+    def cron(self, line: str, cell: str | None = None) -> None:
+        """Have a call recur. The cell is the call; it is made when it is due, not now.
+
+            %%cron report --daily 09:00 --tz Europe/Berlin
+            internal.reports.send(to="ada")
+
+        Running the cell again replaces the cron; a cell that becomes something else has none. %convex crons lists them.
+        """
+        __tracebackhide__ = True
+        with short_errors():
+            options = read_options(self.cron, line)
+            if cell is None:
+                # Not at the top: loading the extension is to stay quick.
+                from nbconvex.notebook.schedule_commands import crons_listing
+
+                display(crons_listing(self._session.backend))
+                return
+            source = CellSource.of(self._session.shell, "cron", line, cell)
+            with cell_errors(self._session, source):
+                display(define_cron(self._session, options, source))
 
     @no_var_expand
     @magic_arguments()

@@ -26,6 +26,7 @@ from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import COMMANDS, argument, command
 from nbconvex.notebook.declarations import load_file
 from nbconvex.notebook.picture import ROWS_MAX
+from nbconvex.notebook.schedule_commands import job_rows  # noqa: F401 - importing it adds its commands
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import IN_MEMORY, Session
 
@@ -262,6 +263,7 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%query [MODULE]", "Every function with ctx first becomes a query: it reads, and can be followed live."),
         ("%%mutation [MODULE]", "Likewise, functions that write: all of it or nothing."),
         ("%%action [MODULE]", "Likewise, functions that reach out; they may be async."),
+        ("%%cron NAME --every 5m", "The call in the cell recurs; also --daily 09:00, --weekly mon 09:00 and more."),
         ("%%http METHOD PATH", "An endpoint: a function that answers HTTP requests of anybody, with CORS."),
         ("%%auth", "Who may vouch for callers: providers = [...], as in an auth.config."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),

@@ -12,7 +12,9 @@ Threads: the kernel's main thread, after a cell.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbconvex.errors import CallerError, NbconvexError
 from nbconvex.functions.definition import Declaration
@@ -22,6 +24,9 @@ from nbconvex.notebook.cell_magics import report_lines
 from nbconvex.notebook.command_line import say
 from nbconvex.notebook.session import Session
 from nbconvex.notebook.shell_words import display
+
+if TYPE_CHECKING:
+    from nbconvex.services.scheduler.cron_forms import CronDefinition
 
 
 def load_file(session: Session, path: Path) -> Lines:
@@ -46,16 +51,17 @@ def collect_declarations(session: Session) -> None:
             found[name] = value
         elif name in session.declared:
             found[name] = session.declared[name]
-    if found == session.declared:
+    crons = _crons(session)
+    if found == session.declared and crons == session.crons:
         return
     try:
-        report = session.backend.add_module(found, "main")
+        report = session.backend.add_module({**found, **crons}, "main")
     except NbconvexError as error:
         say(f"{type(error).__name__}: {error}")
         return
     if any(isinstance(each, RouteDeclaration) for each in found.values()):
         session.serve_if_allowed()
-    session.declared = found
+    session.declared, session.crons = found, crons
     display(report_lines(report, session))
 
 
@@ -64,6 +70,19 @@ def refuse_declarations(session: Session) -> None:
     in_force = set(map(id, session.declared.values()))
     bound = _declared(session).values()
     session.refused = {id(value): value for value in bound if id(value) not in in_force}
+
+
+def _crons(session: Session) -> dict[str, CronDefinition]:
+    """The crons that are bound in the notebook."""
+    forms = sys.modules.get("nbconvex.services.scheduler.cron_forms")
+    if forms is None:
+        # Nobody has made one.
+        return {}
+    return {
+        name: value
+        for name, value in list(session.shell.user_ns.items())
+        if isinstance(value, forms.CronDefinition) and not name.startswith("_")
+    }
 
 
 def _declared(session: Session) -> dict[str, Declaration | RouteDeclaration]:

@@ -19,6 +19,7 @@ from nbconvex.notebook.card import Card
 from nbconvex.notebook.cell_magics import CellMagics
 from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.completion import Completion
+from nbconvex.notebook.cron_cells import forget_cron_of
 from nbconvex.notebook.declarations import collect_declarations, refuse_declarations
 from nbconvex.notebook.http_cells import HttpMagics
 from nbconvex.notebook.line_magics import LineMagics
@@ -30,7 +31,7 @@ from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "http", "auth")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
@@ -74,6 +75,7 @@ class Extension:
 
     def _before_cell(self, _info: Any) -> None:
         cell = cell_origin(self._shell)
+        self.session.cron_cell = None
         if cell is not None:
             # The page throws the cell's old output away; its views must not go on running unseen.
             self.session.end_views("This view has stopped: its cell was run again.", cell=cell)
@@ -81,6 +83,9 @@ class Extension:
     def _after_cell(self, result: Any) -> None:
         if getattr(result, "success", True):
             collect_declarations(self.session)
+            gone = forget_cron_of(self.session, cell_origin(self._shell))
+            if gone is not None:
+                display(gone)
         else:
             refuse_declarations(self.session)
         if self.session.types_watch is not None:

@@ -46,6 +46,15 @@ def escaped(text: object) -> str:
     return escape(cleaned, quote=True)
 
 
+def bar_html(title: str, share: float, text: str) -> str:
+    """A bar that is filled to a share, from 0 to 1, with its title and what it says in words."""
+    ground = "height:8px;border-radius:4px;background:rgba(128,128,128,.25);overflow:hidden;max-width:480px"
+    filled = f"height:8px;width:{share:.1%};background:rgba(128,128,128,.8)"
+    said = f"<b>{escaped(title)}</b> {int(share * 100)}% · {escaped(text)}"
+    bar = f'<div style="{ground}"><div style="{filled}"></div></div>'
+    return f'<div style="font-size:13px;padding:2px {_SIDE} 6px">{said}{bar}</div>'
+
+
 def picture_html(picture: Picture, *, title: str = "", status: str = "", problem: str = "") -> str:
     """A whole static view: a table or a text with its title, a line of status, and the problem if there is one."""
     parts = [f'<div style="{_NOTE}">{escaped(status)}</div>'] if status else []

@@ -1,6 +1,6 @@
 """Showing a query that is followed: `live(...)` and `%live`.
 
-Owns:  choosing how a view is shown; `live`.
+Owns:  choosing how a view is shown, whatever it is of; `live`.
 Must not know: how lines are read.
 Invariant: what is asked for wrongly (no such function, wrong arguments) is an error in the cell, not on the page.
 Threads: the kernel's main thread.
@@ -8,8 +8,7 @@ Threads: the kernel's main thread.
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.errors import ArgumentsInvalidError, CallerError
@@ -19,7 +18,7 @@ from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.tracebacks import describe
 
 if TYPE_CHECKING:
-    from nbconvex.notebook.live_view import Closable, Receiver
+    from nbconvex.notebook.live_view import Closable, Receiver, Subscribe
 
 
 def show_live(
@@ -30,9 +29,6 @@ def show_live(
     Raises:  FunctionNotFoundError, ArgumentsInvalidError, CallerError for a function that is no query.
     """
     __tracebackhide__ = True
-    # Not at the top: loading the extension is to stay quick.
-    from nbconvex.notebook.live_view import LiveView
-
     backend = session.backend
     definition = backend.registry.find(target)
     if definition.kind != "query":
@@ -41,7 +37,7 @@ def show_live(
             "followed, for it reads and never writes.", hint=f"%convex run {definition.name}",
         )  # fmt: skip
     arguments = write_arguments(args)
-    if not hasattr(session.shell, "kernel") and session.options.live == "auto":
+    if not session.can_follow:
         from nbconvex.notebook.card import Result
 
         value = backend.run_query(definition.path, dict(args))
@@ -53,15 +49,43 @@ def show_live(
         with as_user(caller):
             return backend.subscribe(definition.path, dict(args), receive)
 
-    view = LiveView(
+    return screen_of(
+        session,
         subscribe,
         title=definition.name,
+        arguments=arguments,
+        as_json=as_json,
+        is_static=is_static,
+    )
+
+
+def screen_of(
+    session: Session,
+    subscribe: Subscribe,
+    *,
+    title: str,
+    arguments: str,
+    as_json: bool = False,
+    is_static: bool = False,
+    press: Callable[[str], None] | None = None,
+) -> Any:
+    """A view of anything that tells of its changes. `press` is called with the row's key for a button in it.
+
+    Raises:  ArgumentsInvalidError.
+    """
+    __tracebackhide__ = True
+    from nbconvex.notebook.live_view import LiveView
+
+    view = LiveView(
+        subscribe,
+        title=title,
         arguments=arguments,
         painter=session.painter,
         describe=describe,
         rows_max=session.options.live_rows,
         as_json=as_json,
     )
+    view.press = press
     view.follow()
     problem = view.problem
     if isinstance(problem, ArgumentsInvalidError):
@@ -69,7 +93,7 @@ def show_live(
         view.stop("wrong arguments")
         raise problem
     session.add_view(view)
-    if is_static or session.options.live == "html" or not _has_widgets():
+    if is_static or session.options.live == "html" or not session.has_widgets:
         from nbconvex.notebook.live_html import LiveHtml
 
         screen = LiveHtml(view, session.shell.display_pub)
@@ -93,7 +117,3 @@ def live(target: Any, args: Mapping[str, Any] | None = None, /, **named: Any) ->
     if extension is None:
         raise CallerError("live views need a notebook with the extension loaded.", hint="%load_ext nbconvex")
     return show_live(extension.session, target, {**(args or {}), **named})
-
-
-def _has_widgets() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets"))

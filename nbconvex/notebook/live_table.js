@@ -8,7 +8,8 @@
 //
 // In:   model.state, JSON: {title, args, picture | null, error | null, ended, at}; see live_table.py and picture.py.
 //       A cell is one string whose first character is its kind.
-// Out:  {views: n} whenever the number of views of this model on this page changes, or when the kernel asks.
+// Out:  {views: n} whenever the number of views of this model on this page changes, or when the kernel asks;
+//       {press: key} when the button in that row is pressed.
 
 const PAGE_ROWS = 50;
 const SPEAK_EVERY_MS = 2000;
@@ -65,7 +66,24 @@ function readCell(cell) {
   }
 }
 
+// A button in a cell; what it does is the kernel's affair.
+function fillButton(td, label) {
+  const button = make("button", "nbc-press", label);
+  button.type = "button";
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    td.dispatchEvent(new CustomEvent("nbc-press", { bubbles: true }));
+  });
+  td.replaceChildren(button);
+  td.dataset.kind = "p";
+  td.removeAttribute("title");
+}
+
 function fillCell(td, cell, numeric) {
+  if (cell[0] === "p") {
+    fillButton(td, cell.slice(1));
+    return;
+  }
   const [text, title] = readCell(cell);
   td.textContent = text;
   td.dataset.kind = cell[0];
@@ -127,7 +145,7 @@ class Grid {
     this.body = this.table.appendChild(make("tbody"));
     this.node.append(this.table);
     this.body.addEventListener("keydown", (event) => this.onKey(event));
-    this.body.addEventListener("focusin", (event) => this.onFocus(event.target));
+    this.body.addEventListener("focusin", (event) => this.onFocus(event.target.closest("td")));
     this.body.addEventListener("dblclick", (event) => event.target.closest("td")?.classList.toggle("nbc-open"));
   }
 
@@ -190,6 +208,13 @@ class Grid {
       (focused.isConnected ? focused : this.cellAt(this.active.row, this.active.column))?.focus({ preventScroll: true });
     }
     this.onPage();
+  }
+
+  // The key of the row that an element stands in.
+  keyOf(node) {
+    const row = node.closest("tr");
+    for (const [key, line] of this.lines) if (line.node === row) return key;
+    return undefined;
   }
 
   // The cell that has focus, if one has.
@@ -256,6 +281,8 @@ class Grid {
 
   onKey(event) {
     if (event.altKey || event.metaKey) return;
+    // A button has its own meaning for these.
+    if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return;
     const { row, column } = this.active;
     const [lastRow, lastColumn] = [this.body.children.length - 1, this.columns.length - 1];
     const whole = event.ctrlKey;
@@ -451,6 +478,7 @@ function render({ model, el }) {
     frame ??= requestAnimationFrame(draw);
   };
   draw();
+  view.grid.node.addEventListener("nbc-press", (event) => model.send({ press: view.grid.keyOf(event.target) }));
   model.on("change:state", later);
   countViews(model, +1);
   return () => {

@@ -58,6 +58,10 @@ class LiveTable(anywidget.AnyWidget):
         super().close()
 
     def _heard(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        pressed = message.get("press") if isinstance(message, dict) else None
+        press = self.view.press
+        if isinstance(pressed, str) and press is not None:
+            self._painter.submit(lambda: press(pressed))
         views = message.get("views") if isinstance(message, dict) else None
         if isinstance(views, int):
             self._painter.submit(lambda: self._views_counted(views))

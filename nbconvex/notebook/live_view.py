@@ -106,6 +106,8 @@ class LiveView:
         self._subscription: Closable | None = None
         self._screen: weakref.ref[Screen] | None = None
         self._ended = ""
+        #: What to do when a button in a row is pressed, by the row's key. Called in the painter's thread.
+        self.press: Callable[[str], None] | None = None
         self.state = ViewState(title, arguments)
 
     @property

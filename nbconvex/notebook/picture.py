@@ -25,16 +25,23 @@ CELL_CHARACTERS_MAX: Final = 400
 #: Characters of a value that is not a table.
 TEXT_CHARACTERS_MAX: Final = 100_000
 
-#: The first character of a cell: text, number, boolean, null, absent, time in ms, nested value, bytes, document id.
+#: The first character of a cell: text, number, boolean, null, absent, time in ms, nested value, bytes, document id,
+#: button.
 CELL_KINDS: Final = {
     "s": "text", "n": "number", "b": "boolean", "z": "null", "u": "absent", "t": "time", "j": "nested", "y": "bytes",
-    "i": "id",
+    "i": "id", "p": "a button",
 }  # fmt: skip
 
 Shape = Literal["table", "value"]
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{31,37}\Z")
 _PAGE_FIELDS = frozenset({"page", "isDone", "continueCursor"})
+
+
+class Button(str):
+    """A label that can be pressed where a live table is shown as a widget; nothing elsewhere."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ def cell_of(value: Any, *, column: str = "") -> str:
         return "z"
     if isinstance(value, bool):
         return "btrue" if value else "bfalse"
+    if isinstance(value, Button):
+        return f"p{value}"
     if isinstance(value, str):
         return ("i" if column == "_id" or _ID.match(value) else "s") + _cut(value, CELL_CHARACTERS_MAX)
     if isinstance(value, (int, float)):
@@ -111,7 +120,8 @@ def cell_text(cell: str) -> str:
     kind, text = cell[0], cell[1:]
     if kind == "z":
         return "null"
-    if kind == "u":
+    if kind in "up":
+        # Nobody can press a text.
         return ""
     if kind == "n" and len(text) > 12 and "." in text and "e" not in text:
         # Sixteen digits push every other column off the page.

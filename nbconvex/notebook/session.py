@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from nbconvex.functions.identity import Identity
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
+    from nbconvex.notebook.progress import Progress
     from nbconvex.server.serve import Server
+    from nbconvex.services.scheduler.cron_forms import CronDefinition
 
 #: The attribute of the shell that holds the extension and its session. Module globals would not survive `%reload_ext`.
 ATTRIBUTE: Final = "nbconvex_extension"
@@ -80,15 +82,19 @@ class Session:
         self._server: Server | None = None
         self._serving = threading.Lock()
         self._acting: Identity | None = None
-        self._views: dict[weakref.ref[LiveView], str | None] = {}
+        self._views: dict[weakref.ref[LiveView | Progress], str | None] = {}
         #: Views on screens that nobody else keeps: a page holds no Python object.
-        self._kept: list[tuple[LiveView, Any]] = []
+        self._kept: list[tuple[LiveView | Progress, Any]] = []
         self._injected: dict[str, Any] = {}
         self._offered: dict[str, Any] = {}
         #: The folder whose types are written after each cell, until the store is closed.
         self.types_watch: TypesWatch | None = None
+        #: The cell that is running, if it has declared a cron.
+        self.cron_cell: str | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declaration | RouteDeclaration] = {}
+        #: The crons that plain cells have bound to names.
+        self.crons: dict[str, CronDefinition] = {}
         #: Those that cells which failed have declared, by their identity.
         self.refused: dict[int, Declaration | RouteDeclaration] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
@@ -101,6 +107,16 @@ class Session:
     def is_open(self) -> bool:
         """Whether the store is open."""
         return self._backend is not None
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether a view can follow the data here: a terminal shows what is there now."""
+        return hasattr(self.shell, "kernel") or self.options.live != "auto"
+
+    @property
+    def has_widgets(self) -> bool:
+        """Whether the packages are installed that widgets need."""
+        return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets"))
 
     @property
     def path(self) -> str:
@@ -272,6 +288,7 @@ class Session:
             ):
                 del self.shell.user_ns[name]
         self.declared.clear()
+        self.crons.clear()
         self._server = None
         backend.close()
         return True
@@ -294,7 +311,7 @@ class Session:
         return self._painter
 
     @property
-    def views(self) -> list[LiveView]:
+    def views(self) -> list[LiveView | Progress]:
         """The live views that have not ended."""
         found = [view for reference in self._views if (view := reference()) is not None and not view.is_stopped]
         self._views = {
@@ -302,11 +319,11 @@ class Session:
         }
         return found
 
-    def add_view(self, view: LiveView) -> None:
+    def add_view(self, view: LiveView | Progress) -> None:
         """Remember a view that the running cell made."""
         self._views[weakref.ref(view)] = cell_origin(self.shell)
 
-    def keep(self, view: LiveView, screen: Any) -> None:
+    def keep(self, view: LiveView | Progress, screen: Any) -> None:
         """Hold a screen until its view ends."""
         self._kept = [(each, held) for each, held in self._kept if not each.is_stopped]
         self._kept.append((view, screen))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from nbconvex.errors import CallerError, OverloadedError
+from nbconvex.errors import CallerError, OverloadedError, RequestRefusedError
 from nbconvex.functions.http_call import EndpointCall, run_endpoint, run_endpoint_async
 from nbconvex.functions.outcome import Outcome
 from nbconvex.server.workers import Workers
@@ -76,6 +76,9 @@ class Calls:
         backend = self._backend
         if backend.is_closed:
             raise OverloadedError("the backend is closed")
+        paused = self._refused_while_paused()
+        if paused is not None:
+            return paused if then is None else then(paused)
         try:
             definition = backend.find(kind, path, public=public)
         except CallerError as error:
@@ -96,6 +99,9 @@ class Calls:
         backend = self._backend
         if backend.is_closed:
             raise OverloadedError("the backend is closed")
+        paused = self._refused_while_paused()
+        if paused is not None:
+            return paused
         if call.definition.is_async:
             return await self._on_engine(run_endpoint_async(backend.runner, call, identity))
         return await self._actions.run(partial(run_endpoint, backend.runner, call, identity))
@@ -110,6 +116,12 @@ class Calls:
     def refused(self, error: Exception) -> Outcome:
         """The outcome of a call that came to no run."""
         return Outcome(None, self._backend.database.head, (), self._backend.runner.new_request_id(), 0.0, error)
+
+    def _refused_while_paused(self) -> Outcome | None:
+        reason = self._backend.scheduler.paused
+        if not reason:
+            return None
+        return self.refused(RequestRefusedError(503, "BackendPaused", f"The backend is paused: {reason}"))
 
     def stop(self, wait_s: float) -> bool:
         """Refuse further calls and drop those that wait; whether all that ran had ended after `wait_s`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbconvex.database.snapshot import FIRST_USER_TABLE, Snapshot
+from nbconvex.database.snapshot import Snapshot
+from nbconvex.database.system_tables import FIRST_USER_TABLE
 from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import encode_id
 from tests.database.naive_model import Model, seen

@@ -11,7 +11,8 @@ import pytest
 from nbconvex.clock import SystemClock
 from nbconvex.database.database import Database
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.snapshot import TABLES_TABLE, Snapshot
+from nbconvex.database.snapshot import Snapshot
+from nbconvex.database.system_tables import TABLES_TABLE
 from nbconvex.errors import (
     ConflictError,
     DocumentInvalidError,

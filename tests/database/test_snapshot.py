@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.snapshot import SYSTEM_TABLES, Snapshot
+from nbconvex.database.snapshot import Snapshot
+from nbconvex.database.system_tables import SYSTEM_TABLES
 from nbconvex.values.codec import decode_document
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.schema import define_schema, table

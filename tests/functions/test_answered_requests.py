@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import nbconvex
-from nbconvex.database.snapshot import REQUESTS_TABLE
+from nbconvex.database.system_tables import REQUESTS_TABLE
 from nbconvex.errors import ConvexError
 from nbconvex.functions import answered_requests
 from nbconvex.functions.answered_requests import forget_old, is_answered

@@ -63,7 +63,7 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
             "mutations cannot call the action mail:send",
             "run again",
             "ctx.scheduler.run_after(0, internal.mail.send,",
-            "until then call the action after the mutation",
+            "it starts once the mutation has committed",
         ],
     ),
     ("mutation from a query", in_query(lambda ctx: ctx.run_mutation("m:f")), ["queries may only run queries", "m:f"]),
@@ -86,8 +86,8 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
     ("write to system tables", in_mutation(lambda ctx: ctx.db.system.insert("t", {})), ["System tables are read-only"]),
     (
         "scheduler",
-        in_mutation(lambda ctx: ctx.scheduler),
-        ["this build of nbconvex has no scheduler yet", "until then call the action"],
+        in_query(lambda ctx: ctx.scheduler),
+        ["is a query, and queries only read: ctx.scheduler", "%%mutation"],
     ),
     (
         "store in a mutation",

@@ -9,7 +9,7 @@ import pytest
     ("line", "expected"),
     [
         ("%convex st", ["status"]),
-        ("%convex r", ["reset", "routes", "run"]),
+        ("%convex r", ["reset", "resume", "routes", "run"]),
         ("%convex logs --", ["--errors", "--fn", "--help", "--limit"]),
         ("%convex run mess", ["messages:fail", "messages:newest", "messages:send"]),
         ("%convex run messages:send b", ["body="]),

@@ -30,5 +30,5 @@ def test_arguments_are_taken_by_name_or_as_a_dict(app) -> None:
 
 def test_html_is_used_where_widgets_are_missing(app, monkeypatch) -> None:
     app.run("%config NbConvex.live = 'widget'")
-    monkeypatch.setattr("nbconvex.notebook.live._has_widgets", lambda: False)
+    monkeypatch.setattr("nbconvex.notebook.session.Session.has_widgets", False)
     assert isinstance(app.value("live(api.messages.newest)"), LiveHtml)

@@ -10,7 +10,10 @@ from dataclasses import replace
 import pytest
 
 from nbconvex.backend import Backend
-from nbconvex.errors import FunctionNotFoundError, NotAllowedError, OverloadedError
+from nbconvex.errors import FunctionNotFoundError, NotAllowedError, OverloadedError, RequestRefusedError
+from nbconvex.functions.http_call import EndpointCall
+from nbconvex.functions.http_message import Request
+from nbconvex.functions.http_routes import route
 from nbconvex.functions.identity import Identity
 from nbconvex.limits import Limits
 from nbconvex.server.calls import Calls
@@ -136,6 +139,31 @@ def test_closed_backend_refuses_and_starts_nothing(backend) -> None:
         backend.close()
         with pytest.raises(OverloadedError, match="closed"):
             await calls.run(None, "m:f", {})
+
+    run(backend, main)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_paused_backend_runs_neither_functions_nor_endpoints(backend, is_async) -> None:
+    ran = []
+
+    async def slowly(ctx, request):
+        ran.append("async")
+
+    backend.query(name="m:q")(lambda ctx: ran.append("query"))
+    made = route(slowly if is_async else lambda ctx, request: ran.append("plain"), method="GET", path="/hello")
+    endpoint = EndpointCall(made, Request("GET", "http://here.example/hello", "/hello", ()), None, backend.limits)
+
+    async def main(calls: Calls) -> None:
+        backend.scheduler.pause("the disk is full")
+        for outcome in (await calls.run(None, "m:q", {}), await calls.run_endpoint(endpoint, None)):
+            assert isinstance(outcome.error, RequestRefusedError)
+            assert (outcome.error.status, outcome.error.reason) == (503, "BackendPaused")
+            assert "the disk is full" in str(outcome.error)
+        assert not ran
+        backend.scheduler.resume()
+        assert (await calls.run_endpoint(endpoint, None)).error is None
+        assert ran == ["async" if is_async else "plain"]
 
     run(backend, main)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.snapshot import STORAGE_TABLE, SYSTEM_TABLES
+from nbconvex.database.system_tables import STORAGE_TABLE, SYSTEM_TABLES
 from nbconvex.errors import DocumentNotFoundError, ValueInvalidError
 from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import decode_id, encode_id
@@ -93,7 +93,7 @@ def require(transaction: Transaction, file_id: Any, method: str, operation: str)
 
 def delete(transaction: Transaction, record: FileRecord) -> None:
     """Delete the document of a file that is there."""
-    transaction.delete_system(STORAGE_TABLE, record.internal)
+    transaction.change_system(STORAGE_TABLE, record.internal, None)
 
 
 def at(snapshot: Snapshot, internal: bytes) -> FileRecord | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.snapshot import FIRST_USER_TABLE, STORAGE_TABLE
+from nbconvex.database.system_tables import FIRST_USER_TABLE, STORAGE_TABLE
 from nbconvex.errors import ValueInvalidError
 from nbconvex.services.files import records
 from nbconvex.services.files.records import FileRecord
