@@ -1,18 +1,16 @@
 """The formats in which clients may ask for values.
 
-Owns:  `FORMATS`, `write_json`, timestamps as clients write them.
+Owns:  `FORMATS`, `write_json`.
 Must not know: HTTP, functions.
 Invariant: JSON is written without spaces, with sorted keys, and a float64 always with a point or an exponent: the
-official Python client refuses anything else. Source: wire-protocol 0.1, 2.1, 2.3, 3.1.
+official Python client refuses anything else. Source: wire-protocol 0.1, 2.1, 2.3.
 Threads: pure.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -21,7 +19,6 @@ import msgspec
 from nbconvex.values.codec import normalize, to_json
 from nbconvex.values.scalars import Int64
 
-_timestamp = struct.Struct("<Q")
 _write = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -74,17 +71,3 @@ def encoded(value: Any, format_name: str) -> Any:
     Raises:  ValueInvalidError for what is no value, as the data of an error may be.
     """
     return FORMATS[format_name](normalize(value))
-
-
-def write_ts(ts: int) -> str:
-    """A timestamp as clients write it: base64 of 8 bytes."""
-    return base64.b64encode(_timestamp.pack(ts)).decode()
-
-
-def read_ts(text: Any) -> int | None:
-    """The timestamp that a client wrote; None for anything else."""
-    try:
-        number: int = _timestamp.unpack(base64.b64decode(text, validate=True))[0]
-    except (binascii.Error, struct.error, TypeError, ValueError):
-        return None
-    return number

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
-from nbconvex.errors import CallerError, RequestRefusedError, ValueInvalidError
+from nbconvex.errors import CallerError, ProtocolError, RequestRefusedError, ValueInvalidError
 from nbconvex.functions.registry import normalize_path
 from nbconvex.server.answers import JSON, json_answer, outcome_tree
 from nbconvex.server.bodies import json_kind, json_object, json_of, read_body, require_json
 from nbconvex.server.caller import Caller, caller_of_header
-from nbconvex.server.formats import FORMATS, read_ts, write_json, write_ts
+from nbconvex.server.formats import FORMATS, write_json
+from nbconvex.sync.messages import read_ts, write_ts
 from nbconvex.values.codec import from_json
 
 if TYPE_CHECKING:
@@ -95,9 +96,10 @@ async def query_at_ts(service: Service, request: Request) -> Response:
     """`POST /api/query_at_ts`."""
     caller = await _caller(service, request)
     body = await _body(service, request)
-    ts = read_ts(body.get("ts"))
-    if ts is None:
-        raise RequestRefusedError(400, "BadJsonBody", "ts must be a timestamp as /api/query_ts gives it.")
+    try:
+        ts = read_ts(body.get("ts"))
+    except ProtocolError:
+        raise RequestRefusedError(400, "BadJsonBody", "ts must be a timestamp as /api/query_ts gives it.") from None
     return await _answer(service, caller, "query", _asked(body), service.past.at(ts))
 
 

@@ -245,15 +245,15 @@ def write_ts(ts: int) -> str:
     return base64.b64encode(ts.to_bytes(8, "little")).decode()
 
 
-def read_ts(text: str) -> int:
+def read_ts(text: Any) -> int:
     """The nanoseconds of a timestamp.
 
     Raises:  ProtocolError.
     """
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
     except (binascii.Error, ValueError):
         data = b""
     if len(data) != 8:
-        raise ProtocolError(f"{text[:40]!r} is no timestamp, which is base64 of 8 bytes")
+        raise ProtocolError(f"{str(text)[:40]!r} is no timestamp, which is base64 of 8 bytes")
     return int.from_bytes(data, "little")

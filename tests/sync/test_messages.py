@@ -199,7 +199,7 @@ def test_timestamps_come_back(ts: int) -> None:
     assert read_ts(write_ts(ts)) == ts
 
 
-@pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "AAAAAAAAAAA", "AAAAAAAAAAAAAAAA", "\ud800"])
+@pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "AAAAAAAAAAA", "AAAAAAAAAAAAAAAA", "\ud800", 5, None])
 def test_what_is_no_timestamp_is_refused(text: str) -> None:
     with pytest.raises(ProtocolError, match="no timestamp"):
         read_ts(text)
