@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -137,6 +138,16 @@ def pytest_make_parametrize_id(val: Any) -> str | None:
     """Cases that are dataclasses with a `name` are shown by it."""
     name = getattr(val, "name", None)
     return name if isinstance(name, str) and name else None
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there by now out of garbage collections.
+
+    IPython collects twice for every shell that a test asks for. Beside all modules, tests and their parameters that is
+    half a second each, which was most of the time that tests of notebooks took.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionstart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,7 +46,10 @@ def sources(*folders: str) -> tuple[Source, ...]:
     """Every Python file below these folders of the repository, in order of path."""
     files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
     texts = [(file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")) for file in files]
-    return tuple(Source(path, text, ast.parse(text, path)) for path, text in texts)
+    parsed = tuple(Source(path, text, ast.parse(text, path)) for path, text in texts)
+    # These trees are millions of objects, and stay: every later garbage collection would go through them.
+    gc.freeze()
+    return parsed
 
 
 def modules() -> tuple[Source, ...]:
