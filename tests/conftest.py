@@ -150,6 +150,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """At the end everything is put away in order; DuckDB's bindings complain about what is not."""
+    gc.unfreeze()
+
+
 def pytest_sessionstart() -> None:
     """Take interrupts even where whoever started us ignores them, as `nohup` and background shells do."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
