@@ -142,6 +142,16 @@ class Listener(uvicorn.Server):
         # One more turn for the transports to be told that they are closed.
         await asyncio.sleep(_POLL_S)
 
+    def hang_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what is connected still, after `serve`: a client may be accepted in the very moment of the stop."""
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        # A transport is put away one turn after it was told to close, and the one of a task that ended just now is told
+        # a turn later than that.
+        for _ in range(3):
+            loop.run_until_complete(asyncio.sleep(0))
+
 
 def listener_config(app: Any, *, head_time_s: float, socket_bytes_max: int) -> uvicorn.Config:
     """How uvicorn is to behave: quietly, and without asking the environment."""

@@ -174,6 +174,7 @@ class Server:
             self._pair.site.close()
             # Clients that came in the last moment, and whatever waits for nothing.
             self._end_tasks(loop)
+            self._listener.hang_up(loop)
             loop.close()
             self._ended.set()
             # Whoever waits for the start need not wait longer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,11 +162,17 @@ def test_files_are_dropped_and_names_never_become_markup(panel, backend) -> None
 
 
 def test_the_keyboard_reaches_everything(panel) -> None:
+    # Listened for before anything else: the browser is told so in its own time, and opens a real dialogue until then.
+    choosers: list[Any] = []
+    panel.page.on("filechooser", lambda chooser: choosers.append(chooser))
     panel.page.keyboard.press("Tab")
     assert panel.page.evaluate("document.activeElement.textContent") == "Choose files"
-    with panel.page.expect_file_chooser() as chooser:
-        panel.page.keyboard.press("Enter")
-    chooser.value.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    panel.page.keyboard.press("Enter")
+    until = time.monotonic() + 30
+    while not choosers and time.monotonic() < until:
+        panel.page.wait_for_timeout(20)
+    (chooser,) = choosers
+    chooser.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
     panel.wait("done")
     panel.page.keyboard.press("Tab")
     assert panel.page.evaluate("document.activeElement.ariaLabel") == "Remove a.txt from this list"
