@@ -175,7 +175,6 @@ class Session:
         self.is_closing = False
         self._expires_s: float | None = None
         self._session_id: str | None = None
-        self._has_begun = False
         self._clock_skew_ms: int | None = None
         self._received = Mark(0, 0)
         self._reached = Mark(0, 0)
