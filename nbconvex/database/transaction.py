@@ -42,6 +42,7 @@ from nbconvex.values.codec import (
 )
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.scalars import UNSET
+from nbconvex.values.validators import Validator
 
 #: What `_id` and `_creationTime` add to a document's size. Source: semantics 1.9.
 _SYSTEM_FIELDS_BYTES = 61
@@ -169,6 +170,11 @@ class Transaction:
     def tables(self) -> TablesOf:
         """The names of all tables by number."""
         return TablesOf(self)
+
+    def validator(self, table: str) -> Validator | None:
+        """What every document of the table matches; None where nothing is known."""
+        schema = self.snapshot.schema
+        return None if schema is None or table not in schema.checks else schema.definition.tables[table].validator
 
     def _view(self, number: int) -> Table:
         pending = self._pending.pop(number, None)
