@@ -21,14 +21,16 @@ from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
+from nbconvex.database.content_index import touched_contents
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Write, listed_table
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, listed_table
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
+from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
@@ -423,6 +425,10 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         index_ids = table.index_ids
         touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
+        if table.content:
+            touched += touched_contents(number, table.content, write)
+            ordered = len(table.indexes)
+            before, after = before and before[:ordered], after and after[:ordered]
         if before is not None:
             for pair in zip(index_ids[1:], before, strict=True):
                 touched += pair

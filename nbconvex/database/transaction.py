@@ -21,9 +21,10 @@ from typing import Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Snapshot, Table, Write
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
 from nbconvex.database.table_names import TablesOf
+from nbconvex.database.writes import Document, Write
 from nbconvex.errors import (
     CallerError,
     DocumentNotFoundError,

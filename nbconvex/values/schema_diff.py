@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.schema import IndexDefinition, SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
 from nbconvex.values.validator_report import ValidationProblem
@@ -25,6 +26,9 @@ from nbconvex.values.validators import (
     v,
 )
 
+#: An index of whatever kind.
+AnyIndex = IndexDefinition | ContentDefinition
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaDiff:
@@ -38,10 +42,10 @@ class SchemaDiff:
     added_tables: tuple[str, ...] = ()
     removed_tables: tuple[str, ...] = ()
     changed_tables: tuple[str, ...] = ()
-    added_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
-    removed_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
-    enabled_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
-    staged_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    added_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    removed_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    enabled_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    staged_indexes: tuple[tuple[str, AnyIndex], ...] = ()
     tables_to_scan: tuple[str, ...] = ()
     has_other_settings: bool = False
 
@@ -62,7 +66,7 @@ class SchemaDiff:
         ):
             for table, index in indexes:
                 staged = " staged" if index.staged and sign == "+" else ""
-                lines.append(f"{sign} index {table}.{index.name} ({', '.join(index.fields)}){staged}")
+                lines.append(f"{sign} {index.KIND} {table}.{index.name} ({index.described}){staged}")
         if self.has_other_settings:
             lines.append("~ settings")
         return "\n".join(lines) or "no change"
@@ -78,20 +82,17 @@ def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDi
     common = [name for name in new.tables if name in old.tables]
     old_indexes = set(_indexes(old))
     new_indexes = set(_indexes(new))
-    by_place = {(table, index.name, index.fields): index for table, index in old_indexes}
-    toggled = {
-        (table, index) for table, index in new_indexes - old_indexes if (table, index.name, index.fields) in by_place
-    }
-    kept = {(table, index.name, index.fields) for table, index in toggled}
+    before, after = ({(table, index.as_staged(False)) for table, index in each} for each in (old_indexes, new_indexes))
+    # The same in everything but whether it may be used.
+    kept = before & after
+    toggled = {(table, index) for table, index in new_indexes - old_indexes if (table, index.as_staged(False)) in kept}
     return SchemaDiff(
         added_tables=tuple(name for name in new.tables if name not in old.tables),
         removed_tables=tuple(name for name in old.tables if name not in new.tables),
         changed_tables=tuple(name for name in common if old.tables[name].validator != new.tables[name].validator),
         added_indexes=tuple(item for item in _indexes(new) if item not in old_indexes and item not in toggled),
         removed_indexes=tuple(
-            (table, index)
-            for table, index in _indexes(old)
-            if (table, index) not in new_indexes and (table, index.name, index.fields) not in kept
+            (table, index) for table, index in _indexes(old) if (table, index.as_staged(False)) not in kept
         ),
         enabled_indexes=tuple(item for item in _indexes(new) if item in toggled and not item[1].staged),
         staged_indexes=tuple(item for item in _indexes(new) if item in toggled and item[1].staged),
@@ -101,10 +102,10 @@ def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDi
     )
 
 
-def _indexes(schema: SchemaDefinition) -> Iterator[tuple[str, IndexDefinition]]:
+def _indexes(schema: SchemaDefinition) -> Iterator[tuple[str, AnyIndex]]:
     for name, definition in schema.tables.items():
-        for index in definition.indexes.values():
-            yield name, index
+        yield from ((name, index) for index in definition.indexes.values())
+        yield from ((name, index) for index in definition.content_indexes.values())
 
 
 def _tables_to_scan(old: SchemaDefinition, new: SchemaDefinition) -> tuple[str, ...]:
