@@ -97,6 +97,11 @@ class Database:
         return self._queue.published
 
     @property
+    def ahead(self) -> Snapshot:
+        """The newest snapshot that is durable or being made so: see `wait_durable` before giving out what it says."""
+        return self._queue.ahead
+
+    @property
     def head(self) -> int:
         """The timestamp of the newest durable commit."""
         return self._queue.published.ts
@@ -191,6 +196,13 @@ class Database:
         Returns what ends it.
         """
         return self._queue.listen(callback)
+
+    def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` before each append, from the thread that makes it; it must return at once.
+
+        Returns what ends it.
+        """
+        return self._queue.listen_early(callback)
 
     def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
         """What waits to become durable; None where nothing was written and all that was read is durable."""
