@@ -132,6 +132,15 @@ class Database:
             self._accepted if writable else self._queue.published, writable=writable, reader=reader
         )
 
+    def readable(self) -> Snapshot:
+        """The newest durable snapshot, for who reads no documents of it.
+
+        Raises:  StorageFailedError if an append failed before, or if the database is closed.
+        """
+        if self._queue.failure is not None or self._is_closed:
+            raise self._refusal()
+        return self._queue.published
+
     def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
         """A transaction that only reads, over `snapshot`."""
         return self._transaction(snapshot, writable=False, reader=reader)

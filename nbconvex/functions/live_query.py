@@ -63,8 +63,8 @@ class LiveQuery:
     """One watched call."""
 
     __slots__ = (
-        "args", "call", "cost_s", "digest", "identity", "is_by_identity", "is_forgotten", "is_public", "is_running_first",
-        "page_end", "path", "paths", "subscribers", "update", "who",
+        "args", "call", "cost_s", "digest", "identity", "is_by_identity", "is_forgotten", "is_public",
+        "is_running_first", "page_end", "path", "paths", "subscribers", "update", "who",
     )  # fmt: skip
 
     def __init__(self, call: Call, path: str, args: dict[str, Any], identity: Identity | None) -> None:
