@@ -21,6 +21,7 @@ from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
+from nbconvex.database.guarded_transaction import GuardedTransaction
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
@@ -152,7 +153,9 @@ class Database:
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
         seed = self._random.getrandbits(64)
-        return Transaction(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
+        schema = snapshot.schema
+        kind = GuardedTransaction if writable and schema is not None and schema.rules else Transaction
+        return kind(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
 
     # -- committing --------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
         ),
         ("indexes that can be used now", _names(diff.enabled_indexes)),
         ("indexes now staged (no query can use them)", _names(diff.staged_indexes)),
+        ("indexes unique now", _names(each for each in diff.changed_indexes if each[1].unique)),
+        ("indexes no longer unique", _names(each for each in diff.changed_indexes if not each[1].unique)),
         ("indexes gone", _names(diff.removed_indexes)),
     ]
     changes = " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
@@ -52,9 +54,7 @@ def schema_listing(schema: SchemaDefinition | None) -> Listing:
         [
             name,
             str(table.validator),
-            ", ".join(
-                f"{each.name} ({', '.join(each.fields)}){' staged' * each.staged}" for each in table.indexes.values()
-            ),
+            ", ".join(map(str, table.indexes.values())),
         ]
         for name, table in tables.items()
     ]
@@ -62,4 +62,4 @@ def schema_listing(schema: SchemaDefinition | None) -> Listing:
 
 
 def _names(indexes: Iterable[tuple[str, IndexDefinition]]) -> list[str]:
-    return [f"{table}.{index.name} ({', '.join(index.fields)})" for table, index in indexes]
+    return [f"{table}.{index.name} ({', '.join(index.fields)}){' unique' * index.unique}" for table, index in indexes]

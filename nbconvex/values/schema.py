@@ -28,12 +28,23 @@ from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValida
 class IndexDefinition:
     """An index of a table. Creation time and id follow its fields, unnamed.
 
-    Fields:  a `staged` index is built, and not yet used.
+    Fields:  a `staged` index is built, and not yet used; in a `unique` one no two documents have the same values.
     """
 
     name: str
     fields: tuple[str, ...]
     staged: bool = False
+    unique: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(self.fields)}){' unique' * self.unique}{' staged' * self.staged}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that `TableDefinition.from_json` makes the same index of."""
+        tree: dict[str, Any] = {"indexDescriptor": self.name, "fields": list(self.fields), "staged": self.staged}
+        if self.unique:
+            tree["unique"] = True
+        return tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +57,21 @@ class TableDefinition:
     validator: Validator
     indexes: Mapping[str, IndexDefinition] = field(default_factory=lambda: MappingProxyType({}))
 
-    def index(self, name: str, fields: Sequence[str], *, staged: bool = False) -> TableDefinition:
+    def index(self, name: str, fields: Sequence[str], *, staged: bool = False, unique: bool = False) -> TableDefinition:
         """The same table with one more index. Fields may be dotted paths into nested objects.
 
+        With `unique` no two documents have the same values in all its fields; where one of them is absent or null, a
+        document is not compared.
         Raises:  SchemaInvalidError.
         """
         others = {other.name: other.fields for other in self.indexes.values()}
-        definition = IndexDefinition(name, check_index(name, fields, self.validator, others), staged)
+        checked = check_index(name, fields, self.validator, others)
+        if staged and unique:
+            raise SchemaInvalidError(
+                f'index "{name}" cannot be staged and unique: a staged index is not used yet, so nothing would keep it '
+                "unique; leave out one of the two"
+            )
+        definition = IndexDefinition(name, checked, bool(staged), bool(unique))
         return dataclasses.replace(self, indexes=MappingProxyType({**self.indexes, name: definition}))
 
     def document_type(self, table_name: str) -> Validator:
@@ -61,10 +80,7 @@ class TableDefinition:
 
     def to_json(self) -> dict[str, Any]:
         """The tree that `from_json` makes the same definition of."""
-        indexes = [
-            {"indexDescriptor": index.name, "fields": list(index.fields), "staged": index.staged}
-            for index in self.indexes.values()
-        ]
+        indexes = [index.to_json() for index in self.indexes.values()]
         return {"documentType": self.validator.to_json(), "indexes": indexes}
 
     @classmethod
@@ -75,7 +91,9 @@ class TableDefinition:
         """
         definition = table(validator_from_json(tree["documentType"]))
         for index in tree["indexes"]:
-            definition = definition.index(index["indexDescriptor"], index["fields"], staged=index["staged"])
+            definition = definition.index(
+                index["indexDescriptor"], index["fields"], staged=index["staged"], unique=index.get("unique", False)
+            )
         return definition
 
 

@@ -32,7 +32,8 @@ class SchemaDiff:
 
     Fields:  `changed_tables` have another validator; an index with other fields is both removed and added; tables in
              `tables_to_scan` may hold documents that the new schema refuses; `enabled_indexes` were staged, and
-             `staged_indexes` are now; `has_other_settings` when validation or strict names were switched.
+             `staged_indexes` are now; `changed_indexes` became unique, or are not unique any more;
+             `has_other_settings` when validation or strict names were switched.
     """
 
     added_tables: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class SchemaDiff:
     removed_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
     enabled_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
     staged_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    changed_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
     tables_to_scan: tuple[str, ...] = ()
     has_other_settings: bool = False
 
@@ -62,7 +64,11 @@ class SchemaDiff:
         ):
             for table, index in indexes:
                 staged = " staged" if index.staged and sign == "+" else ""
-                lines.append(f"{sign} index {table}.{index.name} ({', '.join(index.fields)}){staged}")
+                unique = " unique" if index.unique and sign != "-" else ""
+                lines.append(f"{sign} index {table}.{index.name} ({', '.join(index.fields)}){unique}{staged}")
+        for table, index in self.changed_indexes:
+            now = "unique" if index.unique else "no longer unique"
+            lines.append(f"~ index {table}.{index.name} ({', '.join(index.fields)}) {now}")
         if self.has_other_settings:
             lines.append("~ settings")
         return "\n".join(lines) or "no change"
@@ -93,8 +99,17 @@ def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDi
             for table, index in _indexes(old)
             if (table, index) not in new_indexes and (table, index.name, index.fields) not in kept
         ),
-        enabled_indexes=tuple(item for item in _indexes(new) if item in toggled and not item[1].staged),
+        enabled_indexes=tuple(
+            (table, index)
+            for table, index in _indexes(new)
+            if (table, index) in toggled and not index.staged and by_place[table, index.name, index.fields].staged
+        ),
         staged_indexes=tuple(item for item in _indexes(new) if item in toggled and item[1].staged),
+        changed_indexes=tuple(
+            (table, index)
+            for table, index in _indexes(new)
+            if (table, index) in toggled and not index.staged and not by_place[table, index.name, index.fields].staged
+        ),
         tables_to_scan=_tables_to_scan(old, new),
         has_other_settings=(old.schema_validation, old.strict_table_names)
         != (new.schema_validation, new.strict_table_names),
