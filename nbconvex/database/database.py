@@ -100,6 +100,11 @@ class Database:
         return self._queue.published
 
     @property
+    def ahead(self) -> Snapshot:
+        """The newest snapshot that is durable or being made so: see `wait_durable` before giving out what it says."""
+        return self._queue.ahead
+
+    @property
     def head(self) -> int:
         """The timestamp of the newest durable commit."""
         return self._queue.published.ts
@@ -129,6 +134,15 @@ class Database:
         return self._transaction(
             self._accepted if writable else self._queue.published, writable=writable, reader=reader
         )
+
+    def readable(self) -> Snapshot:
+        """The newest durable snapshot, for who reads no documents of it.
+
+        Raises:  StorageFailedError if an append failed before, or if the database is closed.
+        """
+        if self._queue.failure is not None or self._is_closed:
+            raise self._refusal()
+        return self._queue.published
 
     def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
         """A transaction that only reads, over `snapshot`."""
@@ -196,6 +210,13 @@ class Database:
         Returns what ends it.
         """
         return self._queue.listen(callback)
+
+    def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` before each append, from the thread that makes it; it must return at once.
+
+        Returns what ends it.
+        """
+        return self._queue.listen_early(callback)
 
     def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
         """What waits to become durable; None where nothing was written and all that was read is durable."""
