@@ -177,7 +177,7 @@ def _aggregated(query: Query, function: str, path: str, found: Valued) -> Any:
 def _sum(query: Query, path: str, found: Valued) -> Any:
     kind = _kind(query, "sum", path, found)
     if kind is None:
-        members = validators_at(query.transaction.validator(query.table_name), path) or ()
+        members = validators_at(query.validator, path) or ()
         return Int64(0) if any(each.kind == "int64" for each in members) else 0
     if kind is not Int64:
         return _total([value for value, _ in found])

@@ -12,14 +12,15 @@ Threads: pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.values.codec import decode_document, equal_values
 
 if TYPE_CHECKING:
     from nbconvex.database.reads import CommitRecord, IndexId, Interval
-    from nbconvex.database.snapshot import Table, Write
+    from nbconvex.database.snapshot import Table
+    from nbconvex.database.writes import Write
 
 #: Paths of fields.
 Mask = frozenset[str]
@@ -28,6 +29,7 @@ FieldReads = dict["IndexId", list[tuple["Interval", Mask]]]
 
 _INSIDE = ".*"
 _ABSENT = object()
+_PLAIN = frozenset({str, int, float})
 
 
 def mask_of(paths: Iterable[str]) -> Mask:
@@ -44,23 +46,34 @@ def mask_of(paths: Iterable[str]) -> Mask:
 
 def changed_fields(before: bytes, after: bytes) -> Mask:
     """The paths at which two states of a document differ."""
-    return frozenset(_differences(decode_document(before), decode_document(after), ""))
+    changed: set[str] = set()
+    _differences(decode_document(before), decode_document(after), "", changed)
+    return frozenset(changed)
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any], at: str) -> Iterator[str]:
-    for name in before.keys() | after.keys():
-        old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
-        if old is new or (type(old) is type(new) is str and old == new):
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], at: str, into: set[str]) -> bool:
+    """Enter the paths at which two objects differ; whether there are any."""
+    is_different = False
+    for name, new in after.items():
+        old = before.get(name, _ABSENT)
+        kind = type(new)
+        # The usual cases first, without a call; a zero has two signs.
+        if kind is type(old) and (old == new and bool(new) if kind in _PLAIN else old is new):
             continue
         path = at + name
-        if type(old) is dict and type(new) is dict:
-            inside = list(_differences(old, new, path + "."))
-            if inside:
-                yield path
-                yield from inside
-        elif old is _ABSENT or new is _ABSENT or not equal_values(old, new):
-            yield path
-            yield path + _INSIDE
+        if kind is dict and type(old) is dict:
+            if not _differences(old, new, path + ".", into):
+                continue
+        elif old is not _ABSENT and equal_values(old, new):
+            continue
+        else:
+            into.add(path + _INSIDE)
+        into.add(path)
+        is_different = True
+    for name in before.keys() - after.keys():
+        into.update((at + name, at + name + _INSIDE))
+        is_different = True
+    return is_different
 
 
 def changed_of(table: Table, write: Write) -> dict[tuple[IndexId, bytes], Mask]:
@@ -71,9 +84,10 @@ def changed_of(table: Table, write: Write) -> dict[tuple[IndexId, bytes], Mask]:
     assert write.keys_after is not None, "a document has keys"
     fields = changed_fields(write.before, write.after)
     ids = table.index_ids
-    pairs = [(ids[0], write.id_key), *zip(ids[1:], write.keys_before, strict=True)]
+    # Behind the keys of ordered indexes are the entries of others, whose readers look at whole documents.
+    pairs = [(ids[0], write.id_key), *zip(ids[1:], write.keys_before, strict=False)]
     if write.keys_after != write.keys_before:
-        pairs.extend(zip(ids[1:], write.keys_after, strict=True))
+        pairs.extend(zip(ids[1:], write.keys_after, strict=False))
     return dict.fromkeys(pairs, fields)
 
 

@@ -22,7 +22,8 @@ from nbconvex.database.field_reads import mask_of
 from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
 from nbconvex.database.selection import Selection, checked_paths
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Table, TableIndex
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
+from nbconvex.database.writes import Document
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
 from nbconvex.values.codec import decode_document
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nbconvex.database.index import Index
     from nbconvex.database.reads import Interval
     from nbconvex.database.transaction import Transaction
+    from nbconvex.values.validators import Validator
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
 
@@ -430,7 +432,13 @@ class Query(Aggregates):
 
         Raises:  CallerError for what is none, and for a field that the schema does not know.
         """
-        return checked_paths(step, given, self._table_name, self._transaction.validator(self._table_name))
+        return checked_paths(step, given, self._table_name, self.validator)
+
+    @property
+    def validator(self) -> Validator | None:
+        """What every document of the table matches; None where nothing is known."""
+        schema = self._transaction.snapshot.schema
+        return None if schema is None else schema.validator_of(self._table_name)
 
     @property
     def is_descending(self) -> bool:

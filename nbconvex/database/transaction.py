@@ -21,9 +21,10 @@ from typing import Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Snapshot, Table, Write
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
 from nbconvex.database.table_names import TablesOf
+from nbconvex.database.writes import Document, Write
 from nbconvex.errors import (
     CallerError,
     DocumentNotFoundError,
@@ -42,7 +43,6 @@ from nbconvex.values.codec import (
 )
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.scalars import UNSET
-from nbconvex.values.validators import Validator
 
 #: What `_id` and `_creationTime` add to a document's size. Source: semantics 1.9.
 _SYSTEM_FIELDS_BYTES = 61
@@ -167,14 +167,14 @@ class Transaction:
         own = self._own_tables.get(number)
         return own.name if own is not None else self.snapshot.table_name(number)
 
+    @property
+    def layout(self) -> Mapping[int, Table]:
+        """The tables of its snapshot by number."""
+        return self.snapshot.layout
+
     def tables(self) -> TablesOf:
         """The names of all tables by number."""
         return TablesOf(self)
-
-    def validator(self, table: str) -> Validator | None:
-        """What every document of the table matches; None where nothing is known."""
-        schema = self.snapshot.schema
-        return None if schema is None or table not in schema.checks else schema.definition.tables[table].validator
 
     def _view(self, number: int) -> Table:
         pending = self._pending.pop(number, None)
