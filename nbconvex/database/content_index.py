@@ -17,6 +17,7 @@ from typing import Protocol, Self
 
 from nbconvex.database.writes import ContentChange, Document, Write, content_changes
 from nbconvex.values.content_indexes import ContentDefinition, SearchIndexDefinition
+from nbconvex.values.vector_indexes import VectorIndexDefinition
 
 #: Internal ids (16 bytes) and documents, in the order of their creation.
 Documents = Iterable[tuple[bytes, Document]]
@@ -47,8 +48,8 @@ class ContentIndex(Protocol):
     def with_changes(self, changes: Sequence[ContentChange]) -> Self:
         """The version after `changes`, at most one a document; none that leaves an entry as it was."""
 
-    def loaded(self, documents: Documents) -> Self:
-        """The same index, itself empty, with all documents of its table."""
+    def loaded(self, documents: Documents, count: int) -> Self:
+        """The same index, itself empty, with all documents of its table, which are so many and need not be looked at."""
 
     def redeclared(self, definition: ContentDefinition) -> Self:
         """The same content under a definition that differs in nothing but whether it is staged."""
@@ -60,18 +61,25 @@ def made_for(definition: ContentDefinition) -> ContentIndex:
         from nbconvex.database.text_index import TextIndex
 
         return TextIndex.empty(definition)
+    if isinstance(definition, VectorIndexDefinition):
+        from nbconvex.database.vector_index import VectorIndex
+
+        return VectorIndex.empty(definition)
     raise TypeError(f"no index keeps a {definition.KIND}")
 
 
 def contents_of(
-    present: Mapping[str, ContentIndex], wanted: Mapping[str, ContentDefinition], documents: Callable[[], Documents]
-) -> Mapping[str, ContentIndex]:
-    """The content indexes `wanted`: those that are `present` are kept, the others are filled with all `documents`."""
+    present: Mapping[str, ContentIndex], wanted: Mapping[str, ContentDefinition], documents: Callable[[], Documents],
+    count: int,
+) -> Mapping[str, ContentIndex]:  # fmt: skip
+    """The content indexes `wanted`: those that are `present` are kept, the others are filled with all `documents`,
+    which are `count`.
+    """
     contents = {}
     for name, definition in wanted.items():
         index = present.get(name)
         if index is None or index.definition.as_staged(definition.staged) != definition:
-            index = made_for(definition).loaded(documents())
+            index = made_for(definition).loaded(documents(), count)
         elif index.definition != definition:
             index = index.redeclared(definition)
         contents[name] = index

@@ -165,7 +165,7 @@ class Table:
         """This table with exactly these content indexes; new ones are filled."""
         if not wanted and not self.content:
             return self
-        content = contents_of(self.content, wanted, self._by_creation)
+        content = contents_of(self.content, wanted, self._by_creation, len(self.documents))
         memory_bytes = self.memory_bytes - _content_bytes(self.content) + _content_bytes(content)
         return replace(self, memory_bytes=memory_bytes, content=content)
 

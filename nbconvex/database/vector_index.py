@@ -132,6 +132,10 @@ class VectorIndex:
         grown = sum((change.after is not None) - (change.before is not None) for change in changes)
         return dataclasses.replace(self, documents=self.documents + grown) if grown else self
 
+    def loaded(self, documents: object, count: int) -> VectorIndex:
+        """The same index for a table of so many documents, none of which is looked at before the first search."""
+        return dataclasses.replace(self, documents=count)
+
     def redeclared(self, definition: VectorIndexDefinition) -> VectorIndex:
         """The same index, staged or not."""
         return dataclasses.replace(self, definition=definition)

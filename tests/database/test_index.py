@@ -210,6 +210,8 @@ def test_floor_finds_the_key_or_the_one_before_it(has_keys: bool) -> None:
         for probe in (b"", b"01500", b"99999", *(b"%05d" % rng.randrange(3_000) for _ in range(20))):
             expected = max((key for key in model if key <= probe), default=None)
             assert index.floor(probe) == (None if expected is None else (expected, model[expected]))
+
+
 # -- differences -----------------------------------------------------------------------------------------------------
 
 
