@@ -15,12 +15,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, Self
 
+from nbconvex.database.index import Index
 from nbconvex.database.writes import ContentChange, Document, Write, content_changes
+from nbconvex.values.codec import decode_document
 from nbconvex.values.content_indexes import ContentDefinition, SearchIndexDefinition
+from nbconvex.values.ids import decode_id
 from nbconvex.values.vector_indexes import VectorIndexDefinition
 
 #: Internal ids (16 bytes) and documents, in the order of their creation.
 Documents = Iterable[tuple[bytes, Document]]
+
+
+class StoredDocuments:
+    """All documents of a table in the order of their creation: as many as its length, decoded when gone through."""
+
+    __slots__ = ("_by_creation",)
+
+    def __init__(self, by_creation: Index) -> None:
+        self._by_creation = by_creation
+
+    def __len__(self) -> int:
+        return len(self._by_creation)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Document]]:
+        for _, payloads in self._by_creation.chunks():
+            for document in map(decode_document, payloads):
+                yield decode_id(document["_id"])[1], document
 
 
 class ContentIndex(Protocol):
@@ -48,8 +68,8 @@ class ContentIndex(Protocol):
     def with_changes(self, changes: Sequence[ContentChange]) -> Self:
         """The version after `changes`, at most one a document; none that leaves an entry as it was."""
 
-    def loaded(self, documents: Documents, count: int) -> Self:
-        """The same index, itself empty, with all documents of its table, which are so many and need not be looked at."""
+    def loaded(self, documents: Documents) -> Self:
+        """The same index, itself empty, with all documents of its table."""
 
     def redeclared(self, definition: ContentDefinition) -> Self:
         """The same content under a definition that differs in nothing but whether it is staged."""
@@ -69,17 +89,14 @@ def made_for(definition: ContentDefinition) -> ContentIndex:
 
 
 def contents_of(
-    present: Mapping[str, ContentIndex], wanted: Mapping[str, ContentDefinition], documents: Callable[[], Documents],
-    count: int,
-) -> Mapping[str, ContentIndex]:  # fmt: skip
-    """The content indexes `wanted`: those that are `present` are kept, the others are filled with all `documents`,
-    which are `count`.
-    """
+    present: Mapping[str, ContentIndex], wanted: Mapping[str, ContentDefinition], documents: Callable[[], Documents]
+) -> Mapping[str, ContentIndex]:
+    """The content indexes `wanted`: those that are `present` are kept, the others are filled with all `documents`."""
     contents = {}
     for name, definition in wanted.items():
         index = present.get(name)
         if index is None or index.definition.as_staged(definition.staged) != definition:
-            index = made_for(definition).loaded(documents(), count)
+            index = made_for(definition).loaded(documents())
         elif index.definition != definition:
             index = index.redeclared(definition)
         contents[name] = index

@@ -173,7 +173,7 @@ class TextIndex:
             self, blocks=self.blocks.with_changes(blocks), documents=documents, words=words, memory_bytes=memory_bytes
         )
 
-    def loaded(self, documents: Iterable[tuple[bytes, Document]], count: int) -> TextIndex:
+    def loaded(self, documents: Iterable[tuple[bytes, Document]]) -> TextIndex:
         """The same index, itself empty, with all documents of its table, in the order of their creation."""
         layout = self.layout
         postings: dict[bytes, bytearray] = {}

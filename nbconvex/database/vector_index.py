@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -132,8 +132,9 @@ class VectorIndex:
         grown = sum((change.after is not None) - (change.before is not None) for change in changes)
         return dataclasses.replace(self, documents=self.documents + grown) if grown else self
 
-    def loaded(self, documents: object, count: int) -> VectorIndex:
-        """The same index for a table of so many documents, none of which is looked at before the first search."""
+    def loaded(self, documents: Iterable[object]) -> VectorIndex:
+        """The same index for a table of these documents, none of which is looked at before the first search."""
+        count = len(documents) if isinstance(documents, Sized) else sum(1 for _ in documents)
         return dataclasses.replace(self, documents=count)
 
     def redeclared(self, definition: VectorIndexDefinition) -> VectorIndex:

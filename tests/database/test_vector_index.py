@@ -80,7 +80,7 @@ def nearest(index: VectorIndex, committed: Index, ts: int, seen: Index | None = 
 
 
 def test_nothing_is_made_before_the_first_search() -> None:
-    index = VectorIndex.empty(DEFINITION).loaded(iter(()), 2)
+    index = VectorIndex.empty(DEFINITION).loaded([b"", b""])
     assert (index.documents, index.matrix_bytes) == (2, 0)
     assert nearest(index, documents([payload(1, v=[1, 0, 0]), payload(2, v=[0, 1, 0])]), 5) == [1, 2]
     assert index.matrix_bytes > 0
