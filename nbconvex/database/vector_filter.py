@@ -35,7 +35,8 @@ class VectorCondition:
 
     def __bool__(self) -> NoReturn:
         raise CallerError(
-            f"the condition {self!r} of a vector search has no value yet, so `and`, `or`, `not`, `if` do not work on it.",
+            f"the condition {self!r} of a vector search has no value yet, so `and`, `or`, `not`, `if` do not work on "
+            "it.",
             hint=_HINT,
         )
 

@@ -25,6 +25,7 @@ from nbconvex.database.index import Index
 from nbconvex.database.vector_reader import VectorReader
 from nbconvex.database.writes import ENTRY_OVERHEAD_BYTES, ContentChange
 from nbconvex.values.codec import encode_value
+from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.sort_key import after_prefix, encode_key, field_value
 from nbconvex.values.vector_indexes import VectorIndexDefinition
 
@@ -118,7 +119,9 @@ class VectorIndex:
         digest = blake2b(encode_value(vector), digest_size=_VECTOR_BYTES).digest()
         if not definition.filter_fields:
             return digest
-        return digest + b"".join([_filter_digest(encode_key(field_value(document, each))) for each in definition.filter_fields])
+        return digest + b"".join(
+            [_filter_digest(encode_key(field_value(document, each))) for each in definition.filter_fields]
+        )
 
     def touched(self, change: ContentChange) -> Iterable[bytes]:
         """The keys under which a search may have looked for the document; none if its entry stays as it was."""
@@ -137,8 +140,9 @@ class VectorIndex:
         count = len(documents) if isinstance(documents, Sized) else sum(1 for _ in documents)
         return dataclasses.replace(self, documents=count)
 
-    def redeclared(self, definition: VectorIndexDefinition) -> VectorIndex:
+    def redeclared(self, definition: ContentDefinition) -> VectorIndex:
         """The same index, staged or not."""
+        assert isinstance(definition, VectorIndexDefinition), definition
         return dataclasses.replace(self, definition=definition)
 
     # -- what searches ask -------------------------------------------------------------------------------------------
@@ -157,8 +161,8 @@ class VectorIndex:
     ) -> list[tuple[str, float]]:  # fmt: skip
         """The ids of the documents of `seen` whose vectors are nearest to `vector`, with their cosine similarity.
 
-        Shapes:  `committed` is the table's documents as of a commit, and that commit's timestamp; `seen` is the same, or
-        has the writes of a transaction besides. Best first, at most `limit`, none below `min_score`.
+        Shapes:  `committed` is the table's documents as of a commit, and that commit's timestamp; `seen` is the same,
+        or has the writes of a transaction besides. Best first, at most `limit`, none below `min_score`.
         """
         matrix, more = self._matrix.for_search(*committed, seen)
         if min_score is not None:

@@ -51,6 +51,8 @@ class Difference(NamedTuple):
     payloads: Sequence[bytes] = ()
 
 
+_NO_DIFFERENCE = Difference()
+
 #: The place of a filter field among those of the index, and the sort key of the value asked for. Any of them may hold.
 Conditions = Sequence[tuple[int, bytes]]
 
@@ -206,7 +208,7 @@ class VectorMatrix:
         limit: int,
         conditions: Conditions | None = None,
         min_score: float = -np.inf,
-        difference: Difference = Difference(),
+        difference: Difference = _NO_DIFFERENCE,
     ) -> list[tuple[bytes, float]]:
         """The keys in `by_id` of the documents whose vectors are nearest to `vector`, with their cosine similarity.
 
@@ -355,4 +357,4 @@ def _mixed_numbers(part: bytes, dimensions: int) -> list[float] | None:
 
 def _array_header(length: int) -> bytes:
     """What a stored array of `length` begins with. Source: the msgpack specification."""
-    return bytes((0x90 | length,)) if length < 16 else b"\xdc" + length.to_bytes(2, "big")  # noqa: PLR2004
+    return bytes((0x90 | length,)) if length < 16 else b"\xdc" + length.to_bytes(2, "big")

@@ -50,7 +50,9 @@ def vector_search(
     transaction.metrics.charge_query()
     for name, given in (("table", table), ("index", index)):
         if not isinstance(given, str):
-            raise CallerError(f"vector_search: the {name} is named by a string, got {type(given).__name__}.", hint=_HINT)
+            raise CallerError(
+                f"vector_search: the {name} is named by a string, got {type(given).__name__}.", hint=_HINT
+            )
     state = transaction.table(table)
     found = _index(transaction, state, table, index)
     place = f"{table}.{index}"

@@ -21,9 +21,9 @@ from nbconvex.limits import Limits
 from nbconvex.values.annotations import fields_from_class, is_typed_class
 from nbconvex.values.content_indexes import ContentDefinition, checked_search_index
 from nbconvex.values.schema_rules import check_identifier, check_index, check_table_name, table_validator
-from nbconvex.values.vector_indexes import checked_vector_index
 from nbconvex.values.validator_json import validator_from_json
 from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValidator, Validator, object_fields, v
+from nbconvex.values.vector_indexes import checked_vector_index
 
 
 @dataclass(frozen=True, slots=True)

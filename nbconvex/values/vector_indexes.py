@@ -27,7 +27,10 @@ _DIMENSIONS_MIN: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class VectorIndexDefinition:
-    """An index of vectors by their direction. Documents whose field is no list of `dimensions` numbers are not in it."""
+    """An index of vectors by their direction.
+
+    Documents whose field is no list of `dimensions` numbers are not in it.
+    """
 
     KIND: ClassVar[str] = "vector index"
     JSON_NAME: ClassVar[str] = "vectorIndexes"

@@ -16,9 +16,7 @@ Filter = Callable[[Any], Any]
 
 
 def conditions(filter: Filter, *, int64_fields: tuple[str, ...] = (), maximum: int = 64) -> list[tuple[int, bytes]]:
-    return conditions_of(
-        filter, "movies.by_embedding", ["genre", "year"], int64_fields=int64_fields, maximum=maximum
-    )
+    return conditions_of(filter, "movies.by_embedding", ["genre", "year"], int64_fields=int64_fields, maximum=maximum)
 
 
 def test_equalities_become_places_and_keys() -> None:
@@ -48,7 +46,7 @@ def test_an_int_on_an_int64_field_is_meant_as_one() -> None:
     ],
 )
 def test_anything_but_eq_and_or_is_refused(filter: Filter, words: str) -> None:
-    with pytest.raises(CallerError, match="filter|q.eq|q.or_|condition") as refused:
+    with pytest.raises(CallerError, match=r"filter|q\.eq|q\.or_|condition") as refused:
         conditions(filter)
     assert words in str(refused.value)
     assert "q." in (refused.value.hint or "")

@@ -148,7 +148,9 @@ def test_threads_search_their_own_versions_at_once() -> None:
     def search(first: int) -> None:
         for turn in range(60):
             at = (first * 13 + turn * 7) % len(versions)
-            expected = sorted(int(decode_document(each)["_creationTime"]) - 1 for _, each in versions[at].entries())[:10]
+            expected = sorted(int(decode_document(each)["_creationTime"]) - 1 for _, each in versions[at].entries())[
+                :10
+            ]
             found = nearest(index, versions[at], at)
             if found != expected:
                 wrong.append((at, found, expected))

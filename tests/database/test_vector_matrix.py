@@ -197,8 +197,14 @@ STEPS = st.lists(
 )
 
 
-@given(steps=STEPS, order=st.lists(st.integers(0, 8), max_size=8), vector=st.lists(st.integers(-3, 3), min_size=3, max_size=3),
-       limit=st.integers(1, 12), genre=st.none() | st.integers(0, 2), min_score=st.sampled_from([-math.inf, 0.0, 0.7]))  # fmt: skip
+@given(
+    steps=STEPS,
+    order=st.lists(st.integers(0, 8), max_size=8),
+    vector=st.lists(st.integers(-3, 3), min_size=3, max_size=3),
+    limit=st.integers(1, 12),
+    genre=st.none() | st.integers(0, 2),
+    min_score=st.sampled_from([-math.inf, 0.0, 0.7]),
+)
 def test_every_version_is_found_in_any_matrix(
     steps: list[dict[int, dict[str, Any] | None]], order: list[int], vector: list[int], limit: int, genre: int | None,
     min_score: float,

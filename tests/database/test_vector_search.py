@@ -136,8 +136,7 @@ def has_conflict(database: Database, reading: Search, change: Callable[[Transact
     write(database, change)
     try:
         database.commit(tx)
-    except ConflictError as conflict:
-        assert conflict.table == "movies"
+    except ConflictError:
         return True
     return False
 
@@ -216,7 +215,10 @@ def test_a_search_is_one_of_the_database_queries_of_its_transaction() -> None:
         ({"filter": lambda q: q.eq("title", "x")}, 'has no filter field "title"; its filter fields are [genre]'),
         ({"filter": lambda q: q.and_(q.eq("genre", "x"))}, "combination of eq and or_"),
         ({"index": "by_genre"}, "There is an index of that name, which is of another kind"),
-        ({"index": "by_vv"}, 'Vector index movies.by_vv not found. Did you mean "by_v"? Vector indexes of "movies": by_v'),
+        (
+            {"index": "by_vv"},
+            'Vector index movies.by_vv not found. Did you mean "by_v"? Vector indexes of "movies": by_v',
+        ),
         ({"index": 7}, "the index is named by a string, got int"),
         ({"table": "log"}, '"log" has no vector index'),
         ({"table": "nowhere"}, '"nowhere" has no vector index'),

@@ -53,9 +53,9 @@ def require_nearest(
     min_score: float = -math.inf,
 ) -> None:
     """`found` is the `limit` nearest of `stored` (by id), best first, equal ones by id."""
-    expected = sorted(
-        (-score, each) for each, item in stored.items() if (score := cosine(vector, item)) >= min_score
-    )[:limit]
+    expected = sorted((-score, each) for each, item in stored.items() if (score := cosine(vector, item)) >= min_score)[
+        :limit
+    ]
     assert len(found) == len(expected), "as many as there are"
     for (each, score), (negated, _) in zip(found, expected, strict=True):
         # Nearly equal scores may change places; scores that are given may not be wrong.
