@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nbconvex.database.write_rules import TableRules, rules_of
 from nbconvex.errors import DocumentInvalidError
 from nbconvex.limits import Limits
 from nbconvex.values.content_indexes import ContentDefinition
@@ -30,10 +31,10 @@ class ActiveSchema:
 
     Shapes:  `checks` has a function for each table whose documents are validated; `flats` the quick pass of those whose
     documents can be flat; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
-    numbers.
+    numbers; `rules` what holds between documents, for the tables of which something does.
     """
 
-    __slots__ = ("checks", "definition", "flats", "int64_fields")
+    __slots__ = ("checks", "definition", "flats", "int64_fields", "rules")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -48,6 +49,7 @@ class ActiveSchema:
         self.int64_fields: dict[str, frozenset[str]] = {
             name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
         }
+        self.rules: Mapping[str, TableRules] = rules_of(definition)
 
     def flat(
         self, table: Any, value: Any, limits: Limits, tables: Callable[[], Mapping[int, str]]

@@ -95,7 +95,7 @@ def contents_of(
     contents = {}
     for name, definition in wanted.items():
         index = present.get(name)
-        if index is None or index.definition.as_staged(definition.staged) != definition:
+        if index is None or index.definition.place != definition.place:
             index = made_for(definition).loaded(documents())
         elif index.definition != definition:
             index = index.redeclared(definition)

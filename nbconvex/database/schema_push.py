@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.rule_check import broken_rules
 from nbconvex.database.snapshot import Snapshot, Table, listed_table
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.writes import Write
@@ -56,6 +57,7 @@ def check_documents(snapshot: Snapshot, schema: ActiveSchema) -> tuple[int, tupl
             continue
         checked += len(table.documents)
         problems.extend(_problems(table, schema, snapshot))
+    problems.extend(broken_rules(snapshot, schema))
     if problems:
         raise SchemaViolatedError(problems)
     return checked, tuple(skipped)

@@ -167,6 +167,11 @@ class Transaction:
         own = self._own_tables.get(number)
         return own.name if own is not None else self.snapshot.table_name(number)
 
+    @property
+    def layout(self) -> Mapping[int, Table]:
+        """The tables of its snapshot by number."""
+        return self.snapshot.layout
+
     def tables(self) -> TablesOf:
         """The names of all tables by number."""
         return TablesOf(self)

@@ -7,14 +7,15 @@ Threads: pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nbconvex.notebook.card import Lines, Listing
+from nbconvex.values.schema_diff import is_unique
 
 if TYPE_CHECKING:
     from nbconvex.database.schema_push import SchemaReport
-    from nbconvex.values.schema import SchemaDefinition, TableDefinition
+    from nbconvex.values.schema import SchemaDefinition
     from nbconvex.values.schema_diff import AnyIndex
 
 
@@ -32,6 +33,8 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
         ),
         ("indexes that can be used now", _names(diff.enabled_indexes)),
         ("indexes now staged (no query can use them)", _names(diff.staged_indexes)),
+        ("indexes unique now", _names(each for each in diff.changed_indexes if is_unique(each[1]))),
+        ("indexes no longer unique", _names(each for each in diff.changed_indexes if not is_unique(each[1]))),
         ("indexes gone", _names(diff.removed_indexes)),
     ]
     changes = " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
@@ -49,20 +52,12 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
 def schema_listing(schema: SchemaDefinition | None) -> Listing:
     """The schema in force."""
     tables = {} if schema is None else schema.tables
-    rows = [[name, str(table.validator), ", ".join(map(_described, _indexes(table)))] for name, table in tables.items()]
+    rows = [
+        [name, str(table.validator), ", ".join(map(str, (*table.indexes.values(), *table.content_indexes.values())))]
+        for name, table in tables.items()
+    ]
     return Listing("schema", ["table", "documents", "indexes"], rows, empty="No schema: tables take any document.")
 
 
 def _names(indexes: Iterable[tuple[str, AnyIndex]]) -> list[str]:
-    return [f"{table}.{_described(index, mark=False)}" for table, index in indexes]
-
-
-def _indexes(table: TableDefinition) -> Iterator[AnyIndex]:
-    yield from table.indexes.values()
-    yield from table.content_indexes.values()
-
-
-def _described(index: AnyIndex, *, mark: bool = True) -> str:
-    """An index by its name and what it is on; `mark` says whether a staged one is told apart."""
-    kind = f"{index.KIND}: " if index.KIND != "index" else ""
-    return f"{index.name} ({kind}{index.described}){' staged' * (index.staged and mark)}"
+    return [f"{table}.{index.as_staged(False)}" for table, index in indexes]

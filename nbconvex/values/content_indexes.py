@@ -10,7 +10,7 @@ Source: semantics 2.4.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -48,6 +48,10 @@ class ContentDefinition(Protocol):
     def described(self) -> str:
         """What it is on, for people."""
 
+    @property
+    def place(self) -> Hashable:
+        """What it has in common with a definition that differs only in whether it is staged."""
+
     def to_json(self) -> dict[str, Any]:
         """The tree that is kept with the schema."""
 
@@ -71,6 +75,14 @@ class SearchIndexDefinition:
     def described(self) -> str:
         """What it is on, for people."""
         return with_filters(self.search_field, self.filter_fields)
+
+    @property
+    def place(self) -> Hashable:
+        """What it has in common with a definition that differs only in whether it is staged."""
+        return self.KIND, self.name, self.search_field, self.filter_fields
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.KIND}: {self.described}){' staged' * self.staged}"
 
     def to_json(self) -> dict[str, Any]:
         """The tree that is kept with the schema."""

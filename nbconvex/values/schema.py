@@ -30,7 +30,7 @@ from nbconvex.values.vector_indexes import checked_vector_index
 class IndexDefinition:
     """An index of a table. Creation time and id follow its fields, unnamed.
 
-    Fields:  a `staged` index is built, and not yet used.
+    Fields:  a `staged` index is built, and not yet used; in a `unique` one no two documents have the same values.
     """
 
     KIND: ClassVar[str] = "index"
@@ -38,11 +38,27 @@ class IndexDefinition:
     name: str
     fields: tuple[str, ...]
     staged: bool = False
+    unique: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(self.fields)}){' unique' * self.unique}{' staged' * self.staged}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that `TableDefinition.from_json` makes the same index of."""
+        tree: dict[str, Any] = {"indexDescriptor": self.name, "fields": list(self.fields), "staged": self.staged}
+        if self.unique:
+            tree["unique"] = True
+        return tree
 
     @property
     def described(self) -> str:
         """What it is on, for people."""
         return ", ".join(self.fields)
+
+    @property
+    def place(self) -> tuple[str, tuple[str, ...]]:
+        """What it has in common with a definition that differs only in whether it is staged or unique."""
+        return self.name, self.fields
 
     def as_staged(self, staged: bool, /) -> IndexDefinition:  # noqa: FBT001 - the one thing it is about
         """The same definition, staged or not."""
@@ -60,14 +76,21 @@ class TableDefinition:
     indexes: Mapping[str, IndexDefinition] = field(default_factory=lambda: MappingProxyType({}))
     content_indexes: Mapping[str, ContentDefinition] = field(default_factory=lambda: MappingProxyType({}))
 
-    def index(self, name: str, fields: Sequence[str], *, staged: bool = False) -> TableDefinition:
+    def index(self, name: str, fields: Sequence[str], *, staged: bool = False, unique: bool = False) -> TableDefinition:
         """The same table with one more index. Fields may be dotted paths into nested objects.
 
+        With `unique` no two documents have the same values in all its fields; where one of them is absent or null, a
+        document is not compared.
         Raises:  SchemaInvalidError.
         """
         others = {other.name: other.fields for other in self.indexes.values()}
         checked = check_index(name, fields, self.validator, others, self.content_indexes)
-        definition = IndexDefinition(name, checked, staged)
+        if staged and unique:
+            raise SchemaInvalidError(
+                f'index "{name}" cannot be staged and unique: a staged index is not used yet, so nothing would keep it '
+                "unique; leave out one of the two"
+            )
+        definition = IndexDefinition(name, checked, bool(staged), bool(unique))
         return dataclasses.replace(self, indexes=MappingProxyType({**self.indexes, name: definition}))
 
     def search_index(
@@ -129,10 +152,7 @@ class TableDefinition:
 
     def to_json(self) -> dict[str, Any]:
         """The tree that `from_json` makes the same definition of."""
-        indexes = [
-            {"indexDescriptor": index.name, "fields": list(index.fields), "staged": index.staged}
-            for index in self.indexes.values()
-        ]
+        indexes = [index.to_json() for index in self.indexes.values()]
         tree: dict[str, Any] = {"documentType": self.validator.to_json(), "indexes": indexes}
         # Named only where there are some: what was stored before there were content indexes reads the same.
         for content in self.content_indexes.values():
@@ -147,7 +167,9 @@ class TableDefinition:
         """
         definition = table(validator_from_json(tree["documentType"]))
         for index in tree["indexes"]:
-            definition = definition.index(index["indexDescriptor"], index["fields"], staged=index["staged"])
+            definition = definition.index(
+                index["indexDescriptor"], index["fields"], staged=index["staged"], unique=index.get("unique", False)
+            )
         for index in tree.get("searchIndexes", ()):
             definition = definition.search_index(
                 index["indexDescriptor"],
