@@ -10,7 +10,7 @@ Source: semantics 2.4.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -45,6 +45,14 @@ class VectorIndexDefinition:
     def described(self) -> str:
         """What it is on, for people."""
         return with_filters(f"{self.vector_field}, {self.dimensions:,} dimensions", self.filter_fields)
+
+    @property
+    def place(self) -> Hashable:
+        """What it has in common with a definition that differs only in whether it is staged."""
+        return self.KIND, self.name, self.vector_field, self.dimensions, self.filter_fields
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.KIND}: {self.described}){' staged' * self.staged}"
 
     def to_json(self) -> dict[str, Any]:
         """The tree that is kept with the schema."""
