@@ -15,11 +15,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, Self
 
+from nbconvex.database.index import Index
 from nbconvex.database.writes import ContentChange, Document, Write, content_changes
+from nbconvex.values.codec import decode_document
 from nbconvex.values.content_indexes import ContentDefinition, SearchIndexDefinition
+from nbconvex.values.ids import decode_id
+from nbconvex.values.vector_indexes import VectorIndexDefinition
 
 #: Internal ids (16 bytes) and documents, in the order of their creation.
 Documents = Iterable[tuple[bytes, Document]]
+
+
+class StoredDocuments:
+    """All documents of a table in the order of their creation: as many as its length, decoded when gone through."""
+
+    __slots__ = ("_by_creation",)
+
+    def __init__(self, by_creation: Index) -> None:
+        self._by_creation = by_creation
+
+    def __len__(self) -> int:
+        return len(self._by_creation)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Document]]:
+        for _, payloads in self._by_creation.chunks():
+            for document in map(decode_document, payloads):
+                yield decode_id(document["_id"])[1], document
 
 
 class ContentIndex(Protocol):
@@ -60,6 +81,10 @@ def made_for(definition: ContentDefinition) -> ContentIndex:
         from nbconvex.database.text_index import TextIndex
 
         return TextIndex.empty(definition)
+    if isinstance(definition, VectorIndexDefinition):
+        from nbconvex.database.vector_index import VectorIndex
+
+        return VectorIndex.empty(definition)
     raise TypeError(f"no index keeps a {definition.KIND}")
 
 
