@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nbconvex.database.index import Index
     from nbconvex.database.reads import Interval
     from nbconvex.database.transaction import Transaction
+    from nbconvex.values.times import Times
     from nbconvex.values.validators import Validator
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
@@ -130,8 +131,8 @@ class Query(Aggregates):
                 cure="Join conditions with q.and_(...).",
             )
         found = filter_of(condition)
-        if found.fields is None and self._selection is not None:
-            found = _of_selected(found, self._selection)
+        if found.fields is None:
+            found = _of_python(found, self._selection, self._times)
         return self._next("filter", filters=(*self._filters, found))
 
     def select(self, *fields: str) -> Query:
@@ -351,23 +352,35 @@ class Query(Aggregates):
         self,
     ) -> tuple[Callable[[bytes], Document], Callable[[Document], Document] | None, frozenset[str] | None]:
         """What decodes documents, what becomes of those that pass the filters, and which fields matter (None: all)."""
-        selection = self._selection
+        selection, times = self._selection, self._times
         if selection is None:
-            return decode_document, None, None
-        fields = selection.paths
+            return decode_document, None if times is None else times.to_python, None
+        # Where times are told from numbers by the rest of the document, all of it has been looked at.
+        fields = None if times is not None and times.is_by_shape else selection.paths
         for each in self._filters:
-            if each.fields is None:
-                return decode_document, selection.of, None
-            fields |= each.fields
+            fields = None if fields is None or each.fields is None else fields | each.fields
+        if fields is None:
+            return decode_document, _joined(times, selection), None
         decode, has_more = selection.decoder(fields)
-        return decode, selection.of if has_more else None, fields
+        return decode, _joined(times, selection if has_more else None), fields
 
-    def read(self) -> Iterator[Document]:
-        """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
+    @property
+    def _times(self) -> Times | None:
+        schema = self._transaction.snapshot.schema
+        return None if schema is None or not schema.times else schema.times.get(self._table_name)
+
+    def read(self, *, is_plain: bool = False) -> Iterator[Document]:
+        """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read.
+
+        With `is_plain` they are as they are stored, with numbers in the place of times.
+        """
         self._transaction.metrics.charge_query()
-        return (document for _, document in self.scan(*self._interval) if document is not None)
+        found = self.scan(*self._interval, is_plain=is_plain)
+        return (document for _, document in found if document is not None)
 
-    def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
+    def scan(
+        self, low: bytes, high: bytes | None, *, is_plain: bool = False
+    ) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
         table = self._current()
         if table is None:
@@ -375,6 +388,7 @@ class Query(Aggregates):
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
         start = (b"\xff" if high is None else high) if is_descending else low
         decode, finish, fields = self._reading()
+        finish = None if is_plain else finish
         interval = self._record(table, name, start, high if is_descending else start, fields)
         charge_read, filters = transaction.metrics.charge_read, [each.holds for each in self._filters]
         for keys, payloads in self._entries(table, name).chunks(low, high, reverse=is_descending):
@@ -451,10 +465,24 @@ class Query(Aggregates):
         return self._transaction
 
 
-def _of_selected(found: Filter, selection: Selection) -> Filter:
-    """A Python function as a filter of selected documents: it cannot look at anything else."""
+def _of_python(found: Filter, selection: Selection | None, times: Times | None) -> Filter:
+    """A Python function as a filter of documents as Python sees them, which can only look at what is selected."""
+    finish = _joined(times, selection)
+    if finish is None:
+        return found
     holds = found.holds
-    return Filter(lambda document: holds(selection.of(document)), found.source, selection.paths)
+    return Filter(
+        lambda document: holds(finish(document)), found.source, None if selection is None else selection.paths
+    )
+
+
+def _joined(times: Times | None, selection: Selection | None) -> Callable[[Document], Document] | None:
+    """What turns a stored document into one with times, and then selects; None where neither is asked for."""
+    if times is None:
+        return None if selection is None else selection.of
+    if selection is None:
+        return times.to_python
+    return lambda document: selection.of(times.to_python(document))
 
 
 def _require_count(name: str, count: Any) -> None:

@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -34,6 +35,7 @@ _PYTHON_SPELLINGS = {
     float: "v.number()",
     bool: "v.boolean()",
     bytes: "v.bytes()",
+    datetime: "v.datetime()",
     list: "v.array(v.any())",
     dict: "v.any()",
     Int64: "v.int64()",
@@ -49,7 +51,7 @@ class Validator:
 
     @property
     def kind(self) -> str:
-        """One of null, float64, int64, boolean, string, bytes, any, id, literal, array, object, record, union."""
+        """null, float64, int64, datetime, boolean, string, bytes, any, id, literal, array, object, record or union."""
         raise NotImplementedError
 
     def check(self, value: Any, table_names: TableNames | None = None) -> Any:
@@ -111,7 +113,7 @@ class SimpleValidator(Validator):
     name: str
     is_whole: bool = False
 
-    _JSON: ClassVar[dict[str, str]] = {"float64": "number", "int64": "bigint"}
+    _JSON: ClassVar[dict[str, str]] = {"float64": "number", "int64": "bigint", "datetime": "number"}
 
     @property
     def kind(self) -> str:
@@ -121,6 +123,8 @@ class SimpleValidator(Validator):
         tree: dict[str, Any] = {"type": self._JSON.get(self.name, self.name)}
         if self.is_whole:
             tree["whole"] = True
+        if self.name == "datetime":
+            tree["datetime"] = True
         return tree
 
     def _source(self) -> str:
@@ -366,6 +370,17 @@ def _record_key(key: object) -> Validator:
     return validator
 
 
+def _refuse_mixed_times(members: tuple[Validator, ...]) -> None:
+    """Refuse a union in which a stored number may be a time or not."""
+    flat = [each for member in members for each in getattr(member, "members", (member,))]
+    if any(each.kind == "datetime" for each in flat):
+        for each in flat:
+            if each.kind in {"float64", "any"} or type(getattr(each, "value", None)) in {int, float}:
+                raise SchemaInvalidError(
+                    f"a union cannot have both v.datetime() and {each}: a stored number could be either of them"
+                )
+
+
 class ValidatorNamespace:
     """The constructors of validators; its one instance is `v`."""
 
@@ -375,8 +390,8 @@ class ValidatorNamespace:
         if name.startswith("__"):
             raise AttributeError(name)
         cure = {
-            "date": "dates are numbers, milliseconds since 1970: v.number()",
-            "datetime": "times are numbers, milliseconds since 1970: v.number()",
+            "date": "v.datetime() for a moment, v.string() for a day: 2026-01-31",
+            "timestamp": "v.datetime()",
             "email": "check the text in the function: v.string()",
             "bool": "v.boolean()",
             "str": "v.string()",
@@ -418,6 +433,10 @@ class ValidatorNamespace:
     def bigint(self) -> SimpleValidator:
         """The old name of `int64`."""
         return SimpleValidator("int64")
+
+    def datetime(self) -> SimpleValidator:
+        """Times: a `datetime` in Python; a number, milliseconds since 1970 UTC, in the store and on the wire."""
+        return SimpleValidator("datetime")
 
     def boolean(self) -> SimpleValidator:
         """True and False."""
@@ -464,7 +483,8 @@ class ValidatorNamespace:
 
     def union(self, *members: Validator) -> UnionValidator:
         """Values that match one of the members."""
-        return UnionValidator(tuple(_inner_validator(member, "a member of v.union") for member in members))
+        _refuse_mixed_times(members := tuple(_inner_validator(member, "a member of v.union") for member in members))
+        return UnionValidator(members)
 
     def nullable(self, inner: Validator) -> UnionValidator:
         """What matches, or None."""

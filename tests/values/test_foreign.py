@@ -59,6 +59,7 @@ CASES = [
         "x.timestamp() * 1000",
         marks=pytest.mark.case("values/datetime_refused_or_converted"),
     ),
+    (dt.datetime(2026, 1, 1), "datetime.datetime 2026-01-01 00:00:00 has no time zone", "x.replace(tzinfo=UTC)"),  # noqa: DTZ001
     (dt.date(2026, 1, 1), "datetime.date", "x.isoformat()"),
     (dt.timedelta(1), "datetime.timedelta", "x.total_seconds() * 1000"),
     (decimal.Decimal(1), "decimal.Decimal", "str(x)"),
