@@ -152,7 +152,7 @@ def is_superset(new: Validator, old: Validator) -> bool:
         return _matches(new, old)
     match new, old:
         case SimpleValidator(), SimpleValidator():
-            return new.name == old.name and not new.is_whole
+            return (new.name == old.name or (new.name, old.name) == ("float64", "datetime")) and not new.is_whole
         case SimpleValidator(), _:
             return new.name == "string" and old.kind == "id"
         case ArrayValidator(), ArrayValidator():
