@@ -216,7 +216,9 @@ class VectorMatrix:
         dimensions and is finite.
         """
         query = _scaled(np.asarray([vector], np.float64))
-        rows = self._candidates(_units(query)[0], limit, conditions, min_score, difference.rows)
+        # As float32: otherwise the whole matrix would be made float64 for this one product.
+        unit = _units(query)[0].astype(np.float32)
+        rows = self._candidates(unit, limit, conditions, min_score, difference.rows)
         payloads = itertools.chain((self._rows.payloads[row] for row in rows), self._held(difference, conditions))
         scored = [
             (-score, id_key(payload))
