@@ -31,7 +31,7 @@ from nbconvex.values.sort_key import encode_key
 Array = np.ndarray[Any, Any]
 
 #: Rows that are read and made into numbers together.
-_BATCH = 2_048
+_BATCH = 256
 #: Half the distance between 1 and the next float32: what one rounding may do.
 _ROUNDING = 2.0**-24
 #: Above this share of dead rows (and some more), the living ones are moved together.
