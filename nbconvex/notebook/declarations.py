@@ -87,7 +87,7 @@ def _crons(session: Session) -> dict[str, CronDefinition | MigrationDefinition]:
     return {
         name: value
         for name, value in list(session.shell.user_ns.items())
-        if isinstance(value, kinds) and not name.startswith("_")
+        if isinstance(value, kinds) and not name.startswith("_") and not getattr(value, "is_defined", False)
     }
 
 

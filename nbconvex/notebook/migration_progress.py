@@ -3,7 +3,8 @@
 Owns:  `MigrationProgress`: a bar that is drawn again while the cell runs, and its last state, which is saved.
 Must not know: how a migration is run.
 Invariants: nothing has to be displayed twice: when the cell has ended, a picture that needs no widget stands in the
-       bar's place, so that a saved notebook says how it ended. In a terminal only that picture is shown.
+       bar's place, so that a saved notebook says how it ended. In a terminal, and where it is over soon, only that picture is
+       shown.
 Threads: `told` and `end` in the cell's; `paint` in the painter's.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.notebook.html import bar_html
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Characters of the bar in a terminal.
 _WIDTH: Final = 40
+#: What has fewer documents and is over sooner needs no bar that moves.
+_MANY: Final = 1_000
+_SOON_S: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Passage:
 
 
 class MigrationProgress:
-    """The bar of one cell. `begin`, then `told` as often as there is news, then `end`."""
+    """The bar of one cell: `told` as often as there is news, then `end`."""
 
     def __init__(self, session: Session, title: str) -> None:
         self.title = title
@@ -56,12 +61,11 @@ class MigrationProgress:
         self._widget: Any = None
         self._is_shown = False
         self._is_ended = False
+        self._begun_s = monotonic()
 
-    def begin(self) -> None:
-        """Show the bar, where something can be drawn while the cell runs."""
+    def _begin(self) -> None:
+        """Show the bar, which is drawn again from now on."""
         session = self._session
-        if not session.can_follow:
-            return
         form, metadata = self._form(), {}
         if session.has_widgets and session.options.live != "html":
             # Not at the top: the packages of widgets take their time.
@@ -77,6 +81,8 @@ class MigrationProgress:
         self.counts = Passage(visited, total)
         if self._is_shown:
             self._session.painter.want(self)
+        elif self._session.can_follow and (total > _MANY or monotonic() - self._begun_s > _SOON_S):
+            self._begin()
 
     def end(self, note: str, *, visited: int | None = None, total: int | None = None) -> None:
         """Put the last state in the bar's place."""

@@ -39,9 +39,7 @@ def carry_out(session: Session, name: str, *, reset: bool = False) -> bool:
 
     def told(status: MigrationStatus) -> None:
         nonlocal has_begun
-        if not has_begun:
-            has_begun = True
-            bar.begin()
+        has_begun = True
         bar.told(status.visited, status.total)
 
     try:
@@ -89,7 +87,6 @@ def rehearse(session: Session, name: str) -> None:
     """
     __tracebackhide__ = True
     bar = MigrationProgress(session, f"dry run of {name}")
-    bar.begin()
     try:
         found = session.backend.migrations.dry_run(name, samples=_SAMPLES, on_progress=bar.told)
     except BaseException:

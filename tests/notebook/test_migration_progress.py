@@ -49,7 +49,7 @@ def test_counts_in_words_and_as_a_share():
 def test_html_is_drawn_again_in_the_same_place_and_its_last_state_stays():
     s = session()
     bar = MigrationProgress(s, "migration <b>")
-    bar.begin()
+    bar.told(0, 1_001)
     bar.told(3, 10)
     [view] = s.painter.wanted
     view.paint()
@@ -66,7 +66,7 @@ def test_html_is_drawn_again_in_the_same_place_and_its_last_state_stays():
 def test_terminal_shows_the_end_only():
     s = session(can_follow=False)
     bar = MigrationProgress(s, "m")
-    bar.begin()
+    bar.told(0, 1_001)
     bar.told(3, 10)
     bar.end("interrupted")
     [(data, update, display_id)] = s.shell.display_pub.sent
@@ -75,11 +75,24 @@ def test_terminal_shows_the_end_only():
     assert s.painter.wanted == []
 
 
+def test_what_is_over_soon_shows_the_end_only():
+    s = session()
+    bar = MigrationProgress(s, "m")
+    bar.told(0, 10)
+    bar.told(5, 10)
+    bar.end("done", visited=10)
+    assert [update for _, update, _ in s.shell.display_pub.sent] == [False]
+    slow = MigrationProgress(s, "m")
+    slow._begun_s -= 1
+    slow.told(0, 10)
+    assert "0 of 10" in s.shell.display_pub.sent[-1][0]["text/plain"]
+
+
 def test_widget_follows_and_a_picture_takes_its_place():
     pytest.importorskip("anywidget")
     s = session(has_widgets=True)
     bar = MigrationProgress(s, "m")
-    bar.begin()
+    bar.told(0, 1_001)
     first = s.shell.display_pub.sent[0][0]
     assert "application/vnd.jupyter.widget-view+json" in first
     assert "text/html" in first

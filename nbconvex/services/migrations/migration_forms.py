@@ -45,6 +45,8 @@ class MigrationDefinition:
     migrate_one: Callable[..., Any]
     batch_size: int = BATCH_SIZE
     digest: int = 0
+    #: Whether a backend has it already: then nobody need look for it where it is bound.
+    is_defined: bool = False
 
     def __call__(self, ctx: Any, doc: dict[str, Any]) -> Any:
         return self.migrate_one(ctx, doc)
@@ -134,8 +136,10 @@ def definition_of_cell(
 
 
 def declared_migrations(module: ModuleType | Mapping[str, Any]) -> Iterable[MigrationDefinition]:
-    """What a module, or any namespace, declares."""
+    """What a module, or any namespace, declares and no backend has."""
     namespace = module if isinstance(module, Mapping) else vars(module)
-    found = (value for value in list(namespace.values()) if isinstance(value, MigrationDefinition))
+    found = (
+        value for value in list(namespace.values()) if isinstance(value, MigrationDefinition) and not value.is_defined
+    )
     # One that is bound to two names is one.
     return list({id(each): each for each in found}.values())

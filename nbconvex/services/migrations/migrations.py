@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,7 +130,7 @@ class Migrations:
 
         def declare(function: Callable[..., Any]) -> MigrationDefinition:
             called = name if name is not None else getattr(function, "__name__", "")
-            definition = made(called, table, function, batch_size)
+            definition = replace(made(called, table, function, batch_size), is_defined=True)
             self.declare(f"decorator {called}", (definition,))
             return definition
 
