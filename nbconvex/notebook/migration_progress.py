@@ -3,8 +3,8 @@
 Owns:  `MigrationProgress`: a bar that is drawn again while the cell runs, and its last state, which is saved.
 Must not know: how a migration is run.
 Invariants: nothing has to be displayed twice: when the cell has ended, a picture that needs no widget stands in the
-       bar's place, so that a saved notebook says how it ended. In a terminal, and where it is over soon, only that picture is
-       shown.
+       bar's place, so that a saved notebook says how it ended. In a terminal, and where it is over soon, only that
+       picture is shown.
 Threads: `told` and `end` in the cell's; `paint` in the painter's.
 """
 

@@ -18,7 +18,7 @@ from nbconvex.services.migrations import records
 from nbconvex.services.migrations.batch import Batch, Rehearsal
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document
+    from nbconvex.database.writes import Document
     from nbconvex.functions.run import Run
     from nbconvex.services.migrations.migration_forms import MigrationDefinition
 

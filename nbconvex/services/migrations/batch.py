@@ -28,8 +28,8 @@ from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import decode_id
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document
     from nbconvex.database.transaction import Transaction
+    from nbconvex.database.writes import Document
     from nbconvex.services.migrations.migration_forms import MigrationDefinition
 
 #: The share of what a transaction may read that the documents of a batch take: each is read again when it is patched.

@@ -38,8 +38,8 @@ from nbconvex.services.migrations.migration_forms import (
 from nbconvex.services.migrations.records import MigrationStatus
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document
     from nbconvex.database.transaction import Transaction
+    from nbconvex.database.writes import Document
     from nbconvex.functions.runner import Runner
 
 #: Documents that a dry run shows unless told otherwise.

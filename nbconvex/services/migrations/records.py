@@ -19,8 +19,9 @@ from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import INTERNAL_ID_BYTES, encode_id
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document, Snapshot
+    from nbconvex.database.snapshot import Snapshot
     from nbconvex.database.transaction import Transaction
+    from nbconvex.database.writes import Document
     from nbconvex.services.migrations.migration_forms import MigrationDefinition
 
 RUNNING: Final = "running"
