@@ -176,6 +176,14 @@ class Index:
         below = 0 if not low else _rank(self._root, low, self._key_of)
         return (len(self) if high is None else _rank(self._root, high, self._key_of)) - below
 
+    def differences(self, before: Index) -> Iterator[tuple[bytes | None, bytes | None]]:
+        """What stands in this version and not, or otherwise, in `before`: (payload there, payload here), None for none.
+
+        In the order of keys. What the two share is stepped over, so it costs what changed, a path each, and not what
+        there is. Both are versions of one index, or at least have their keys in the same place.
+        """
+        yield from _differences(before._root, self._root, self._key_of)
+
     def last_key(self) -> bytes | None:
         """The greatest key, or None."""
         for keys, _ in self.chunks(reverse=True):
@@ -349,3 +357,84 @@ def _grow(nodes: Iterable[_Node], key_of: KeyOf) -> _Node | None:
     while isinstance(root, _Branch) and len(root.children) == 1:
         root = root.children[0]
     return root
+
+
+class _Rest:
+    """What is left of a leaf of which the first entries are dealt with."""
+
+    __slots__ = ("keys", "payloads")
+
+    def __init__(self, keys: list[bytes], payloads: Sequence[bytes]) -> None:
+        self.keys = keys
+        self.payloads = payloads
+
+
+def _differences(old: _Node, new: _Node, key_of: KeyOf) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Two walks in step, left to right: whatever both have next is left out, the higher of the two is opened."""
+    olds: list[_Node | _Rest] = [old]
+    news: list[_Node | _Rest] = [new]
+    while olds and news:
+        a, b = olds[-1], news[-1]
+        if a is b:
+            olds.pop()
+            news.pop()
+            continue
+        height_a, height_b = _height(a), _height(b)
+        if height_a or height_b:
+            if height_a >= height_b:
+                olds.pop()
+                olds.extend(reversed(a.children))  # type: ignore[union-attr]
+            if height_b >= height_a:
+                news.pop()
+                news.extend(reversed(b.children))  # type: ignore[union-attr]
+            continue
+        first, second = _rest(olds.pop(), key_of), _rest(news.pop(), key_of)
+        yield from _merged_differences(first, second)
+        if first.keys:
+            olds.append(first)
+        if second.keys:
+            news.append(second)
+    for stack, is_old in ((olds, True), (news, False)):
+        while stack:
+            node = stack.pop()
+            if isinstance(node, _Branch):
+                stack.extend(reversed(node.children))
+                continue
+            for payload in node.payloads:
+                yield (payload, None) if is_old else (None, payload)
+
+
+def _height(node: _Node | _Rest) -> int:
+    height = 0
+    while isinstance(node, _Branch):
+        node = node.children[0]
+        height += 1
+    return height
+
+
+def _rest(node: _Node | _Rest, key_of: KeyOf) -> _Rest:
+    if isinstance(node, _Rest):
+        return node
+    assert isinstance(node, _Leaf)
+    return _Rest(list(node.keys if key_of is None else map(key_of, node.payloads)), node.payloads)
+
+
+def _merged_differences(old: _Rest, new: _Rest) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """The differences up to where one of the two ends; what lies behind stays in the other."""
+    old_keys, new_keys = old.keys, new.keys
+    at = to = 0
+    while at < len(old_keys) and to < len(new_keys):
+        if old_keys[at] < new_keys[to]:
+            yield old.payloads[at], None
+            at += 1
+        elif new_keys[to] < old_keys[at]:
+            yield None, new.payloads[to]
+            to += 1
+        else:
+            before, after = old.payloads[at], new.payloads[to]
+            if before is not after and before != after:
+                yield before, after
+            at += 1
+            to += 1
+    del old_keys[:at], new_keys[:to]
+    old.payloads, new.payloads = old.payloads[at:], new.payloads[to:]
