@@ -47,7 +47,7 @@ def test_a_table_that_is_not_there_is_read_as_such() -> None:
         database = t.backend.database
         insert(database, "users", {"n": 1})
         transaction = database.begin(writable=True, reader="reads")
-        with pytest.raises(SqlInvalidError, match="there is no table later. There are users"):
+        with pytest.raises(SqlInvalidError, match=r"there is no table later\. There are users"):
             asked_tables(transaction, statement("later"))
         transaction.insert("users", {"n": 1})
         insert(database, "later", {"n": 1})

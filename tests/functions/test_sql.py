@@ -15,7 +15,9 @@ from nbconvex.testing import convex_test
 from nbconvex.values.schema import define_schema, define_table
 
 SCHEMA = define_schema({
-    "users": define_table({"name": v.string(), "address": v.object({"city": v.string(), "zip": v.optional(v.string())})}),
+    "users": define_table({
+        "name": v.string(), "address": v.object({"city": v.string(), "zip": v.optional(v.string())}),
+    }),
     "messages": define_table({
         "author": v.id("users"), "body": v.string(), "n": v.int64(), "mood": v.optional(v.union(v.string(), v.null())),
         "extra": v.optional(v.any()),
@@ -221,14 +223,14 @@ def test_what_sql_looks_at_is_not_counted_and_what_it_answers_is() -> None:
 
 
 def test_an_action_is_told_where_sql_belongs(t: Any) -> None:
-    with pytest.raises(NotAllowedError, match="actions have no ctx.db"):
+    with pytest.raises(NotAllowedError, match=r"actions have no ctx\.db"):
         t.action(lambda ctx: ctx.db.sql("SELECT 1"))
     with pytest.raises(NotAllowedError, match="SQL in a function belongs to a query"):
         t.action(lambda ctx: t.backend.sql("SELECT 1"))
 
 
 def test_the_backend_is_not_asked_from_inside_of_a_function(t: Any) -> None:
-    with pytest.raises(NotAllowedError, match="its own transaction|own transaction"):
+    with pytest.raises(NotAllowedError, match="own transaction"):
         t.query(lambda ctx: t.backend.sql("SELECT 1"))
 
 

@@ -70,8 +70,8 @@ def test_two_columns_of_one_name_are_refused_where_a_row_is_a_dict(engine: SqlEn
         ask(engine, "SELECT 1 AS a, 2 AS a")
 
 
-@pytest.mark.parametrize("text", [ENDLESS, "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) "
-                                           "SELECT max(n) AS n FROM r"])  # fmt: skip
+@pytest.mark.parametrize("text", [ENDLESS, ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) "
+                                           "SELECT max(n) AS n FROM r")])  # fmt: skip
 def test_what_takes_too_long_is_ended_and_the_next_statement_runs(text: str) -> None:
     engine = SqlEngine(Limits(sql_time_s=0.1))
     ask(engine, "SELECT 1 AS n")

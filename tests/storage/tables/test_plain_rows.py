@@ -48,4 +48,4 @@ def test_every_type_has_a_plain_value(connection: Any, sql: str, value: Any) -> 
 
 def test_what_no_value_stands_for_is_refused_with_the_cure() -> None:
     with pytest.raises(SqlInvalidError, match="cast it"):
-        plain(dt.timezone.utc)
+        plain(dt.UTC)
