@@ -59,6 +59,10 @@ class Limits:
     tables: int = 10_000
     indexes_per_table: int = 32
     fields_per_index: int = 16
+    search_indexes_per_table: int = 4
+    filter_fields_per_index: int = 16
+    vector_indexes_per_table: int = 4
+    vector_dimensions: int = 4_096
 
     # One query.
     filter_operators: int = 256
@@ -71,6 +75,19 @@ class Limits:
     sql_text_bytes: int = MIB
     sql_memory_bytes: int = 1024 * MIB
     sql_threads: int = 4
+
+    # One search for words.
+    search_words: int = 16
+    search_prefix_words: int = 16
+    search_expanded_words: int = 64
+    search_word_bytes: int = 32
+    search_filters: int = 8
+    search_documents: int = 1_024
+
+    # One search by vector.
+    vector_results: int = 256
+    vector_results_in_transaction: int = 8_192
+    vector_conditions: int = 64
 
     # One mutation that keeps meeting conflicts.
     conflict_retries: int = 4

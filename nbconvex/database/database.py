@@ -21,14 +21,17 @@ from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
+from nbconvex.database.content_index import touched_contents
+from nbconvex.database.guarded_transaction import GuardedTransaction
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Write, listed_table
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, listed_table
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
+from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
@@ -97,6 +100,11 @@ class Database:
         return self._queue.published
 
     @property
+    def ahead(self) -> Snapshot:
+        """The newest snapshot that is durable or being made so: see `wait_durable` before giving out what it says."""
+        return self._queue.ahead
+
+    @property
     def head(self) -> int:
         """The timestamp of the newest durable commit."""
         return self._queue.published.ts
@@ -127,6 +135,15 @@ class Database:
             self._accepted if writable else self._queue.published, writable=writable, reader=reader
         )
 
+    def readable(self) -> Snapshot:
+        """The newest durable snapshot, for who reads no documents of it.
+
+        Raises:  StorageFailedError if an append failed before, or if the database is closed.
+        """
+        if self._queue.failure is not None or self._is_closed:
+            raise self._refusal()
+        return self._queue.published
+
     def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
         """A transaction that only reads, over `snapshot`."""
         return self._transaction(snapshot, writable=False, reader=reader)
@@ -138,7 +155,9 @@ class Database:
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
         seed = self._random.getrandbits(64)
-        return Transaction(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
+        schema = snapshot.schema
+        kind = GuardedTransaction if writable and schema is not None and schema.rules else Transaction
+        return kind(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
 
     # -- committing --------------------------------------------------------------------------------------------------
 
@@ -191,6 +210,13 @@ class Database:
         Returns what ends it.
         """
         return self._queue.listen(callback)
+
+    def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` before each append, from the thread that makes it; it must return at once.
+
+        Returns what ends it.
+        """
+        return self._queue.listen_early(callback)
 
     def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
         """What waits to become durable; None where nothing was written and all that was read is durable."""
@@ -423,6 +449,10 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         index_ids = table.index_ids
         touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
+        if table.content:
+            touched += touched_contents(number, table.content, write)
+            ordered = len(table.indexes)
+            before, after = before and before[:ordered], after and after[:ordered]
         if before is not None:
             for pair in zip(index_ids[1:], before, strict=True):
                 touched += pair

@@ -93,6 +93,20 @@ class Index:
         position, is_present = _place(node, key, self._key_of)
         return node.payloads[position] if is_present else None
 
+    def floor(self, key: bytes) -> tuple[bytes, bytes] | None:
+        """The entry at `key`, or else the last one before it; None where there is none."""
+        node = self._root
+        while isinstance(node, _Branch):
+            node = node.children[bisect_right(node.separators, key)]
+        position = bisect_right(node.keys, key, key=self._key_of) - 1
+        if position >= 0:
+            payload = node.payloads[position]
+            return (node.keys[position] if self._key_of is None else self._key_of(payload)), payload
+        # A separator may be lower than all that is left behind it.
+        for keys, payloads in self.chunks(high=key, reverse=True):
+            return next(iter(keys)), payloads[0]
+        return None
+
     def with_changes(self, changes: Sequence[Change]) -> Index:
         """The version after `changes`, whose keys are unique and ascending. Costs one path a changed leaf."""
         if len(changes) == 1:
@@ -176,19 +190,28 @@ class Index:
         below = 0 if not low else _rank(self._root, low, self._key_of)
         return (len(self) if high is None else _rank(self._root, high, self._key_of)) - below
 
-    def differences(self, before: Index) -> Iterator[tuple[bytes | None, bytes | None]]:
-        """What stands in this version and not, or otherwise, in `before`: (payload there, payload here), None for none.
-
-        In the order of keys. What the two share is stepped over, so it costs what changed, a path each, and not what
-        there is. Both are versions of one index, or at least have their keys in the same place.
-        """
-        yield from _differences(before._root, self._root, self._key_of)
-
     def last_key(self) -> bytes | None:
         """The greatest key, or None."""
         for keys, _ in self.chunks(reverse=True):
             return next(iter(keys))
         return None
+
+    def differences(self, other: Index) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        """Each key at which two versions of one index differ, with its payload here and in `other` (None: not there).
+
+        In no order. A payload is the same if it is the same object. Costs what differs: what the versions share is not
+        looked at.
+        """
+        mine, theirs = _unshared(self._root, other._root)
+        key_of = self._key_of
+        before = dict(_entries_of(mine, key_of))
+        after = dict(_entries_of(theirs, key_of))
+        for key, payload in before.items():
+            there = after.pop(key, None)
+            if there is not payload:
+                yield key, payload, there
+        for key, payload in after.items():
+            yield key, None, payload
 
 
 def _place(leaf: _Leaf, key: bytes, key_of: KeyOf) -> tuple[int, bool]:
@@ -227,6 +250,48 @@ def _leaves(root: _Node, low: bytes, high: bytes | None, *, reverse: bool) -> It
         if not reverse:
             children.reverse()
         stack.extend(children)
+
+
+def _unshared(one: _Node, two: _Node) -> tuple[list[_Node], list[_Node]]:
+    """The leaves below each of two roots that are not below the other one too.
+
+    What is shared has the same height in both trees, for all leaves are equally deep: so nodes of one height are
+    compared at a time.
+    """
+    mine, theirs = [one], [two]
+    my_height, their_height = _height(one), _height(two)
+    while True:
+        if my_height == their_height:
+            shared = set(map(id, mine)).intersection(map(id, theirs))
+            if shared:
+                mine = [node for node in mine if id(node) not in shared]
+                theirs = [node for node in theirs if id(node) not in shared]
+            if not my_height:
+                return mine, theirs
+        if my_height >= their_height:
+            mine = _children_of(mine)
+            my_height -= 1
+        if their_height > my_height:
+            theirs = _children_of(theirs)
+            their_height -= 1
+
+
+def _height(node: _Node) -> int:
+    height = 0
+    while isinstance(node, _Branch):
+        node = node.children[0]
+        height += 1
+    return height
+
+
+def _children_of(nodes: Iterable[_Node]) -> list[_Node]:
+    return [child for node in nodes if isinstance(node, _Branch) for child in node.children]
+
+
+def _entries_of(leaves: Iterable[_Node], key_of: KeyOf) -> Iterator[tuple[bytes, bytes]]:
+    for leaf in leaves:
+        assert isinstance(leaf, _Leaf), "below the branches there are leaves"
+        yield from zip(leaf.keys if key_of is None else map(key_of, leaf.payloads), leaf.payloads, strict=True)
 
 
 def _apply(node: _Node, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]:
@@ -357,84 +422,3 @@ def _grow(nodes: Iterable[_Node], key_of: KeyOf) -> _Node | None:
     while isinstance(root, _Branch) and len(root.children) == 1:
         root = root.children[0]
     return root
-
-
-class _Rest:
-    """What is left of a leaf of which the first entries are dealt with."""
-
-    __slots__ = ("keys", "payloads")
-
-    def __init__(self, keys: list[bytes], payloads: Sequence[bytes]) -> None:
-        self.keys = keys
-        self.payloads = payloads
-
-
-def _differences(old: _Node, new: _Node, key_of: KeyOf) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """Two walks in step, left to right: whatever both have next is left out, the higher of the two is opened."""
-    olds: list[_Node | _Rest] = [old]
-    news: list[_Node | _Rest] = [new]
-    while olds and news:
-        a, b = olds[-1], news[-1]
-        if a is b:
-            olds.pop()
-            news.pop()
-            continue
-        height_a, height_b = _height(a), _height(b)
-        if height_a or height_b:
-            if height_a >= height_b:
-                olds.pop()
-                olds.extend(reversed(a.children))  # type: ignore[union-attr]
-            if height_b >= height_a:
-                news.pop()
-                news.extend(reversed(b.children))  # type: ignore[union-attr]
-            continue
-        first, second = _rest(olds.pop(), key_of), _rest(news.pop(), key_of)
-        yield from _merged_differences(first, second)
-        if first.keys:
-            olds.append(first)
-        if second.keys:
-            news.append(second)
-    for stack, is_old in ((olds, True), (news, False)):
-        while stack:
-            node = stack.pop()
-            if isinstance(node, _Branch):
-                stack.extend(reversed(node.children))
-                continue
-            for payload in node.payloads:
-                yield (payload, None) if is_old else (None, payload)
-
-
-def _height(node: _Node | _Rest) -> int:
-    height = 0
-    while isinstance(node, _Branch):
-        node = node.children[0]
-        height += 1
-    return height
-
-
-def _rest(node: _Node | _Rest, key_of: KeyOf) -> _Rest:
-    if isinstance(node, _Rest):
-        return node
-    assert isinstance(node, _Leaf)
-    return _Rest(list(node.keys if key_of is None else map(key_of, node.payloads)), node.payloads)
-
-
-def _merged_differences(old: _Rest, new: _Rest) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """The differences up to where one of the two ends; what lies behind stays in the other."""
-    old_keys, new_keys = old.keys, new.keys
-    at = to = 0
-    while at < len(old_keys) and to < len(new_keys):
-        if old_keys[at] < new_keys[to]:
-            yield old.payloads[at], None
-            at += 1
-        elif new_keys[to] < old_keys[at]:
-            yield None, new.payloads[to]
-            to += 1
-        else:
-            before, after = old.payloads[at], new.payloads[to]
-            if before is not after and before != after:
-                yield before, after
-            at += 1
-            to += 1
-    del old_keys[:at], new_keys[:to]
-    old.payloads, new.payloads = old.payloads[at:], new.payloads[to:]

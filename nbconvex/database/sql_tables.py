@@ -49,7 +49,8 @@ class DocumentsOf:
 
     def differences(self, before: DocumentsOf) -> Iterator[tuple[bytes | None, bytes | None]]:
         """What has changed since `before`, which may be newer."""
-        return self.table.documents.differences(before.table.documents)
+        changes = before.table.documents.differences(self.table.documents)
+        return ((there, here) for _, there, here in changes)
 
 
 def names_in_sql(snapshot: Snapshot) -> dict[str, str]:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nbconvex.storage.tables import batches
@@ -84,6 +85,8 @@ def brought(
     if version.is_same(before.version):
         return Projected(name, version, before.shape, before.counts, before.deleted)
     most = max(_DIFFERENCES_MIN, len(version) // 4)
+    if abs(len(version) - len(before.version)) > most:
+        return _built(connection, version, name, declared)
     differences = list(islice(version.differences(before.version), most + 1))
     if len(differences) > most:
         return _built(connection, version, name, declared)
@@ -93,6 +96,7 @@ def brought(
         deleted = 0
     gone = [decode_document(payload) for payload, _ in differences if payload is not None]
     new = [decode_document(payload) for _, payload in differences if payload is not None]
+    new.sort(key=itemgetter("_creationTime"))
     counts, shape = before.counts, before.shape
     if counts is not None:
         counts = _counts_after(counts, gone, new)
