@@ -39,6 +39,7 @@ PUBLIC = [
     "query",
     "returns",
     "serve",
+    "sql",
     "table",
     "unload_ipython_extension",
     "upload",
