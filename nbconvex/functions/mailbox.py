@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-#: Outcomes told in one turn of the loop. Of 64 callers that go on at once, the first half is on its way to the disk while
-#: the second runs, and the loop's other work comes in between.
+#: Outcomes told in one turn of the loop. Of 64 callers that go on at once, the first half is on its way to the disk
+#: while the second runs, and the loop's other work comes in between.
 OUTCOMES_A_TURN_MAX = 32
 
 
