@@ -38,6 +38,7 @@ PUBLIC = [
     "query",
     "returns",
     "serve",
+    "sql",
     "table",
     "unload_ipython_extension",
     "upload",
