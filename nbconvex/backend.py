@@ -193,7 +193,8 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        return await self._value_async("mutation", target, args, identity, public=public)
+        run = self._new_run("mutation", target, self._caller(identity), public=public)
+        return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
