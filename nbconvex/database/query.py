@@ -25,6 +25,7 @@ from nbconvex.values.codec import decode_document
 
 if TYPE_CHECKING:
     from nbconvex.database.index import Index
+    from nbconvex.database.search import SearchBuilder, TextSearch
     from nbconvex.database.transaction import Transaction
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
@@ -42,6 +43,7 @@ class Query:
         "_interval",
         "_is_used",
         "_order",
+        "_search",
         "_sources",
         "_table",
         "_table_name",
@@ -59,6 +61,7 @@ class Query:
         order: str | None = None,
         filters: tuple[Predicate, ...] = (),
         sources: tuple[str, ...] = (),
+        search: TextSearch | None = None,
     ) -> None:
         self._transaction = transaction
         self._table = table
@@ -68,6 +71,7 @@ class Query:
         self._order = order
         self._filters = filters
         self._sources = sources
+        self._search = search
         self._is_used = False
 
     # -- the chain ---------------------------------------------------------------------------------------------------
@@ -100,6 +104,25 @@ class Query:
             builder = ranged
         return self._next("with_index", index=name, interval=self._interval_of(name, builder))
 
+    def with_search_index(self, name: str, search: Callable[[SearchBuilder], SearchBuilder] | None = None, /) -> Query:
+        """The documents that have one of some words, the most relevant first.
+
+        `.with_search_index("search_body", lambda q: q.search("body", "hello hi").eq("channel", c))`. The last word may
+        be the beginning of one. Without words nothing is found.
+        Raises:  IndexInvalidError.
+        """
+        # Heavier than the rest of this room, and most apps search nothing.
+        from nbconvex.database.search import search_of
+
+        if self._index is not None:
+            raise CallerError("this query already has its index or full_table_scan(): a query reads one index.")
+        if self._order is not None:
+            raise _relevance_only()
+        if self._filters:
+            raise CallerError(".with_search_index must come before .filter.")
+        wanted = search_of(self._transaction, self._table, self._table_name, name, search)
+        return self._next("with_search_index", index=name, search=wanted)
+
     def full_table_scan(self) -> Query:
         """All documents of the table, in the order of their creation; says so explicitly."""
         if self._index is not None:
@@ -108,6 +131,8 @@ class Query:
 
     def order(self, order: str) -> Query:
         """`"asc"` or `"desc"`, at most once."""
+        if self._search is not None:
+            raise _relevance_only()
         if self._order is not None:
             raise CallerError("this query already has its order: .order can be used once.")
         if order not in {"asc", "desc"}:
@@ -134,7 +159,7 @@ class Query:
     def collect(self) -> list[Document]:
         """All documents."""
         self._use("collect")
-        if self._filters:
+        if self._filters or self._search is not None:
             return list(self._documents())
         found: list[Document] = []
         metrics = self._transaction.metrics
@@ -182,9 +207,9 @@ class Query:
         return found[0] if found else None
 
     def count(self) -> int:
-        """How many documents there are; without filters this reads none of them."""
+        """How many documents there are; without filters or a search this reads none of them."""
         self._use("count")
-        if self._filters:
+        if self._filters or self._search is not None:
             return sum(1 for _ in self._documents())
         entries = self._open()
         return 0 if entries is None else entries.count(*self._interval)
@@ -219,8 +244,8 @@ class Query:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = ["with_index", "full_table_scan", "order", "filter", "collect", "take", "first", "unique", "count",
-                 "paginate"]  # fmt: skip
+        known = ["with_index", "with_search_index", "full_table_scan", "order", "filter", "collect", "take", "first",
+                 "unique", "count", "paginate"]  # fmt: skip
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
         raise CallerError(
@@ -241,6 +266,7 @@ class Query:
             "order": self._order,
             "filters": self._filters,
             "sources": self._sources,
+            "search": self._search,
         }
         kept.update(changed)
         return Query(self._transaction, self._table, self._table_name, **kept)
@@ -274,6 +300,12 @@ class Query:
 
     def _named_index(self, table: Table, name: str) -> TableIndex:
         index = table.indexes.get(name)
+        if index is None and name in table.content:
+            kind = table.content[name].definition.KIND
+            raise IndexInvalidError(
+                f"{table.name}.{name} is a {kind}: .with_index is for ordinary indexes.",
+                hint=f'.with_search_index("{name}", lambda q: q.search("field", text))' if kind[0] == "s" else None,
+            )
         if index is None:
             known = [BY_ID, *table.indexes]
             close = difflib.get_close_matches(name, known, 1)
@@ -313,12 +345,25 @@ class Query:
     def _documents(self) -> Iterator[Document]:
         """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
         self._transaction.metrics.charge_query()
+        if self._search is not None:
+            return self._found(self._search)
         return (document for _, document in self.scan(*self._interval) if document is not None)
+
+    def _found(self, search: TextSearch) -> Iterator[Document]:
+        table, filters = self._current(), self._filters
+        assert table is not None, "a search of a table that does not exist is refused"
+        for document in search.documents(self._transaction, table):
+            if not filters or all(holds(document) for holds in filters):
+                yield document
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
         table = self._current()
         if table is None:
+            return
+        if self._search is not None:
+            for key, document in self._search.scan(self._transaction, table, low, high):
+                yield key, document if all(holds(document) for holds in self._filters) else None
             return
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
         start = (b"\xff" if high is None else high) if is_descending else low
@@ -347,6 +392,8 @@ class Query:
         """Everything that decides which documents come in which order."""
         table, index = self._table, self._index or BY_CREATION_TIME
         number = None if table is None else table.number
+        if self._search is not None:
+            return (number, *self._search.description, self._sources)
         fields = table.indexes[index].fields if table is not None and index in table.indexes else ()
         return (number, index, fields, *self._interval, self._order or "asc", self._sources)
 
@@ -356,9 +403,22 @@ class Query:
         return self._order == "desc"
 
     @property
+    def is_searched(self) -> bool:
+        """Whether documents come by relevance."""
+        return self._search is not None
+
+    @property
     def transaction(self) -> Transaction:
         """The transaction that this query reads in."""
         return self._transaction
+
+
+def _relevance_only() -> CallerError:
+    return CallerError(
+        "search results always come by relevance, the best first: .order cannot be used with .with_search_index. "
+        "Sort the list that it gives.",
+        hint='sorted(found.take(100), key=lambda d: d["_creationTime"])',
+    )
 
 
 def _require_count(name: str, count: Any) -> None:
