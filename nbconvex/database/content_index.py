@@ -12,7 +12,7 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, Self
 
 from nbconvex.database.writes import ContentChange, Document, Write, content_changes
@@ -36,7 +36,7 @@ class ContentIndex(Protocol):
     def entry_of(self, document: Document, document_id: bytes) -> bytes:
         """What the index keeps of a document; empty where the document is not in it. Called at every write."""
 
-    def touched(self, change: ContentChange) -> Iterable[bytes]:
+    def touched(self, change: ContentChange) -> Sequence[bytes]:
         """The keys under which a reader may have looked for the document, before or after; each ends in its 16-byte id.
 
         Asked of every write to the table, those included that leave the entry as it was: an index whose readers see
@@ -89,18 +89,18 @@ def changed_contents(
     return changed
 
 
-def touched_contents(
-    number: int, contents: Mapping[str, ContentIndex], write: Write
-) -> Iterator[tuple[int, str] | bytes]:
+def touched_contents(number: int, contents: Mapping[str, ContentIndex], write: Write) -> list[tuple[int, str] | bytes]:
     """What a write touches in the content indexes of table `number`: an index and a key in turn."""
+    touched: list[tuple[int, str] | bytes] = []
     before, after = write.keys_before, write.keys_after
     for position, (name, index) in enumerate(contents.items(), -len(contents)):
-        index_id = (number, name)
         change = ContentChange(
             write.document_id,
             None if before is None else before[position],
             None if after is None else after[position],
         )
-        for key in index.touched(change):
-            yield index_id
-            yield key
+        keys = index.touched(change)
+        pairs: list[tuple[int, str] | bytes] = [(number, name)] * (2 * len(keys))
+        pairs[1::2] = keys
+        touched += pairs
+    return touched

@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from math import log
+from math import inf, log, nextafter
 from typing import NamedTuple
 
 from nbconvex.database.text_index import POSTING_KEY_BYTES, TextIndex
@@ -29,10 +29,12 @@ _LENGTH_SHARE = 0.75
 _FLAT = _SATURATION * (1 - _LENGTH_SHARE)
 #: What a document that has only a longer word than the one typed gets for it.
 _PREFIX_WEIGHT = 0.5
-#: Results are put in order this many at a time: who asks seldom wants more.
-_BATCH = 1_280
+#: Results are put in order so many at first, and then more at a time: who asks seldom wants many.
+_BATCH = 64
+_BATCH_GROWTH = 8
 
 _pack = struct.Struct(">d8s").pack
+_unpack_score = struct.Struct(">d").unpack
 #: Scores and creation times are positive, so their bytes sort like they do; inverted, the greatest come first.
 _INVERTED = bytes(range(255, -1, -1))
 _CREATION_BYTES = 8
@@ -58,24 +60,34 @@ class Ranking:
             rarity = log(1 + (index.documents - having + 0.5) / (having + 0.5))
             self.factors[word] = weight * (_SATURATION + 1) * rarity
 
-    def scores(self, filters: Sequence[tuple[int, int]]) -> dict[bytes, float]:
+    def scores(self, filters: Mapping[int, int]) -> dict[bytes, float]:
         """The score of each document, by the key of its postings, that has one of the words.
 
-        `filters` are places of filter fields and hashes of the only value allowed there.
+        `filters` are the hashes of the only values allowed, by the places of their filter fields.
         """
         scores: dict[bytes, float] = {}
-        slope, postings = self._slope, self._index.layout.postings
-        # Behind key, occurrences and length.
-        wanted = [(place + 3, value) for place, value in filters]
+        flat, slope = _FLAT, self._slope
+        places = sorted(filters)
+        postings = self._index.layout.reader(places)
+        wanted = tuple(filters[place] for place in places)
         for word, factor in self.factors.items():
+            found: dict[bytes, float] = {}
             for block in self._blocks[word]:
-                for posting in postings(block):
-                    if wanted and any(posting[place] != value for place, value in wanted):
-                        continue
-                    key, count = posting[0], posting[1]
-                    score = factor * count / (count + _FLAT + slope * posting[2])
-                    known = scores.get(key)
-                    scores[key] = score if known is None else known + score
+                # A word may have half of all documents: this is where the time goes.
+                if wanted:
+                    found |= {
+                        key: factor * count / (count + flat + slope * length)
+                        for key, count, length, *hashes in postings(block)
+                        if (*hashes,) == wanted
+                    }
+                else:
+                    found |= {
+                        key: factor * count / (count + flat + slope * length) for key, count, length in postings(block)
+                    }
+            if scores:
+                get = scores.get
+                found = {key: score if (known := get(key)) is None else known + score for key, score in found.items()}
+            scores |= found
         return scores
 
     def position(self, mark: Mark) -> bytes:
@@ -142,20 +154,21 @@ def _expanded(index: TextIndex, words: Sequence[str], limits: Limits) -> dict[by
 
 def in_order(scores: Mapping[bytes, float], low: bytes, high: bytes | None) -> Iterator[bytes]:
     """The positions in `[low, high)`, best first; the results behind those that are asked for are never sorted."""
-    rest = list(scores.items())
-    while rest:
-        batch = rest
-        if len(rest) > 2 * _BATCH:
-            lowest = heapq.nlargest(_BATCH, [score for _, score in rest])[-1]
-            batch = [item for item in rest if item[1] >= lowest]
-            rest = [item for item in rest if item[1] < lowest]
-        else:
-            rest = []
-        for position in sorted([_position(score, key) for key, score in batch]):
+    size, above = _BATCH, inf
+    if low:
+        [score] = _unpack_score(low[:_CREATION_BYTES].translate(_INVERTED))
+        above = nextafter(score, inf)
+    while above:
+        values = scores.values() if above == inf else [score for score in scores.values() if score < above]
+        lowest = heapq.nlargest(size, values)[-1] if len(values) > 2 * size else 0.0
+        batch = [_position(score, key) for key, score in scores.items() if lowest <= score < above]
+        batch.sort()
+        for position in batch:
             if high is not None and position >= high:
                 return
             if position >= low:
                 yield position
+        size, above = size * _BATCH_GROWTH, lowest
 
 
 def _position(score: float, key: bytes) -> bytes:

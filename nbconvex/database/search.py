@@ -149,7 +149,7 @@ class TextSearch:
         self, transaction: Transaction, table: Table, ranking: Ranking, low: bytes, high: bytes | None
     ) -> Iterator[tuple[bytes, Document]]:
         """Positions in `[low, high)` and their documents, charged as read."""
-        scores = ranking.scores([(place, crc32(key)) for place, key in self.filters])
+        scores = ranking.scores({place: crc32(key) for place, key in self.filters})
         maximum = transaction.limits.search_documents
         scanned = 0
         for position in in_order(scores, low, high):

@@ -35,7 +35,7 @@ def documents(count: int, seed: int = 1) -> dict[bytes, dict[str, Any]]:
 def test_scores_are_those_of_bm25(text: str) -> None:
     rows = documents(300)
     ranking = Ranking(EMPTY.loaded(rows.items()), text.split(), Limits())
-    mine = {key[8:].hex(): score for key, score in ranking.scores(()).items()}
+    mine = {key[8:].hex(): score for key, score in ranking.scores({}).items()}
     assert mine == pytest.approx(scores(list(rows.values()), text, {}))
 
 
@@ -71,7 +71,7 @@ def test_a_mark_says_in_every_version_where_its_document_stands() -> None:
     for count in (50, 120, 200):
         index = EMPTY.loaded(list(rows.items())[:count])
         ranking = Ranking(index, ["hel", "con"], Limits())
-        positions = list(in_order(ranking.scores(()), b"", None))
+        positions = list(in_order(ranking.scores({}), b"", None))
         assert positions
         for position in positions:
             mark = ranking.mark(key_at(position), *counted_words(rows[id_at(position)]["body"]))
