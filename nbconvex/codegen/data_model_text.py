@@ -15,6 +15,7 @@ from typing import Final
 
 from nbconvex.codegen.source_text import block, deeper, head, key, member, quoted, union, used
 from nbconvex.codegen.type_text import document_text, field_paths, has_other_fields
+from nbconvex.values.content_indexes import SearchIndexDefinition
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.schema_rules import SYSTEM_FIELDS
 
@@ -84,10 +85,24 @@ def _table(name: str, definition: TableDefinition) -> str:
         member("document", document_text(definition.validator, name, inside)),
         member("fieldPaths", "string" if is_open else union(sorted(paths), inside)),
         f"indexes: {_indexes(definition, inside)}",
-        "searchIndexes: {}",
+        f"searchIndexes: {_search_indexes(definition, inside)}",
         "vectorIndexes: {}",
     ]
     return block(entries, _INSIDE, is_flat_allowed=False)
+
+
+def _search_indexes(definition: TableDefinition, indent: str) -> str:
+    found = [
+        each
+        for each in definition.content_indexes.values()
+        if isinstance(each, SearchIndexDefinition) and not each.staged
+    ]
+    entries = []
+    for each in sorted(found, key=lambda index: index.name):
+        filters = union(sorted(map(quoted, each.filter_fields)), indent)
+        config = [member("searchField", quoted(each.search_field)), member("filterFields", filters)]
+        entries.append(member(key(each.name), block(config, deeper(indent))))
+    return block(entries, indent)
 
 
 def _indexes(definition: TableDefinition, indent: str) -> str:

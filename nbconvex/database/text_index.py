@@ -2,7 +2,7 @@
 
 Owns:  `TextIndex`: its entries, its postings, the statistics that ranking needs, the keys that readers and writers meet
        at.
-Must not know: how documents are ranked (`ranking`), what was asked for (`search_query`), transactions.
+Must not know: how documents are ranked (`ranking`), what was asked for (`search`), transactions.
 Invariants:
 - Postings lie in an ordinary copy-on-write index: under each word one or more blocks, whose postings are in the order
   of creation time and id. So a version costs what changed, and an insert rewrites one block a word.
