@@ -187,25 +187,6 @@ def test_of_equal_ones_the_newer_comes_first() -> None:
 # -- consumption -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.case("text-search/take_and_filter")
-def test_results_are_taken_filtered_and_looped_over() -> None:
-    database = open_with(*[{"body": "hit " + "pad " * n, "n": n} for n in range(10)])
-
-    def ns(run: Callable[[Any], list[dict[str, Any]]]) -> list[int]:
-        return read(database, lambda tx: [each["n"] for each in run(search(tx, "hit"))])
-
-    assert ns(lambda q: q.take(3)) == [0, 1, 2]
-    assert ns(lambda q: q.filter(lambda d: d["n"] % 2 == 1).take(3)) == [1, 3, 5]
-    assert ns(lambda q: q.filter(lambda q: q.gt(q.field("n"), 7)).collect()) == [8, 9]
-    assert ns(list) == list(range(10))
-    assert ns(lambda q: [q.first()]) == [0]
-    assert ns(lambda q: [q.filter(lambda d: d["n"] == 4).unique()]) == [4]
-    assert read(database, lambda tx: search(tx, "hit").count()) == 10
-    assert read(database, lambda tx: search(tx, "miss").first()) is None
-    with pytest.raises(CallerError, match="more than one result"):
-        read(database, lambda tx: search(tx, "hit").unique())
-
-
 @pytest.mark.case("pagination/search_pages")
 def test_pages_keep_the_order_and_are_not_split() -> None:
     database = open_with(*[{"body": "hit " + "pad " * (n % 3), "n": n} for n in range(12)])
