@@ -46,6 +46,9 @@ class Limits:
     scheduled_pending: int = 1_000_000
     jobs_in_parallel: int = 8
 
+    # One migration.
+    migration_batch: int = 1_000
+
     # One value.
     document_bytes: int = MIB
     object_fields: int = 1_024
@@ -68,6 +71,13 @@ class Limits:
     filter_operators: int = 256
     page_items: int = 32_000
     page_split_documents: int = 6_144
+
+    # One statement of SQL.
+    sql_time_s: float = 10.0
+    sql_rows: int = 32_000
+    sql_text_bytes: int = MIB
+    sql_memory_bytes: int = 1024 * MIB
+    sql_threads: int = 4
 
     # One search for words.
     search_words: int = 16
