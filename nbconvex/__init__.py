@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_cors import CORS_HEADERS
     from nbconvex.functions.http_declaration import http
     from nbconvex.functions.http_message import Response
+    from nbconvex.functions.trigger import trigger
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.notebook.progress import progress
@@ -61,6 +62,7 @@ __all__ = [
     "returns",
     "serve",
     "table",
+    "trigger",
     "unload_ipython_extension",
     "upload",
     "v",
@@ -75,6 +77,7 @@ _HOMES = {
     "nbconvex.functions.http_cors": ("CORS_HEADERS",),
     "nbconvex.functions.http_declaration": ("http",),
     "nbconvex.functions.http_message": ("Response",),
+    "nbconvex.functions.trigger": ("trigger",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.notebook.progress": ("progress",),

@@ -30,8 +30,9 @@ from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
+from nbconvex.notebook.trigger_cells import TriggerMagics, forget_triggers_of
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "trigger", "auth")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
@@ -45,6 +46,7 @@ class Extension:
         self._shell = shell
         shell.register_magics(CellMagics(session))
         shell.register_magics(HttpMagics(session))
+        shell.register_magics(TriggerMagics(session))
         shell.register_magics(LineMagics(session))
         self._completion = Completion(session)
         self._folding = Folding(shell, is_wanted=lambda: session.options.fold_tracebacks)
@@ -58,16 +60,16 @@ class Extension:
         self._shell.events.unregister("pre_run_cell", self._before_cell)
         self._shell.events.unregister("post_run_cell", self._after_cell)
         # IPython lists magics there too.
-        ours = (CellMagics, HttpMagics, LineMagics, NbConvex)
-        self._shell.configurables[:] = [each for each in self._shell.configurables if not isinstance(each, ours)]
+        magics = (CellMagics, HttpMagics, TriggerMagics, LineMagics)
+        self._shell.configurables[:] = [
+            each for each in self._shell.configurables if not isinstance(each, (*magics, NbConvex))
+        ]
         self._folding.remove()
         self._completion.remove()
         registered = self._shell.magics_manager.magics
         for kind, names in (("cell", _CELL_MAGICS), ("line", _LINE_MAGICS)):
             for name in names:
-                if isinstance(
-                    getattr(registered[kind].get(name), "__self__", None), (CellMagics, HttpMagics, LineMagics)
-                ):
+                if isinstance(getattr(registered[kind].get(name), "__self__", None), magics):
                     del registered[kind][name]
         if not keeps_session:
             self.session.withdraw()
@@ -75,7 +77,7 @@ class Extension:
 
     def _before_cell(self, _info: Any) -> None:
         cell = cell_origin(self._shell)
-        self.session.cron_cell = None
+        self.session.cron_cell = self.session.trigger_cell = None
         if cell is not None:
             # The page throws the cell's old output away; its views must not go on running unseen.
             self.session.end_views("This view has stopped: its cell was run again.", cell=cell)
@@ -83,9 +85,10 @@ class Extension:
     def _after_cell(self, result: Any) -> None:
         if getattr(result, "success", True):
             collect_declarations(self.session)
-            gone = forget_cron_of(self.session, cell_origin(self._shell))
-            if gone is not None:
-                display(gone)
+            cell = cell_origin(self._shell)
+            for gone in (forget_cron_of(self.session, cell), forget_triggers_of(self.session, cell)):
+                if gone is not None:
+                    display(gone)
         else:
             refuse_declarations(self.session)
         if self.session.types_watch is not None:
