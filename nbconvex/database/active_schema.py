@@ -15,6 +15,7 @@ from typing import Any
 from nbconvex.database.write_rules import TableRules, rules_of
 from nbconvex.errors import DocumentInvalidError
 from nbconvex.limits import Limits
+from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
@@ -80,6 +81,11 @@ class ActiveSchema:
             return {}
         return {name: (tuple(index.fields), index.staged) for name, index in declared.indexes.items()}
 
+    def content_of(self, table: str) -> Mapping[str, ContentDefinition]:
+        """The declared content indexes of a table, by name."""
+        declared = self.definition.tables.get(table)
+        return {} if declared is None else declared.content_indexes
+
     def nearest(self, table: str) -> str | None:
         """The listed table that an unlisted name looks like, where names are strict; else None."""
         if not self.definition.strict_table_names or table in self.definition.tables:
@@ -89,13 +95,14 @@ class ActiveSchema:
 
 
 def _int64_fields(table: TableDefinition) -> Iterator[str]:
-    for index in table.indexes.values():
-        for path in index.fields:
-            validator: Validator | None = table.validator
-            for part in path.split("."):
-                validator = validator.fields.get(part) if isinstance(validator, ObjectValidator) else None
-            if validator is not None and _is_int64(validator):
-                yield path
+    indexed = [path for index in table.indexes.values() for path in index.fields]
+    filtered = [path for index in table.content_indexes.values() for path in index.filter_fields]
+    for path in (*indexed, *filtered):
+        validator: Validator | None = table.validator
+        for part in path.split("."):
+            validator = validator.fields.get(part) if isinstance(validator, ObjectValidator) else None
+        if validator is not None and _is_int64(validator):
+            yield path
 
 
 def _is_int64(validator: Validator) -> bool:

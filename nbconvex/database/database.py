@@ -21,15 +21,17 @@ from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
+from nbconvex.database.content_index import touched_contents
 from nbconvex.database.guarded_transaction import GuardedTransaction, Watch
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
 from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Write, listed_table
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, listed_table
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
+from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import Commit, Persistence, Revision
@@ -100,6 +102,11 @@ class Database:
         return self._queue.published
 
     @property
+    def ahead(self) -> Snapshot:
+        """The newest snapshot that is durable or being made so: see `wait_durable` before giving out what it says."""
+        return self._queue.ahead
+
+    @property
     def head(self) -> int:
         """The timestamp of the newest durable commit."""
         return self._queue.published.ts
@@ -129,6 +136,15 @@ class Database:
         return self._transaction(
             self._accepted if writable else self._queue.published, writable=writable, reader=reader
         )
+
+    def readable(self) -> Snapshot:
+        """The newest durable snapshot, for who reads no documents of it.
+
+        Raises:  StorageFailedError if an append failed before, or if the database is closed.
+        """
+        if self._queue.failure is not None or self._is_closed:
+            raise self._refusal()
+        return self._queue.published
 
     def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
         """A transaction that only reads, over `snapshot`."""
@@ -198,6 +214,13 @@ class Database:
         Returns what ends it.
         """
         return self._queue.listen(callback)
+
+    def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` before each append, from the thread that makes it; it must return at once.
+
+        Returns what ends it.
+        """
+        return self._queue.listen_early(callback)
 
     def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
         """What waits to become durable; None where nothing was written and all that was read is durable."""
@@ -430,6 +453,10 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         index_ids = table.index_ids
         touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
+        if table.content:
+            touched += touched_contents(number, table.content, write)
+            ordered = len(table.indexes)
+            before, after = before and before[:ordered], after and after[:ordered]
         if before is not None:
             for pair in zip(index_ids[1:], before, strict=True):
                 touched += pair

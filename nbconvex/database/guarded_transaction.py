@@ -20,9 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from nbconvex.database.snapshot import Document, Snapshot, Table
+from nbconvex.database.snapshot import Snapshot, Table
 from nbconvex.database.transaction import Savepoint, Transaction
 from nbconvex.database.write_rules import TableRules
+from nbconvex.database.writes import Document
 from nbconvex.errors import LimitExceededError, UniqueViolatedError
 from nbconvex.values.codec import decode_document
 

@@ -14,14 +14,16 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from nbconvex.errors import SchemaInvalidError
 from nbconvex.limits import Limits
 from nbconvex.values.annotations import fields_from_class, is_typed_class
+from nbconvex.values.content_indexes import ContentDefinition, checked_search_index
 from nbconvex.values.schema_rules import check_identifier, check_index, check_table_name, table_validator
 from nbconvex.values.validator_json import validator_from_json
 from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValidator, Validator, object_fields, v
+from nbconvex.values.vector_indexes import checked_vector_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class IndexDefinition:
 
     Fields:  a `staged` index is built, and not yet used; in a `unique` one no two documents have the same values.
     """
+
+    KIND: ClassVar[str] = "index"
 
     name: str
     fields: tuple[str, ...]
@@ -46,16 +50,31 @@ class IndexDefinition:
             tree["unique"] = True
         return tree
 
+    @property
+    def described(self) -> str:
+        """What it is on, for people."""
+        return ", ".join(self.fields)
+
+    @property
+    def place(self) -> tuple[str, tuple[str, ...]]:
+        """What it has in common with a definition that differs only in whether it is staged or unique."""
+        return self.name, self.fields
+
+    def as_staged(self, staged: bool, /) -> IndexDefinition:  # noqa: FBT001 - the one thing it is about
+        """The same definition, staged or not."""
+        return dataclasses.replace(self, staged=staged)
+
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
     """What the documents of a table look like, and how they are found.
 
-    Fields:  `validator` is without the system fields.
+    Fields:  `validator` is without the system fields; names are unique over `indexes` and `content_indexes`.
     """
 
     validator: Validator
     indexes: Mapping[str, IndexDefinition] = field(default_factory=lambda: MappingProxyType({}))
+    content_indexes: Mapping[str, ContentDefinition] = field(default_factory=lambda: MappingProxyType({}))
 
     def index(self, name: str, fields: Sequence[str], *, staged: bool = False, unique: bool = False) -> TableDefinition:
         """The same table with one more index. Fields may be dotted paths into nested objects.
@@ -65,7 +84,7 @@ class TableDefinition:
         Raises:  SchemaInvalidError.
         """
         others = {other.name: other.fields for other in self.indexes.values()}
-        checked = check_index(name, fields, self.validator, others)
+        checked = check_index(name, fields, self.validator, others, self.content_indexes)
         if staged and unique:
             raise SchemaInvalidError(
                 f'index "{name}" cannot be staged and unique: a staged index is not used yet, so nothing would keep it '
@@ -74,6 +93,59 @@ class TableDefinition:
         definition = IndexDefinition(name, checked, bool(staged), bool(unique))
         return dataclasses.replace(self, indexes=MappingProxyType({**self.indexes, name: definition}))
 
+    def search_index(
+        self, name: str, *, search_field: str, filter_fields: Sequence[str] = (), staged: bool = False
+    ) -> TableDefinition:
+        """The same table with an index of the words in `search_field`. Fields may be dotted paths.
+
+        A search can be narrowed by equality on `filter_fields`.
+        Raises:  SchemaInvalidError.
+        """
+        return self._with_content(
+            checked_search_index(
+                name, search_field, filter_fields, staged=staged, validator=self.validator, ordinary=self.indexes,
+                present=self.content_indexes,
+            )
+        )  # fmt: skip
+
+    def vector_index(
+        self,
+        name: str,
+        *,
+        vector_field: str,
+        dimensions: int,
+        filter_fields: Sequence[str] = (),
+        staged: bool = False,
+    ) -> TableDefinition:
+        """The same table with an index of the vectors in `vector_field`: lists of `dimensions` numbers, 2 to 4,096.
+
+        A search can be narrowed by equality on `filter_fields`. Fields may be dotted paths.
+        Raises:  SchemaInvalidError.
+        """
+        return self._with_content(
+            checked_vector_index(
+                name, vector_field, dimensions, filter_fields, staged=staged, validator=self.validator,
+                ordinary=self.indexes, present=self.content_indexes,
+            )
+        )  # fmt: skip
+
+    def _with_content(self, definition: ContentDefinition) -> TableDefinition:
+        content = MappingProxyType({**self.content_indexes, definition.name: definition})
+        return dataclasses.replace(self, content_indexes=content)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "vectorIndex":
+            raise SchemaInvalidError(
+                "vectorIndex is spelled vector_index here: nbconvex's names are snake_case",
+                hint='.vector_index("by_embedding", vector_field="embedding", dimensions=384, filter_fields=["genre"])',
+            )
+        if name == "searchIndex":
+            raise SchemaInvalidError(
+                "searchIndex is spelled search_index here: nbconvex's names are snake_case",
+                hint='.search_index("search_body", search_field="body", filter_fields=["channel"])',
+            )
+        raise AttributeError(f"a table definition has no {name}")
+
     def document_type(self, table_name: str) -> Validator:
         """The validator of whole stored documents, system fields included."""
         return _with_system_fields(self.validator, table_name)
@@ -81,7 +153,11 @@ class TableDefinition:
     def to_json(self) -> dict[str, Any]:
         """The tree that `from_json` makes the same definition of."""
         indexes = [index.to_json() for index in self.indexes.values()]
-        return {"documentType": self.validator.to_json(), "indexes": indexes}
+        tree: dict[str, Any] = {"documentType": self.validator.to_json(), "indexes": indexes}
+        # Named only where there are some: what was stored before there were content indexes reads the same.
+        for content in self.content_indexes.values():
+            tree.setdefault(content.JSON_NAME, []).append(content.to_json())
+        return tree
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> TableDefinition:
@@ -93,6 +169,21 @@ class TableDefinition:
         for index in tree["indexes"]:
             definition = definition.index(
                 index["indexDescriptor"], index["fields"], staged=index["staged"], unique=index.get("unique", False)
+            )
+        for index in tree.get("searchIndexes", ()):
+            definition = definition.search_index(
+                index["indexDescriptor"],
+                search_field=index["searchField"],
+                filter_fields=index["filterFields"],
+                staged=index["staged"],
+            )
+        for index in tree.get("vectorIndexes", ()):
+            definition = definition.vector_index(
+                index["indexDescriptor"],
+                vector_field=index["vectorField"],
+                dimensions=index["dimensions"],
+                filter_fields=index["filterFields"],
+                staged=index["staged"],
             )
         return definition
 
