@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_declaration import RouteDeclaration
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.trigger import TriggerDeclaration
+    from nbconvex.notebook.live_chart import Drawing
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
     from nbconvex.notebook.progress import Progress
@@ -83,6 +84,7 @@ class Session:
         self._backend: Backend | None = None
         self._path: str | None = None
         self._painter: Painter | None = None
+        self._drawing: Drawing | None = None
         self._server: Server | None = None
         self._serving = threading.Lock()
         self._acting: Identity | None = None
@@ -315,6 +317,16 @@ class Session:
 
             self._painter = Painter()
         return self._painter
+
+    @property
+    def drawing(self) -> Drawing:
+        """The drawing library on this notebook's pages, sent when the first chart is shown. Raises: CallerError."""
+        __tracebackhide__ = True
+        if self._drawing is None or self._drawing.comm is None:
+            from nbconvex.notebook.live_chart import Drawing
+
+            self._drawing = Drawing()
+        return self._drawing
 
     @property
     def views(self) -> list[LiveView | Progress]:
