@@ -39,6 +39,7 @@ PUBLIC = [
     "returns",
     "serve",
     "table",
+    "trigger",
     "unload_ipython_extension",
     "upload",
     "v",
