@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_cors import CORS_HEADERS
     from nbconvex.functions.http_declaration import http
     from nbconvex.functions.http_message import Response
+    from nbconvex.functions.plain_sql import sql
     from nbconvex.functions.trigger import trigger
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
@@ -61,6 +62,7 @@ __all__ = [
     "query",
     "returns",
     "serve",
+    "sql",
     "table",
     "trigger",
     "unload_ipython_extension",
@@ -77,6 +79,7 @@ _HOMES = {
     "nbconvex.functions.http_cors": ("CORS_HEADERS",),
     "nbconvex.functions.http_declaration": ("http",),
     "nbconvex.functions.http_message": ("Response",),
+    "nbconvex.functions.plain_sql": ("sql",),
     "nbconvex.functions.trigger": ("trigger",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
     from nbconvex.storage.blobs import Blobs
     from nbconvex.storage.persistence import Persistence
+    from nbconvex.storage.tables.sql_result import SqlResult
 
 Who = Identity | Mapping[str, Any] | None
 
@@ -288,6 +289,22 @@ class Backend:
         """The names that may follow a reference's, for completion."""
         return self.registry.children_of(parts, is_public_only=not internal)
 
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def sql(self, text: str, /, **parameters: Any) -> SqlResult:
+        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter.
+
+        Raises:  SqlInvalidError; LimitExceededError; NotAllowedError in a function, where it is `ctx.db.sql`.
+        """
+        return self.runner.sql.result(text, parameters)
+
+    def sql_parameters(self, text: str, /) -> tuple[str, ...]:
+        """The names behind `$` in a SELECT that is to run in a query, in order; see `functions.sql`.
+
+        Raises:  SqlInvalidError where it could not run in one.
+        """
+        return self.runner.sql.parameters(text)
+
     # -- watching ----------------------------------------------------------------------------------------------------
 
     def subscribe(
@@ -407,6 +424,7 @@ class Backend:
         self.runner.engine.stop()
         self.files.close()
         self.scheduler.join()
+        self.runner.sql.close()
         self.database.close()
         determinism.leave()
         logs.uninstall()

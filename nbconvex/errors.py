@@ -8,7 +8,7 @@ NbconvexError
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
 │   ├── UniqueViolatedError
-│   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
+│   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
 │   ├── FileRefusedError        a file that may not come in, or may not be had
@@ -177,6 +177,12 @@ class IndexInvalidError(CallerError):
     """An index does not exist, is staged, or cannot answer the range that was asked."""
 
     code = "IndexInvalid"
+
+
+class SqlInvalidError(CallerError):
+    """A text is no SELECT over the tables of this backend, or does something that SQL may not do here."""
+
+    code = "SqlInvalid"
 
 
 class CursorInvalidError(CallerError):

@@ -70,6 +70,13 @@ class Limits:
     page_items: int = 32_000
     page_split_documents: int = 6_144
 
+    # One statement of SQL.
+    sql_time_s: float = 10.0
+    sql_rows: int = 32_000
+    sql_text_bytes: int = MIB
+    sql_memory_bytes: int = 1024 * MIB
+    sql_threads: int = 4
+
     # One search for words.
     search_words: int = 16
     search_prefix_words: int = 16

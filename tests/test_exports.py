@@ -38,6 +38,7 @@ PUBLIC = [
     "query",
     "returns",
     "serve",
+    "sql",
     "table",
     "trigger",
     "unload_ipython_extension",
