@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nbconvex.notebook.upload import upload
     from nbconvex.server.serve import serve
     from nbconvex.services.files.plain_storage import files
+    from nbconvex.services.migrations.migration_forms import migration
     from nbconvex.services.scheduler.cron_forms import cron
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
@@ -56,6 +57,7 @@ __all__ = [
     "internal",
     "live",
     "load_ipython_extension",
+    "migration",
     "mutation",
     "open",
     "progress",
@@ -87,6 +89,7 @@ _HOMES = {
     "nbconvex.notebook.upload": ("upload",),
     "nbconvex.server.serve": ("serve",),
     "nbconvex.services.files.plain_storage": ("files",),
+    "nbconvex.services.migrations.migration_forms": ("migration",),
     "nbconvex.services.scheduler.cron_forms": ("cron",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),

@@ -47,6 +47,9 @@ class Limits:
     scheduled_pending: int = 1_000_000
     jobs_in_parallel: int = 8
 
+    # One migration.
+    migration_batch: int = 1_000
+
     # One value.
     document_bytes: int = MIB
     object_fields: int = 1_024

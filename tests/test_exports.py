@@ -32,6 +32,7 @@ PUBLIC = [
     "internal",
     "live",
     "load_ipython_extension",
+    "migration",
     "mutation",
     "open",
     "progress",

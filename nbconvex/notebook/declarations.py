@@ -28,6 +28,7 @@ from nbconvex.notebook.shell_words import display
 
 if TYPE_CHECKING:
     from nbconvex.notebook.session import Declared
+    from nbconvex.services.migrations.migration_forms import MigrationDefinition
     from nbconvex.services.scheduler.cron_forms import CronDefinition
 
 
@@ -74,16 +75,21 @@ def refuse_declarations(session: Session) -> None:
     session.refused = {id(value): value for value in bound if id(value) not in in_force}
 
 
-def _crons(session: Session) -> dict[str, CronDefinition]:
-    """The crons that are bound in the notebook."""
-    forms = sys.modules.get("nbconvex.services.scheduler.cron_forms")
-    if forms is None:
-        # Nobody has made one.
-        return {}
+def _crons(session: Session) -> dict[str, CronDefinition | MigrationDefinition]:
+    """The crons and migrations that are bound in the notebook."""
+    # Where a module was not loaded, nobody has made one.
+    kinds = tuple(
+        getattr(sys.modules[module], name)
+        for module, name in (
+            ("nbconvex.services.scheduler.cron_forms", "CronDefinition"),
+            ("nbconvex.services.migrations.migration_forms", "MigrationDefinition"),
+        )
+        if module in sys.modules
+    )
     return {
         name: value
         for name, value in list(session.shell.user_ns.items())
-        if isinstance(value, forms.CronDefinition) and not name.startswith("_")
+        if isinstance(value, kinds) and not name.startswith("_") and not getattr(value, "is_defined", False)
     }
 
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nbconvex.notebook.painter import Painter
     from nbconvex.notebook.progress import Progress
     from nbconvex.server.serve import Server
+    from nbconvex.services.migrations.migration_forms import MigrationDefinition
     from nbconvex.services.scheduler.cron_forms import CronDefinition
 
     #: What decorators leave in a plain cell.
@@ -101,8 +102,10 @@ class Session:
         self.trigger_cell: str | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
         self.declared: dict[str, Declared] = {}
-        #: The crons that plain cells have bound to names.
-        self.crons: dict[str, CronDefinition] = {}
+        #: The crons and migrations that plain cells have bound to names.
+        self.crons: dict[str, CronDefinition | MigrationDefinition] = {}
+        #: The migration cells that the last `%%schema` offered, by table.
+        self.migration_drafts: dict[str, str] = {}
         #: Those that cells which failed have declared, by their identity.
         self.refused: dict[int, Declared] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
