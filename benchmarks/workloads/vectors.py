@@ -39,9 +39,8 @@ def nearest(settings: Settings, probe: Probe) -> Result:
                 child.open()
                 child.ask("load_vectors", vectors=count)
                 before, took = child.ask("memory"), child.ask("first_search")
-                result.notes.append(
-                    f"{child.title}: the first search took {took:.2f} s and added {child.ask('memory') - before:,.0f} MB"
-                )
+                grown = child.ask("memory") - before
+                result.notes.append(f"{child.title}: the first search took {took:.2f} s and added {grown:,.0f} MB")
                 found[child.title] = [child.ask("found", genre=genre) for genre in (None, "genre-03")]
                 children.append(child)
             except (PeerMissingError, PeerFailedError) as problem:
