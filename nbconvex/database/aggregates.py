@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.database.selection import Selection
 from nbconvex.errors import CallerError
 from nbconvex.values.foreign import shown
-from nbconvex.values.moments import is_time, moment_of
+from nbconvex.values.moments import is_time, moment_of, without_times
 from nbconvex.values.scalars import INT64_MAX, INT64_MIN, NUMBER_MAX, UNSET, Int64
 from nbconvex.values.sort_key import encode_key, field_value
 from nbconvex.values.validator_paths import validators_at
@@ -95,7 +95,8 @@ def _one_plain(query: Query, function: str, path: str) -> Any:
 
 
 def _read(query: Query, paths: Iterable[str]) -> Iterable[Document]:
-    return query.copy(selection=Selection(paths)).read(is_plain=True)
+    found = query.copy(selection=Selection(paths)).read()
+    return map(without_times, found) if query.has_times else found
 
 
 def _at_the_end(query: Query, path: str, *, is_max: bool) -> Any:
@@ -109,8 +110,8 @@ def _at_the_end(query: Query, path: str, *, is_max: bool) -> Any:
         prefix = query.interval_of(query.index, tuple(equal))[0]
         low = max(low, prefix + _PRESENT)
     ends = query.copy(selection=Selection((path,)), order="desc" if is_max else "asc", interval=(low, high))
-    first = next(iter(ends.read(is_plain=True)), None)
-    return None if first is None else field_value(first, path)
+    first = next(ends.read(), None)
+    return None if first is None else without_times(field_value(first, path))
 
 
 def _shown(query: Query, path: str, function: str, value: Any) -> Any:

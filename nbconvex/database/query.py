@@ -21,15 +21,17 @@ from nbconvex.database.aggregates import Aggregates
 from nbconvex.database.field_reads import mask_of
 from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
+from nbconvex.database.reading import finish_of, reading_of, seen_by_python
+from nbconvex.database.searches import Searches, documents_found, entries_found, relevance_only
 from nbconvex.database.selection import Selection, checked_paths
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
 from nbconvex.database.writes import Document
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
-from nbconvex.values.codec import decode_document
 
 if TYPE_CHECKING:
     from nbconvex.database.index import Index
     from nbconvex.database.reads import Interval
+    from nbconvex.database.search import TextSearch
     from nbconvex.database.transaction import Transaction
     from nbconvex.values.times import Times
     from nbconvex.values.validators import Validator
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
 
 
-class Query(Aggregates):
+class Query(Aggregates, Searches):
     """A query under construction. Consume it once with collect, take, first, unique, paginate or a loop, or ask it for
     a number: count, sum, avg, min, max, aggregate.
 
@@ -45,8 +47,8 @@ class Query(Aggregates):
     """
 
     __slots__ = (
-        "_conditions", "_filters", "_index", "_interval", "_is_used", "_order", "_selection", "_table", "_table_name",
-        "_transaction",
+        "_conditions", "_filters", "_index", "_interval", "_is_used", "_order", "_search", "_selection", "_table",
+        "_table_name", "_transaction",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Query(Aggregates):
         order: str | None = None,
         filters: tuple[Filter, ...] = (),
         selection: Selection | None = None,
+        search: TextSearch | None = None,
     ) -> None:
         self._transaction = transaction
         self._table = table
@@ -71,6 +74,7 @@ class Query(Aggregates):
         self._conditions = conditions
         self._filters = filters
         self._selection = selection
+        self._search = search
         self._is_used = False
 
     # -- the chain ---------------------------------------------------------------------------------------------------
@@ -112,6 +116,8 @@ class Query(Aggregates):
 
     def order(self, order: str) -> Query:
         """`"asc"` or `"desc"`, at most once."""
+        if self._search is not None:
+            raise relevance_only()
         if self._order is not None:
             raise CallerError("this query already has its order: .order can be used once.")
         if order not in {"asc", "desc"}:
@@ -130,9 +136,7 @@ class Query(Aggregates):
                 maximum=maximum,
                 cure="Join conditions with q.and_(...).",
             )
-        found = filter_of(condition)
-        if found.fields is None:
-            found = _of_python(found, self._selection, self._times)
+        found = seen_by_python(filter_of(condition), self._selection, self._times)
         return self._next("filter", filters=(*self._filters, found))
 
     def select(self, *fields: str) -> Query:
@@ -152,11 +156,11 @@ class Query(Aggregates):
     def collect(self) -> list[Document]:
         """All documents."""
         self._use("collect")
-        if self._filters:
+        if self.has_filters:
             return list(self.read())
         found: list[Document] = []
         metrics = self._transaction.metrics
-        decode, finish, fields = self._reading()
+        decode, finish, fields = reading_of(self._selection, self._times, self._filters)
         entries = self._open(fields)
         if entries is None:
             return found
@@ -201,9 +205,9 @@ class Query(Aggregates):
         return found[0] if found else None
 
     def count(self) -> int:
-        """How many documents there are; without filters this reads none of them."""
+        """How many documents there are; without filters or a search this reads none of them."""
         self._use("count")
-        if self._filters:
+        if self.has_filters:
             return sum(1 for _ in self.copy(selection=Selection(())).read())
         entries = self._open(frozenset())
         return 0 if entries is None else entries.count(*self._interval)
@@ -238,8 +242,8 @@ class Query(Aggregates):
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = ["with_index", "full_table_scan", "order", "filter", "select", "collect", "take", "first", "unique",
-                 "count", "sum", "avg", "min", "max", "aggregate", "paginate"]  # fmt: skip
+        known = ["with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take",
+                 "first", "unique", "count", "sum", "avg", "min", "max", "aggregate", "paginate"]  # fmt: skip
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
         raise CallerError(
@@ -265,6 +269,7 @@ class Query(Aggregates):
             "order": self._order,
             "filters": self._filters,
             "selection": self._selection,
+            "search": self._search,
         }
         kept.update(changed)
         return Query(self._transaction, self._table, self._table_name, **kept)
@@ -300,6 +305,12 @@ class Query(Aggregates):
 
     def _named_index(self, table: Table, name: str) -> TableIndex:
         index = table.indexes.get(name)
+        if index is None and name in table.content:
+            kind = table.content[name].definition.KIND
+            raise IndexInvalidError(
+                f"{table.name}.{name} is a {kind}: .with_index is for ordinary indexes.",
+                hint=f'.with_search_index("{name}", lambda q: q.search("field", text))' if kind[0] == "s" else None,
+            )
         if index is None:
             known = [BY_ID, *table.indexes]
             close = difflib.get_close_matches(name, known, 1)
@@ -348,47 +359,42 @@ class Query(Aggregates):
             return table.documents
         return (table.indexes.get(name) or self._named_index(table, name)).entries
 
-    def _reading(
-        self,
-    ) -> tuple[Callable[[bytes], Document], Callable[[Document], Document] | None, frozenset[str] | None]:
-        """What decodes documents, what becomes of those that pass the filters, and which fields matter (None: all)."""
-        selection, times = self._selection, self._times
-        if selection is None:
-            return decode_document, None if times is None else times.to_python, None
-        # Where times are told from numbers by the rest of the document, all of it has been looked at.
-        fields = None if times is not None and times.is_by_shape else selection.paths
-        for each in self._filters:
-            fields = None if fields is None or each.fields is None else fields | each.fields
-        if fields is None:
-            return decode_document, _joined(times, selection), None
-        decode, has_more = selection.decoder(fields)
-        return decode, _joined(times, selection if has_more else None), fields
+    @property
+    def has_times(self) -> bool:
+        """Whether documents have datetimes where numbers are stored."""
+        return self._times is not None
 
     @property
     def _times(self) -> Times | None:
         schema = self._transaction.snapshot.schema
         return None if schema is None or not schema.times else schema.times.get(self._table_name)
 
-    def read(self, *, is_plain: bool = False) -> Iterator[Document]:
-        """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read.
-
-        With `is_plain` they are as they are stored, with numbers in the place of times.
-        """
+    def read(self) -> Iterator[Document]:
+        """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
         self._transaction.metrics.charge_query()
-        found = self.scan(*self._interval, is_plain=is_plain)
-        return (document for _, document in found if document is not None)
+        table, search = self._current(), self._search
+        if search is not None and table is not None:
+            return documents_found(self, search, table)
+        return (document for _, document in self.scan(*self._interval) if document is not None)
 
-    def scan(
-        self, low: bytes, high: bytes | None, *, is_plain: bool = False
-    ) -> Iterator[tuple[bytes, Document | None]]:
+    def kept(self, document: Document) -> Document | None:
+        """What a whole document comes out as; None where a filter drops it."""
+        if not all(each.holds(document) for each in self._filters):
+            return None
+        finish = finish_of(self._selection, self._times)
+        return document if finish is None else finish(document)
+
+    def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
         table = self._current()
         if table is None:
             return
+        if self._search is not None:
+            yield from entries_found(self, self._search, table, low, high)
+            return
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
         start = (b"\xff" if high is None else high) if is_descending else low
-        decode, finish, fields = self._reading()
-        finish = None if is_plain else finish
+        decode, finish, fields = reading_of(self._selection, self._times, self._filters)
         interval = self._record(table, name, start, high if is_descending else start, fields)
         charge_read, filters = transaction.metrics.charge_read, [each.holds for each in self._filters]
         for keys, payloads in self._entries(table, name).chunks(low, high, reverse=is_descending):
@@ -419,6 +425,8 @@ class Query(Aggregates):
         number = None if table is None else table.number
         fields = table.indexes[index].fields if table is not None and index in table.indexes else ()
         sources = tuple([each.source for each in self._filters])
+        if self._search is not None:
+            return (number, *self._search.description, sources)
         return (number, index, fields, *self._interval, self._order or "asc", sources)
 
     @property
@@ -433,8 +441,8 @@ class Query(Aggregates):
 
     @property
     def has_filters(self) -> bool:
-        """Whether some documents of the interval may be left out."""
-        return bool(self._filters)
+        """Whether some documents of the interval may be left out, by a filter or by a search."""
+        return bool(self._filters) or self._search is not None
 
     @property
     def table_name(self) -> str:
@@ -460,29 +468,14 @@ class Query(Aggregates):
         return self._order == "desc"
 
     @property
+    def is_searched(self) -> bool:
+        """Whether documents come by relevance."""
+        return self._search is not None
+
+    @property
     def transaction(self) -> Transaction:
         """The transaction that this query reads in."""
         return self._transaction
-
-
-def _of_python(found: Filter, selection: Selection | None, times: Times | None) -> Filter:
-    """A Python function as a filter of documents as Python sees them, which can only look at what is selected."""
-    finish = _joined(times, selection)
-    if finish is None:
-        return found
-    holds = found.holds
-    return Filter(
-        lambda document: holds(finish(document)), found.source, None if selection is None else selection.paths
-    )
-
-
-def _joined(times: Times | None, selection: Selection | None) -> Callable[[Document], Document] | None:
-    """What turns a stored document into one with times, and then selects; None where neither is asked for."""
-    if times is None:
-        return None if selection is None else selection.of
-    if selection is None:
-        return times.to_python
-    return lambda document: selection.of(times.to_python(document))
 
 
 def _require_count(name: str, count: Any) -> None:
