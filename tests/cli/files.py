@@ -25,5 +25,7 @@ def notebook(path: Path, *cells: str | tuple[str, dict[str, Any]]) -> Path:
 
 
 SEND = '%%mutation messages\ndef send(ctx, body: str):\n    return ctx.db.insert("messages", {"body": shout(body)})\n'
-NEWEST = '%%query messages\ndef newest(ctx):\n    return [each["body"] for each in ctx.db.query("messages").collect()]\n'
+NEWEST = (
+    '%%query messages\ndef newest(ctx):\n    return [each["body"] for each in ctx.db.query("messages").collect()]\n'
+)
 HELPERS = 'import string\n\nLOUD = "!"\n\ndef shout(text):\n    return string.capwords(text) + LOUD\n'

@@ -38,7 +38,7 @@ def test_of_a_cell_that_does_both_only_the_needed_statements_are_run(tmp_path):
 
 def test_a_local_name_that_a_cell_happens_to_bind_is_not_needed(tmp_path):
     function = "%%query\ndef f(ctx, row):\n    for token in row:\n        return [token for each in token]\n"
-    assert run(tmp_path, 'row = api.a.b()\ntoken = api.c.d()\neach = api.e.f()', function) == ["%%query"]
+    assert run(tmp_path, "row = api.a.b()\ntoken = api.c.d()\neach = api.e.f()", function) == ["%%query"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def test_code_cells_come_in_order_with_their_magics_and_lines_that_stay(tmp_path
 
 def test_a_source_may_be_one_text_and_ids_may_be_missing(tmp_path):
     path = tmp_path / "old.ipynb"
-    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": "%%action\ndef a(ctx): ..."}], "nbformat": 4}))
+    path.write_text(
+        json.dumps({"cells": [{"cell_type": "code", "source": "%%action\ndef a(ctx): ..."}], "nbformat": 4})
+    )
     [cell] = read_notebook(path)
     assert (cell.id, cell.magic) == ("1", "action")
 

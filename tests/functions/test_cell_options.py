@@ -42,7 +42,9 @@ def test_a_notebook_takes_the_same_options(kind):
     from nbconvex.notebook.http_cells import HttpMagics
 
     magic = getattr(CellMagics, kind, None) or getattr(HttpMagics, kind)
-    theirs = {action.dest: (tuple(action.option_strings), action.nargs, action.default) for action in magic.parser._actions}
+    theirs = {
+        action.dest: (tuple(action.option_strings), action.nargs, action.default) for action in magic.parser._actions
+    }
     ours = read_cell_line(kind, "")
     assert set(theirs) == set(vars(ours))
     for option in CELL_OPTIONS[kind]:
