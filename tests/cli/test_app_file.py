@@ -143,7 +143,7 @@ def test_a_python_file_is_a_module_of_its_name(backend, tmp_path):
 def test_other_files_are_refused(backend, tmp_path, name):
     if name != "nowhere.py":
         (tmp_path / name).write_text("x")
-    with pytest.raises(CallerError, match="neither a notebook|no file"):
+    with pytest.raises(CallerError, match=r"neither a notebook|no file"):
         AppFile(backend, tmp_path / name).load()
 
 

@@ -33,7 +33,7 @@ def test_the_body_is_a_call_that_is_not_made():
 
 @pytest.mark.parametrize("body", ["", "f", "f()\nf()", "x = f()", "f(1, 2)", "f(*given)"])
 def test_anything_else_is_refused(body):
-    with pytest.raises(CallerError, match="the call that recurs|by name, or as one dict"):
+    with pytest.raises(CallerError, match=r"the call that recurs|by name, or as one dict"):
         read_call(body, "cell", {"f": print, "given": []})
 
 
