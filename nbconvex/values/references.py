@@ -137,7 +137,7 @@ def _require_none(name: str, validator: Validator, path: str, what: str) -> None
             target = place.validator.table_name
             raise SchemaInvalidError(
                 f'table "{name}", field "{place.path}": {place.validator} stands in {what}, which no index finds by '
-                "its parts. Keep such references in a table of their own, one document for each, or leave out on_delete",
+                "its parts. Keep such references in a table of their own, or leave out on_delete",
                 hint=f'{name}_{target} = table({{"{name}": v.id("{name}", on_delete="cascade"), '
                 f'"{target}": v.id("{target}", on_delete="{place.validator.on_delete}")}})',
             )
