@@ -22,7 +22,10 @@ from nbconvex.errors import SchemaInvalidError
 from nbconvex.values.foreign import shown
 from nbconvex.values.normalization import is_identifier
 from nbconvex.values.scalars import NUMBER_MAX, Int64
+from nbconvex.values.validator_rules import record_key, refuse_mixed_times
 
+#: What may become of a document when one is deleted that it refers to.
+ON_DELETE = ("cascade", "set_null", "restrict")
 #: From the number of a table to its name.
 TableNames = Mapping[int, str]
 #: A compiled validator: returns the value (an int turned into Int64 where that is asked for) or raises
@@ -133,19 +136,22 @@ class SimpleValidator(Validator):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class IdValidator(Validator):
-    """Ids of one table. Whether a document exists is not asked."""
+    """Ids of one table. Whether a document exists is not asked, except with `on_delete` in a table's field."""
 
     table_name: str
+    on_delete: str | None = None
 
     @property
     def kind(self) -> str:
         return "id"
 
     def _inner_json(self) -> Any:
-        return {"type": "id", "tableName": self.table_name}
+        tree = {"type": "id", "tableName": self.table_name}
+        return tree if self.on_delete is None else {**tree, "onDelete": self.on_delete}
 
     def _source(self) -> str:
-        return f"v.id({json.dumps(self.table_name)})"
+        more = "" if self.on_delete is None else f", on_delete={json.dumps(self.on_delete)}"
+        return f"v.id({json.dumps(self.table_name)}{more})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -356,31 +362,6 @@ def _inner_validator(item: object, place: str) -> Validator:
     return validator
 
 
-def _record_key(key: object) -> Validator:
-    validator = _inner_validator(key, "the key of v.record")
-    members = validator.members if isinstance(validator, UnionValidator) else (validator,)
-    for member in members:
-        if isinstance(member, UnionValidator):
-            _record_key(member)
-        elif member.kind not in {"string", "id"}:
-            cure = " For fixed keys write v.object({...})." if member.kind == "literal" else ""
-            raise SchemaInvalidError(
-                f"the key of v.record must be v.string(), v.id(...) or a union of them, got {member}.{cure}"
-            )
-    return validator
-
-
-def _refuse_mixed_times(members: tuple[Validator, ...]) -> None:
-    """Refuse a union in which a stored number may be a time or not."""
-    flat = [each for member in members for each in getattr(member, "members", (member,))]
-    if any(each.kind == "datetime" for each in flat):
-        for each in flat:
-            if each.kind in {"float64", "any"} or type(getattr(each, "value", None)) in {int, float}:
-                raise SchemaInvalidError(
-                    f"a union cannot have both v.datetime() and {each}: a stored number could be either of them"
-                )
-
-
 class ValidatorNamespace:
     """The constructors of validators; its one instance is `v`."""
 
@@ -404,11 +385,20 @@ class ValidatorNamespace:
         known = [known for known in dir(type(self)) if not known.startswith("_")]
         raise AttributeError(f"v.{name} does not exist; {cure or 'there are ' + ', '.join(known)}")
 
-    def id(self, table_name: Any) -> IdValidator:
-        """Ids of a table."""
+    def id(self, table_name: Any, *, on_delete: str | None = None) -> IdValidator:
+        """Ids of a table. In a field of a table's documents, `on_delete` keeps what the id names there.
+
+        When that is deleted: "cascade" deletes the document with the field too, "set_null" empties the field,
+        "restrict" refuses the deletion.
+        """
         if not isinstance(table_name, str) or not is_identifier(table_name):
             raise SchemaInvalidError(f"v.id takes the name of a table, got {table_name!r}", hint='v.id("users")')
-        return IdValidator(table_name)
+        if on_delete is not None and on_delete not in ON_DELETE:
+            raise SchemaInvalidError(
+                f'v.id("{table_name}"): on_delete is one of {", ".join(ON_DELETE)}, got {on_delete!r:.60}',
+                hint=f'v.id("{table_name}", on_delete="cascade")',
+            )
+        return IdValidator(table_name, on_delete)
 
     def null(self) -> SimpleValidator:
         """None."""
@@ -479,11 +469,12 @@ class ValidatorNamespace:
 
     def record(self, key: Validator, value: Validator) -> RecordValidator:
         """Objects as mappings: every key matches one validator, every value another."""
-        return RecordValidator(_record_key(key), _inner_validator(value, "the value of v.record"))
+        keys = record_key(_inner_validator(key, "the key of v.record"))
+        return RecordValidator(keys, _inner_validator(value, "the value of v.record"))
 
     def union(self, *members: Validator) -> UnionValidator:
         """Values that match one of the members."""
-        _refuse_mixed_times(members := tuple(_inner_validator(member, "a member of v.union") for member in members))
+        refuse_mixed_times(members := tuple(_inner_validator(member, "a member of v.union") for member in members))
         return UnionValidator(members)
 
     def nullable(self, inner: Validator) -> UnionValidator:

@@ -140,6 +140,16 @@ def test_a_job_keeps_its_times(t: TestBackend) -> None:
     assert SEEN == [(NOON, None)]
 
 
+def test_a_trigger_is_told_of_times(t: TestBackend) -> None:
+    @t.backend.trigger("events")
+    def watch(ctx, change):
+        SEEN.append((change.old_doc and change.old_doc["at"], change.new_doc["at"]))
+
+    made = t.run(lambda ctx: ctx.db.insert("events", {"at": NOON}))
+    t.run(lambda ctx: ctx.db.patch(made, {"at": MS + 3_600_000}))
+    assert SEEN == [(None, NOON), (NOON, NOON + HOUR)]
+
+
 def test_what_is_no_time_is_refused(t: TestBackend) -> None:
     for given, words in (
         ("noon", r"v\.datetime\(\)"),
