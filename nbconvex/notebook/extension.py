@@ -29,12 +29,15 @@ from nbconvex.notebook.options import NbConvex
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
+from nbconvex.notebook.sql_cells import SqlMagics
+from nbconvex.notebook.sql_picture import SqlForms
 from nbconvex.notebook.tracebacks import Folding
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth", "convex_sql")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
+_OURS: Final = (CellMagics, HttpMagics, LineMagics, SqlMagics)
 
 
 class Extension:
@@ -43,9 +46,9 @@ class Extension:
     def __init__(self, shell: Any, session: Session) -> None:
         self.session = session
         self._shell = shell
-        shell.register_magics(CellMagics(session))
-        shell.register_magics(HttpMagics(session))
-        shell.register_magics(LineMagics(session))
+        for magics in _OURS:
+            shell.register_magics(magics(session))
+        self._sql_forms = SqlForms(shell)
         self._completion = Completion(session)
         self._folding = Folding(shell, is_wanted=lambda: session.options.fold_tracebacks)
         shell.configurables.append(session.options)
@@ -58,16 +61,15 @@ class Extension:
         self._shell.events.unregister("pre_run_cell", self._before_cell)
         self._shell.events.unregister("post_run_cell", self._after_cell)
         # IPython lists magics there too.
-        ours = (CellMagics, HttpMagics, LineMagics, NbConvex)
+        ours = (*_OURS, NbConvex)
         self._shell.configurables[:] = [each for each in self._shell.configurables if not isinstance(each, ours)]
         self._folding.remove()
         self._completion.remove()
+        self._sql_forms.remove()
         registered = self._shell.magics_manager.magics
         for kind, names in (("cell", _CELL_MAGICS), ("line", _LINE_MAGICS)):
             for name in names:
-                if isinstance(
-                    getattr(registered[kind].get(name), "__self__", None), (CellMagics, HttpMagics, LineMagics)
-                ):
+                if isinstance(getattr(registered[kind].get(name), "__self__", None), _OURS):
                     del registered[kind][name]
         if not keeps_session:
             self.session.withdraw()
