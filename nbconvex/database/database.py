@@ -22,11 +22,12 @@ from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.content_index import touched_contents
+from nbconvex.database.field_reads import Mask, changed_of
 from nbconvex.database.guarded_transaction import GuardedTransaction
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
-from nbconvex.database.reads import CommitRecord
+from nbconvex.database.reads import NOTHING_KNOWN, CommitRecord, IndexId, ReadSet
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, listed_table
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
@@ -72,6 +73,8 @@ class Database:
         self._last_creation_ms = _newest_creation_ms(snapshot)
         self._state_lock = threading.Lock()
         self._is_closed = False
+        #: Tables of which somebody has read some fields only: their commits say which fields they changed.
+        self._by_field: frozenset[int] = frozenset()
 
     @classmethod
     def open(
@@ -211,6 +214,14 @@ class Database:
         """
         return self._queue.listen(callback)
 
+    def note_fields(self, reads: ReadSet) -> None:
+        """Have commits from now on say which fields they changed, in tables of which `reads` has some fields only.
+
+        Of earlier ones that is not known, so they concern whoever read anything of their documents.
+        """
+        if reads.by_field is not None:
+            self._by_field |= {number for number, _ in reads.by_field}
+
     def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call `callback` before each append, from the thread that makes it; it must return at once.
 
@@ -242,6 +253,7 @@ class Database:
     def _require_no_conflict(self, transaction: Transaction) -> None:
         """Refuse a transaction that read something which was changed since its snapshot."""
         snapshot, accepted = transaction.snapshot, self._accepted
+        self.note_fields(transaction.reads)
         if accepted.schema is not snapshot.schema:
             raise ConflictError("_schemas", writer="a schema push", reader=transaction.reader)
         records = self.write_log.since(snapshot.ts)
@@ -275,7 +287,7 @@ class Database:
         if self.memory_bytes_max != UNLIMITED and following.memory_bytes > self.memory_bytes_max:
             self._require_shrinking(accepted, following)
         revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
-        self.write_log.append(_record(ts, accepted, writes, writer))
+        self.write_log.append(_record(ts, accepted, writes, writer, self._by_field))
         self._accepted = following
         pending = Pending(ts, Commit(ts, revisions), following, resolve)
         self._queue.enter(pending)
@@ -434,8 +446,11 @@ def _document_id(number: int, index: str, key: bytes) -> str:
     return encode_id(number, key[-INTERNAL_ID_BYTES:])
 
 
-def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
+def _record(
+    ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str, by_field: frozenset[int]
+) -> CommitRecord:
     touched: list[tuple[int, str] | bytes] = []
+    changed: dict[tuple[IndexId, bytes], Mask] | None = {} if by_field else None
     dropped = _NO_TABLES
     layout = accepted.layout
     for write in writes:
@@ -459,7 +474,9 @@ def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -
         if after is not None and after != before:
             for pair in zip(index_ids[1:], after, strict=True):
                 touched += pair
-    return CommitRecord(ts, tuple(touched), writer, dropped)
+        if changed is not None and number in by_field:
+            changed.update(changed_of(table, write))
+    return CommitRecord(ts, tuple(touched), writer, dropped, changed or NOTHING_KNOWN)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:
