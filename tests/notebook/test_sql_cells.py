@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 
 from nbconvex.errors import ArgumentsInvalidError, CallerError, SqlInvalidError
 from tests.notebook.test_live_table import eventually
+from tests.server.client_program import node_program
 
 APP = """%%mutation sales
 def sell(ctx, city: str, amount: float):
@@ -214,6 +215,20 @@ def test_client_of_the_network_calls_a_select(app) -> None:
     with urllib.request.urlopen(request, timeout=10) as answer:
         told = json.load(answer)
     assert told["value"] == [{"city": "Oslo", "amount": 7.0}]
+
+
+@pytest.mark.node
+@pytest.mark.case("sql/sql_reactive")
+def test_official_client_follows_a_select(app, web) -> None:
+    app.run("%config NbConvex.port = 0")
+    app.run(BY_CITY)
+    app.run("%convex serve")
+    url = app.ipython.nbconvex_extension.session.server.url
+    with node_program(web, "follow.mjs", url, "sales:by_city", '{"least": 6}') as follower:
+        assert follower.line() == [{"city": "Oslo", "amount": 7}]
+        app.run("sell(city='Bern', amount=9)")
+        assert follower.line() == [{"city": "Bern", "amount": 9}, {"city": "Oslo", "amount": 7}]
+        follower.go_on()
 
 
 def test_names_of_tables_are_offered(app) -> None:

@@ -27,8 +27,8 @@ def test_every_type_has_a_cell_of_its_kind(backend) -> None:
     )
     assert dict(zip(picture.columns, picture.rows[0], strict=True)) == {
         "i": "n1", "d": "n1.5", "big": "n9007199254740993", "huge": "n3", "price": "n2.50", "text": "s<b>",
-        "yes": "btrue", "nothing": "z", "at": "t1767268800000.0", "day": "s2026-01-01", "span": "s0 months 0 days 90 s", "list": "j[1, 2]",
-        "object": 'j{"a": 1}', "bytes": "y2 bytes: 61 62",
+        "yes": "btrue", "nothing": "z", "at": "t1767268800000.0", "day": "s2026-01-01",
+        "span": "s0 months 0 days 90 s", "list": "j[1, 2]", "object": 'j{"a": 1}', "bytes": "y2 bytes: 61 62",
     }  # fmt: skip
     assert [name for name, right in zip(picture.columns, picture.numeric, strict=True) if right] == [
         "i", "d", "big", "huge", "price",
