@@ -18,8 +18,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError
+from nbconvex.functions.command_words import unquoted
 from nbconvex.functions.sql_source import sql_query_source
-from nbconvex.notebook.arguments import unquoted
 from nbconvex.notebook.card import Result
 from nbconvex.notebook.cell_source import CellSource
 from nbconvex.notebook.command_line import HelpWanted, nearest, read_words, short_errors
