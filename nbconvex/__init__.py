@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nbconvex.server.serve import serve
     from nbconvex.services.files.plain_storage import files
     from nbconvex.services.scheduler.cron_forms import cron
+    from nbconvex.services.transfer.plain import export_data, import_data
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
@@ -49,8 +50,10 @@ __all__ = [
     "cron",
     "define_schema",
     "define_table",
+    "export_data",
     "files",
     "http",
+    "import_data",
     "internal",
     "live",
     "load_ipython_extension",
@@ -82,6 +85,7 @@ _HOMES = {
     "nbconvex.server.serve": ("serve",),
     "nbconvex.services.files.plain_storage": ("files",),
     "nbconvex.services.scheduler.cron_forms": ("cron",),
+    "nbconvex.services.transfer.plain": ("export_data", "import_data"),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),
     "nbconvex.values.validators": ("v",),

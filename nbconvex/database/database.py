@@ -15,11 +15,12 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.bulk import Built, Bulk
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
@@ -31,7 +32,7 @@ from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.storage.persistence import Commit, Persistence, Revision
+from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
 from nbconvex.values.ids import INTERNAL_ID_BYTES, IdMaker, encode_id
 from nbconvex.values.schema import SchemaDefinition
 
@@ -239,7 +240,7 @@ class Database:
 
     def _enter(
         self, accepted: Snapshot, writes: Sequence[Write], writer: str, resolve: Resolve | None,
-        become: Callable[[Snapshot], Snapshot] | None = None,
+        become: Callable[[Snapshot], Snapshot] | None = None, bulk: Built | None = None,
     ) -> Pending:  # fmt: skip
         """Give the writes a timestamp and a place in the line; `_state_lock` is held."""
         ts = max(accepted.ts + 1, self.clock.now_ns())
@@ -249,9 +250,13 @@ class Database:
         if self.memory_bytes_max != UNLIMITED and following.memory_bytes > self.memory_bytes_max:
             self._require_shrinking(accepted, following)
         revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
-        self.write_log.append(_record(ts, accepted, writes, writer))
+        record = _record(ts, accepted, writes, writer)
+        commit: Commit | BulkCommit = Commit(ts, revisions)
+        if bulk is not None and bulk.bulk:
+            record, commit = bulk.record_of(record), BulkCommit(ts, revisions, bulk.bulk)
+        self.write_log.append(record)
         self._accepted = following
-        pending = Pending(ts, Commit(ts, revisions), following, resolve)
+        pending = Pending(ts, commit, following, resolve)
         self._queue.enter(pending)
         return pending
 
@@ -269,6 +274,55 @@ class Database:
         return StorageFailedError(
             f"{self.name} is closed. Open it again with nbconvex.open(...) or %reload_ext nbconvex."
         )
+
+    # -- bulk --------------------------------------------------------------------------------------------------------
+
+    def begin_bulk(self) -> Bulk:
+        """A load of many documents over the newest accepted snapshot.
+
+        Raises:  StorageFailedError.
+        """
+        transaction = self.begin(writable=True, reader="import")
+        return Bulk(
+            transaction.snapshot, self.limits, transaction.creation_time_ms, self._make_id, self.memory_bytes_max
+        )
+
+    def commit_bulk(self, bulk: Bulk, system: Callable[[Transaction], None] = lambda _: None) -> int:
+        """The timestamp at which all documents of `bulk` are there, and what `system` writes with them.
+
+        An interrupt that arrives meanwhile is raised when the outcome is known.
+        Raises:  ConflictError, CallerError, LimitExceededError: nothing was written; StorageFailedError.
+        """
+        for is_last in (False, False, True):
+            base = self._accepted
+
+            def build(snapshot: Snapshot) -> Built:
+                transaction = self._transaction(snapshot, writable=True, reader="import")
+                system(transaction)
+
+                def create(numbers: Mapping[str, int]) -> list[Write]:
+                    for name, number in numbers.items():
+                        transaction.create_table(name, number)
+                    return list(transaction.writes.values())
+
+                return bulk.build(snapshot, create)
+
+            built = build(base)
+            with InterruptsHeld("what was imported had been committed"):
+                with self._state_lock:
+                    if self._queue.failure is not None or self._is_closed:
+                        raise self._refusal()
+                    if self._accepted is not base and not built.fits(self._accepted):
+                        if not is_last:
+                            continue
+                        built = build(self._accepted)
+                    if not built.writes and not built.bulk:
+                        return base.ts
+                    self._last_creation_ms = max(self._last_creation_ms, bulk.newest_creation_ms)
+                    pending = self._enter(self._accepted, built.writes, "import", None, built.become, built)
+                self._queue.wait(pending)
+            return pending.ts
+        raise AssertionError("the last attempt returns or raises")
 
     # -- schema ------------------------------------------------------------------------------------------------------
 
