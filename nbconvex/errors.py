@@ -7,6 +7,7 @@ NbconvexError
 ├── CallerError                 the caller or the app's author must change something; never retried
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
+│   ├── UniqueViolatedError
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
@@ -28,7 +29,7 @@ A sentence says: which thing, what is wrong, what was expected, what to write in
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -130,6 +131,27 @@ class DocumentNotFoundError(CallerError):
     def __init__(self, operation: str, document_id: str) -> None:
         super().__init__(f"{operation} on nonexistent document ID {document_id}.")
         self.operation = operation
+        self.document_id = document_id
+
+
+class UniqueViolatedError(CallerError):
+    """A write would give two documents the same value in a unique index; nothing was written.
+
+    `document_id` is that of the document which has it; `values` are the index's fields and what they were to be.
+    """
+
+    code = "UniqueViolated"
+
+    def __init__(self, table: str, index: str, values: Mapping[str, Any], document_id: str, *, shown: str) -> None:
+        names = ", ".join(f"{name}=..." if name.isidentifier() else f'**{{"{name}": ...}}' for name in values)
+        super().__init__(
+            f'Failed to write to table "{table}": the document with ID "{document_id}" has {shown} already, and index '
+            f'"{index}" is unique. Look for such a document first, and patch it if there is one.',
+            hint=f'ctx.db.query("{table}").with_index("{index}", {names}).unique()',
+        )
+        self.table = table
+        self.index = index
+        self.values = dict(values)
         self.document_id = document_id
 
 

@@ -60,11 +60,21 @@ class Limits:
     table_numbers: int = 1_000_000
     indexes_per_table: int = 32
     fields_per_index: int = 16
+    search_indexes_per_table: int = 4
+    filter_fields_per_index: int = 16
 
     # One query.
     filter_operators: int = 256
     page_items: int = 32_000
     page_split_documents: int = 6_144
+
+    # One search for words.
+    search_words: int = 16
+    search_prefix_words: int = 16
+    search_expanded_words: int = 64
+    search_word_bytes: int = 32
+    search_filters: int = 8
+    search_documents: int = 1_024
 
     # One mutation that keeps meeting conflicts.
     conflict_retries: int = 4

@@ -30,6 +30,7 @@ from nbconvex.errors import (
     StorageLockedError,
     TransientError,
     UnauthenticatedError,
+    UniqueViolatedError,
     ValueInvalidError,
 )
 
@@ -55,6 +56,14 @@ SENTENCES: list[tuple[NbconvexError, str]] = [
     (
         DocumentInvalidError("messages", "No."),
         'Failed to insert or update a document in table "messages" because it does not match the schema: No.',
+    ),
+    (
+        UniqueViolatedError("users", "by_nick", {"team": 1, "a.b": 2}, "j57", shown="team = 1 and a.b = 2"),
+        (
+            'Failed to write to table "users": the document with ID "j57" has team = 1 and a.b = 2 already, and index '
+            '"by_nick" is unique. Look for such a document first, and patch it if there is one.\n'
+            '  Write instead:  ctx.db.query("users").with_index("by_nick", team=..., **{"a.b": ...}).unique()'
+        ),
     ),
     (DocumentNotFoundError("Update", "j57"), "Update on nonexistent document ID j57."),
     (

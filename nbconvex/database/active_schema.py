@@ -12,8 +12,10 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nbconvex.database.write_rules import TableRules, rules_of
 from nbconvex.errors import DocumentInvalidError
 from nbconvex.limits import Limits
+from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
@@ -29,10 +31,10 @@ class ActiveSchema:
 
     Shapes:  `checks` has a function for each table whose documents are validated; `flats` the quick pass of those whose
     documents can be flat; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
-    numbers.
+    numbers; `rules` what holds between documents, for the tables of which something does.
     """
 
-    __slots__ = ("checks", "definition", "flats", "int64_fields")
+    __slots__ = ("checks", "definition", "flats", "int64_fields", "rules")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -47,6 +49,7 @@ class ActiveSchema:
         self.int64_fields: dict[str, frozenset[str]] = {
             name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
         }
+        self.rules: Mapping[str, TableRules] = rules_of(definition)
 
     def flat(
         self, table: Any, value: Any, limits: Limits, tables: Callable[[], Mapping[int, str]]
@@ -78,6 +81,11 @@ class ActiveSchema:
             return {}
         return {name: (tuple(index.fields), index.staged) for name, index in declared.indexes.items()}
 
+    def content_of(self, table: str) -> Mapping[str, ContentDefinition]:
+        """The declared content indexes of a table, by name."""
+        declared = self.definition.tables.get(table)
+        return {} if declared is None else declared.content_indexes
+
     def nearest(self, table: str) -> str | None:
         """The listed table that an unlisted name looks like, where names are strict; else None."""
         if not self.definition.strict_table_names or table in self.definition.tables:
@@ -87,13 +95,14 @@ class ActiveSchema:
 
 
 def _int64_fields(table: TableDefinition) -> Iterator[str]:
-    for index in table.indexes.values():
-        for path in index.fields:
-            validator: Validator | None = table.validator
-            for part in path.split("."):
-                validator = validator.fields.get(part) if isinstance(validator, ObjectValidator) else None
-            if validator is not None and _is_int64(validator):
-                yield path
+    indexed = [path for index in table.indexes.values() for path in index.fields]
+    filtered = [path for index in table.content_indexes.values() for path in index.filter_fields]
+    for path in (*indexed, *filtered):
+        validator: Validator | None = table.validator
+        for part in path.split("."):
+            validator = validator.fields.get(part) if isinstance(validator, ObjectValidator) else None
+        if validator is not None and _is_int64(validator):
+            yield path
 
 
 def _is_int64(validator: Validator) -> bool:

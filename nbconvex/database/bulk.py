@@ -1,11 +1,9 @@
 """Many documents on their way into one commit: what an import writes through.
 
-Owns:  `Bulk`, the tables that are loaded and their numbers; `TableLoad`, the documents of one; `Built`, what becomes of
-       a snapshot.
-Must not know: where documents come from; the commit path.
+Owns:  `Bulk`, the tables that are loaded and their numbers; `Built`, what becomes of a snapshot.
+Must not know: where documents come from; the commit path; how a document is checked, which is `table_load`'s.
 Invariants:
-- A document is checked as an insert would check it, one by one; nothing is visible before all of them are committed.
-- Only encoded documents are kept, which is what the store will hold of them anyway.
+- Nothing is visible before all of it is committed.
 - What is few goes in as ordinary writes, and live queries are told by key; what is many makes each table anew, and
   whoever read anything of it is told. Source: ADR 16.
 Threads: a `Bulk` belongs to one thread; `build` is a pure function of it and a snapshot.
@@ -17,27 +15,29 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from nbconvex.database.reads import CommitRecord
 from nbconvex.database.schema_push import deletion, unlisted
-from nbconvex.database.snapshot import Document, Snapshot, Table, Write
+from nbconvex.database.snapshot import Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE
-from nbconvex.errors import CallerError, ConflictError, LimitExceededError, NotAllowedError, ValueInvalidError
+from nbconvex.database.table_load import Mode, TableLoad
+from nbconvex.database.writes import Write
+from nbconvex.errors import (
+    CallerError,
+    ConflictError,
+    LimitExceededError,
+    NotAllowedError,
+    ValueInvalidError,
+)
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import BulkTable
 from nbconvex.values.codec import (
     decode_document,
-    encode_document,
     equal_values,
     is_identifier,
-    normalize_document,
 )
-from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
-from nbconvex.values.normalization import SYSTEM_FIELDS_BYTES
-
-#: What is to become of the documents that a table has: there must be none; they stay; they go.
-Mode = Literal["empty", "append", "replace"]
+from nbconvex.values.ids import decode_id, encode_id
 
 #: Up to this many documents written and deleted are written one by one. More would fill the write log.
 _WRITES_MAX: Final = 4_000
@@ -75,96 +75,6 @@ class Built:
         if not self.tables:
             return following
         return following.with_tables({**following.tables, **self.tables}, following.schema)
-
-
-class TableLoad:
-    """The documents of one table that are being loaded. Made by `Bulk.open`."""
-
-    __slots__ = ("_bulk", "_flat", "_schema", "has_own_ids", "ids", "mode", "name", "number", "payloads")
-
-    def __init__(self, bulk: Bulk, name: str, number: int, mode: Mode) -> None:
-        self._bulk = bulk
-        self._schema = bulk.base.schema
-        flat = None if self._schema is None else self._schema.flats.get(name)
-        limits = bulk.limits
-        is_short = (
-            flat is not None and flat.fields <= limits.object_fields and flat.name_length <= limits.identifier_length
-        )
-        self._flat = flat.check if flat is not None and is_short else None
-        self.name = name
-        self.number = number
-        self.mode = mode
-        self.ids = bytearray()
-        self.payloads: list[bytes] = []
-        self.has_own_ids = False
-
-    def __len__(self) -> int:
-        return len(self.payloads)
-
-    def add(self, value: Document) -> str:
-        """Take in a document and return its id; `_id` and `_creationTime` are kept where it has them.
-
-        Raises:  ValueInvalidError, DocumentInvalidError, LimitExceededError: then it was not taken in.
-        """
-        bulk = self._bulk
-        own_id = created = None
-        if type(value) is dict and ("_id" in value or "_creationTime" in value):
-            value = value.copy()
-            own_id, created = value.pop("_id", None), value.pop("_creationTime", None)
-        checked = None if self._flat is None or type(value) is not dict else self._flat(value, bulk.names)
-        if checked is None:
-            document, size = normalize_document(value, limits=bulk.limits)
-            if self._schema is not None:
-                document = self._schema.checked(self.name, document, bulk.names)
-        else:
-            document, size = checked
-        if size + SYSTEM_FIELDS_BYTES > bulk.limits.document_bytes:
-            raise LimitExceededError(
-                "document_bytes", f'a document of "{self.name}" has {size:,} bytes',
-                maximum=bulk.limits.document_bytes, actual=size + SYSTEM_FIELDS_BYTES,
-                cure="Split it over several documents, or keep large bytes as a file.",
-            )  # fmt: skip
-        if own_id is None:
-            internal = bulk.make_id()
-            document_id = encode_id(self.number, internal)
-        else:
-            internal = self._internal_of(own_id)
-            document_id = own_id
-            self.has_own_ids = True
-        creation_ms = bulk.next_creation_ms() if created is None else bulk.own_creation_ms(created)
-        payload = encode_document({"_id": document_id, "_creationTime": creation_ms, **document})
-        self.ids += internal
-        # Copied, for the encoder cuts its result from a larger block.
-        self.payloads.append(bytes(memoryview(payload)))
-        bulk.charge(len(payload))
-        return document_id
-
-    def _internal_of(self, own_id: Any) -> bytes:
-        if not isinstance(own_id, str):
-            raise ValueInvalidError(f"_id is the text of an id, got {own_id!r:.60}", path="._id")
-        try:
-            number, internal = decode_id(own_id)
-        except ValueInvalidError as error:
-            raise ValueInvalidError(error.problem, path="._id") from None
-        if number != self.number:
-            other = self._bulk.names().get(number)
-            whose = f'the table "{other}"' if other else f"a table with the number {number}"
-            raise ValueInvalidError(
-                f'{own_id} is an id of {whose}; those of "{self.name}" have the number {self.number} here', path="._id",
-                hint="leave the column _id out, and the documents get new ids",
-            )  # fmt: skip
-        return internal
-
-    def rows(self) -> Iterator[tuple[bytes, bytes]]:
-        """Internal id and payload of each document, in the order in which they came."""
-        ids = memoryview(self.ids)
-        for place, payload in enumerate(self.payloads):
-            yield bytes(ids[place * INTERNAL_ID_BYTES : (place + 1) * INTERNAL_ID_BYTES]), payload
-
-    def forget(self) -> None:
-        """Let the documents go: an error was found, and the rest is only looked at."""
-        self.ids = bytearray()
-        self.payloads = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +160,8 @@ class Bulk:
         """Let a table take the number of the ids that it brings along, if nothing stands in its way."""
         if present is not None and mode == "append" and len(present.documents):
             raise CallerError(
-                f'the ids to be imported into "{name}" are of table number {number}, and "{name}" of this store has '
-                f"the number {present.number}: its documents would have ids of two tables. Replace the table, import into "
+                f'the ids to be imported into "{name}" are of table number {number}, and this one has the number '
+                f"{present.number}: its documents would have ids of two tables. Replace the table, import into "
                 "an empty store, or leave the ids out."
             )
         if not FIRST_USER_TABLE <= number < FIRST_USER_TABLE + self.limits.table_numbers:
@@ -340,6 +250,8 @@ class Bulk:
         listed = [*unlisted(base, gone), *create(created)]
         for load in self.loads.values():
             _require_fitting(load, base)
+            if base is not self.base and load.mode == "append" and (present := _present(load, base)) is not None:
+                load.require_unique_in(present)
         concerned = frozenset(chain(gone, (load.number for load in self.loads.values())))
         if sum(_written(load, base) for load in self.loads.values()) <= _WRITES_MAX and not gone:
             writes = chain.from_iterable(_writes(load, base) for load in self.loads.values())
@@ -412,6 +324,8 @@ def _table(load: TableLoad, base: Snapshot) -> Table:
     present = _present(load, base) if load.mode == "append" else None
     rows = load.rows() if present is None else chain(present.rows(), load.rows())
     table = Table.loaded(load.number, load.name, rows, wanted)
+    if base.schema is not None:
+        table = table.with_content(base.schema.content_of(load.name))
     if load.has_own_ids:
         last = b""
         for keys, _ in table.documents.chunks():

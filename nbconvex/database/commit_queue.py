@@ -4,7 +4,8 @@ Owns:  `CommitQueue`, `Pending`; the published snapshot; the fail-stop.
 Must not know: transactions, conflicts, what a commit contains.
 Invariants:
 - Entries become durable in the order in which they were entered; `append` gets all that wait at once.
-- A snapshot is published after its commit is durable, before anybody is told.
+- A snapshot is published after its commit is durable, before anybody is told. While that is going on it is `ahead`: who
+  reads it there gives nothing out before it is published.
 - After a failed append nothing more is accepted: what is on disk is unknown until it is read again.
 Threads: any thread may enter and wait. Whoever gets `flush_lock` writes for all who wait; asynchronous entries are
 written by the committer thread, started with the first of them. Source: ADR 3.
@@ -53,12 +54,15 @@ class CommitQueue:
 
     def __init__(self, persistence: Persistence, snapshot: Snapshot) -> None:
         self.published = snapshot
+        #: What is being made durable now, or has been.
+        self.ahead = snapshot
         self.failure: StorageError | None = None
         self.flush_lock = threading.Lock()
         self._persistence = persistence
         self._lock = threading.Lock()
         self._waiting: list[Pending] = []
         self._listeners: list[Callable[[Snapshot], None]] = []
+        self._early_listeners: list[Callable[[Snapshot], None]] = []
         self._wakes: SimpleQueue[bool] = SimpleQueue()
         self._committer: threading.Thread | None = None
         self._is_stopped = False
@@ -108,6 +112,17 @@ class CommitQueue:
 
         return stop
 
+    def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` before each append, from the writing thread. Returns what ends it."""
+        with self._lock:
+            self._early_listeners = [*self._early_listeners, callback]
+
+        def stop() -> None:
+            with self._lock:
+                self._early_listeners = [each for each in self._early_listeners if each is not callback]
+
+        return stop
+
     def flush(self) -> None:
         """Make everything that waits durable, publish it, tell everybody; `flush_lock` is held."""
         with self._lock:
@@ -115,16 +130,18 @@ class CommitQueue:
         commits = [pending.commit for pending in batch if pending.commit is not None]
         error: StorageError | None = self.failure
         if commits and error is None:
+            # Entries are in the order of their commits; a reader's snapshot may be older than the last of them.
+            ahead = self.ahead = next(each.snapshot for each in reversed(batch) if each.commit is not None)
+            for listener in self._early_listeners:
+                _tell(listener, ahead)
             try:
                 self._persistence.append(commits, self.published.ts)
             except BaseException as failed:
                 error = self._fail(failed)
             else:
-                # Entries are in the order of their commits; a reader's snapshot may be older than the last of them.
-                published = next(each.snapshot for each in reversed(batch) if each.commit is not None)
-                if published.unsettled >= SETTLE_WRITES:
-                    published.settle()
-                self.published = published
+                if ahead.unsettled >= SETTLE_WRITES:
+                    ahead.settle()
+                self.published = ahead
         for pending in batch:
             pending.error = error
             pending.is_done = True
@@ -143,6 +160,7 @@ class CommitQueue:
         )
         failure.__cause__ = cause
         self.failure = failure
+        self.ahead = self.published
         return failure
 
     def stop(self) -> None:

@@ -22,14 +22,16 @@ from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.bulk import Built, Bulk
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
+from nbconvex.database.commit_record import record_of
+from nbconvex.database.guarded_transaction import GuardedTransaction
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
-from nbconvex.database.reads import CommitRecord
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Write, listed_table
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
+from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
@@ -40,7 +42,6 @@ from nbconvex.values.schema import SchemaDefinition
 _PUSH_TRIES = 3
 #: From this many writes on, what a commit leaves in memory is put together.
 _BULK_MIN = 64
-_NO_TABLES: frozenset[int] = frozenset()
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
 
@@ -98,6 +99,11 @@ class Database:
         return self._queue.published
 
     @property
+    def ahead(self) -> Snapshot:
+        """The newest snapshot that is durable or being made so: see `wait_durable` before giving out what it says."""
+        return self._queue.ahead
+
+    @property
     def head(self) -> int:
         """The timestamp of the newest durable commit."""
         return self._queue.published.ts
@@ -128,6 +134,15 @@ class Database:
             self._accepted if writable else self._queue.published, writable=writable, reader=reader
         )
 
+    def readable(self) -> Snapshot:
+        """The newest durable snapshot, for who reads no documents of it.
+
+        Raises:  StorageFailedError if an append failed before, or if the database is closed.
+        """
+        if self._queue.failure is not None or self._is_closed:
+            raise self._refusal()
+        return self._queue.published
+
     def begin_at(self, snapshot: Snapshot, *, reader: str = "") -> Transaction:
         """A transaction that only reads, over `snapshot`."""
         return self._transaction(snapshot, writable=False, reader=reader)
@@ -139,7 +154,9 @@ class Database:
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
         seed = self._random.getrandbits(64)
-        return Transaction(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
+        schema = snapshot.schema
+        kind = GuardedTransaction if writable and schema is not None and schema.rules else Transaction
+        return kind(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
 
     # -- committing --------------------------------------------------------------------------------------------------
 
@@ -192,6 +209,13 @@ class Database:
         Returns what ends it.
         """
         return self._queue.listen(callback)
+
+    def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `callback` before each append, from the thread that makes it; it must return at once.
+
+        Returns what ends it.
+        """
+        return self._queue.listen_early(callback)
 
     def _accept(self, transaction: Transaction, resolve: Resolve | None) -> Pending | None:
         """What waits to become durable; None where nothing was written and all that was read is durable."""
@@ -250,7 +274,7 @@ class Database:
         if self.memory_bytes_max != UNLIMITED and following.memory_bytes > self.memory_bytes_max:
             self._require_shrinking(accepted, following)
         revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
-        record = _record(ts, accepted, writes, writer)
+        record = record_of(ts, accepted, writes, writer)
         commit: Commit | BulkCommit = Commit(ts, revisions)
         if bulk is not None and bulk.bulk:
             record, commit = bulk.record_of(record), BulkCommit(ts, revisions, bulk.bulk)
@@ -460,30 +484,6 @@ def _document_id(number: int, index: str, key: bytes) -> str:
     if index in {BY_ID, BY_CREATION_TIME}:
         return key[0 if index == BY_ID else CREATION_TIME_BYTES :].decode("ascii")
     return encode_id(number, key[-INTERNAL_ID_BYTES:])
-
-
-def _record(ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str) -> CommitRecord:
-    touched: list[tuple[int, str] | bytes] = []
-    dropped = _NO_TABLES
-    layout = accepted.layout
-    for write in writes:
-        number = write.table
-        if number == TABLES_TABLE and write.before is not None:
-            dropped |= {listed_table(write.before)[1]}
-        table = layout.get(number)
-        if table is None:  # born in this commit: nobody can have read its indexes, but anyone may have had an id
-            touched += ((number, BY_ID), write.id_key)
-            continue
-        index_ids = table.index_ids
-        touched += (index_ids[0], write.id_key)
-        before, after = write.keys_before, write.keys_after
-        if before is not None:
-            for pair in zip(index_ids[1:], before, strict=True):
-                touched += pair
-        if after is not None and after != before:
-            for pair in zip(index_ids[1:], after, strict=True):
-                touched += pair
-    return CommitRecord(ts, tuple(touched), writer, dropped)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

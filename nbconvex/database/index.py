@@ -93,6 +93,20 @@ class Index:
         position, is_present = _place(node, key, self._key_of)
         return node.payloads[position] if is_present else None
 
+    def floor(self, key: bytes) -> tuple[bytes, bytes] | None:
+        """The entry at `key`, or else the last one before it; None where there is none."""
+        node = self._root
+        while isinstance(node, _Branch):
+            node = node.children[bisect_right(node.separators, key)]
+        position = bisect_right(node.keys, key, key=self._key_of) - 1
+        if position >= 0:
+            payload = node.payloads[position]
+            return (node.keys[position] if self._key_of is None else self._key_of(payload)), payload
+        # A separator may be lower than all that is left behind it.
+        for keys, payloads in self.chunks(high=key, reverse=True):
+            return next(iter(keys)), payloads[0]
+        return None
+
     def with_changes(self, changes: Sequence[Change]) -> Index:
         """The version after `changes`, whose keys are unique and ascending. Costs one path a changed leaf."""
         if len(changes) == 1:

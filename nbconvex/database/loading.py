@@ -46,6 +46,8 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
             continue
         wanted = {} if schema is None else schema.indexes_of(table.name)
         tables[number] = Table.loaded(number, table.name, rows.pop(number, ()), wanted)
+        if schema is not None:
+            tables[number] = tables[number].with_content(schema.content_of(table.name))
     # A store may name a table of which nothing is left.
     strays = [number for number, documents in rows.items() if any(True for _ in documents)]
     if strays:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.database.filters import Predicate, predicate_of
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Table, TableIndex
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
+from nbconvex.database.writes import Document
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
 from nbconvex.values.codec import decode_document
 

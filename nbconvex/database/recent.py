@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Table, Write
+    from nbconvex.database.snapshot import Table
+    from nbconvex.database.writes import Write
 
 #: From this many writes on, they are entered into the trees although nobody has looked.
 RECENT_WRITES_MAX = 1_024

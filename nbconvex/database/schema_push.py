@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbconvex.database.active_schema import ActiveSchema
-from nbconvex.database.snapshot import Snapshot, Table, Write, listed_table
+from nbconvex.database.rule_check import broken_rules
+from nbconvex.database.snapshot import Snapshot, Table, listed_table
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
+from nbconvex.database.writes import Write
 from nbconvex.errors import SchemaInvalidError, SchemaViolatedError
 from nbconvex.values.codec import decode_document, encode_document
 from nbconvex.values.schema import SchemaDefinition
@@ -56,6 +58,7 @@ def check_documents(snapshot: Snapshot, schema: ActiveSchema) -> tuple[int, tupl
             continue
         checked += len(table.documents)
         problems.extend(_problems(table, schema, snapshot))
+    problems.extend(broken_rules(snapshot, schema))
     if problems:
         raise SchemaViolatedError(problems)
     return checked, tuple(skipped)
@@ -125,7 +128,11 @@ def with_schema(snapshot: Snapshot, schema: ActiveSchema) -> Snapshot:
             name: (index.fields, index.is_staged) for name, index in table.indexes.items() if name != "by_creation_time"
         }
         if wanted != present and number not in _SYSTEM_NUMBERS:
-            tables[number] = table.with_indexes(wanted)
+            table = table.with_indexes(wanted)  # noqa: PLW2901
+        content = schema.content_of(table.name)
+        if content != {name: index.definition for name, index in table.content.items()}:
+            table = table.with_content(content)  # noqa: PLW2901
+        tables[number] = table
     return snapshot.with_tables(tables, schema)
 
 

@@ -1,10 +1,10 @@
 """All documents and indexes as of one timestamp, and how a commit makes the next one.
 
-Owns:  `Snapshot`, `Table`, `TableIndex`, `Write`.
+Owns:  `Snapshot`, `Table`, `TableIndex`.
 Must not know: the persistence, user functions, how a conflict is decided.
 Invariants:
 - A snapshot is never changed: `with_writes` gives a new one that shares everything the commit did not touch.
-- Every document of a table is in every index of that table, absent fields included.
+- Every document of a table is in every index of that table, absent fields included, and known to its content indexes.
 - The law of the room: a snapshot rebuilt from the persistence equals the live one.
 Threads: any; nothing here is ever changed after it was made.
 """
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
 
 from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.content_index import ContentIndex, Documents, changed_contents, contents_of
 from nbconvex.database.index import Change, Index
 from nbconvex.database.payload import creation_key, creation_key_of, id_key, require_canonical
 from nbconvex.database.recent import RECENT_WRITES_MAX, Recent
@@ -26,65 +26,21 @@ from nbconvex.database.system_tables import (
     SYSTEM_TABLES,
     TABLES_TABLE,
 )
+from nbconvex.database.writes import (
+    DOCUMENT_OVERHEAD_BYTES,
+    ENTRY_OVERHEAD_BYTES,
+    Document,
+    Keys,
+    Write,
+    merged,
+)
 from nbconvex.values.codec import decode_document
+from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.sort_key import encode_key, make_key_encoder
 
 BY_ID = "by_id"
 BY_CREATION_TIME = "by_creation_time"
-#: Resident bytes of a document beyond its payload: an object's header, its places in the two built-in indexes.
-_DOCUMENT_OVERHEAD_BYTES = 64
-#: Resident bytes of an index entry beyond its key: an object's header, its place in the tree.
-_ENTRY_OVERHEAD_BYTES = 64
-
-Document = dict[str, Any]
-#: The keys of one document, in the order of its table's indexes.
-Keys = tuple[bytes, ...]
-
-
-class Write(NamedTuple):
-    """One document as one transaction changes it; None stands for "did not exist" or "exists no more".
-
-    Shapes:  `document_id` is 16 bytes; payloads are encoded documents; keys are in the order of the table's indexes.
-    """
-
-    table: int
-    document_id: bytes
-    before: bytes | None
-    keys_before: Keys | None
-    after: bytes | None
-    keys_after: Keys | None
-    #: By how many resident bytes it makes its table grow.
-    grown: int
-
-    @classmethod
-    def of(
-        cls, table: int, document_id: bytes, before: bytes | None, keys_before: Keys | None, after: bytes | None,
-        keys_after: Keys | None,
-    ) -> Write:  # fmt: skip
-        """The write that turns one state of a document into another."""
-        grown = 0 if after is None else _state_bytes(after, keys_after)
-        if before is not None:
-            grown -= _state_bytes(before, keys_before)
-        return cls(table, document_id, before, keys_before, after, keys_after, grown)
-
-    def packed(self) -> Write:
-        """The same write in memory of its own.
-
-        What a bulk write leaves behind was made between thousands of objects that are gone a moment later; copied once
-        those are many, it lies together, and their memory can be used again. Source: performance.md W12.
-        """
-        if self.after is None or self.keys_after is None:
-            return self
-        after = bytes(memoryview(self.after))
-        return self._replace(after=after, keys_after=tuple([bytes(memoryview(key)) for key in self.keys_after]))
-
-    @property
-    def id_key(self) -> bytes:
-        """The document's key in `by_id`."""
-        payload = self.before if self.after is None else self.after
-        assert payload is not None, "a write has a document before it, or after it"
-        return id_key(payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +64,7 @@ def _creation_time_index() -> TableIndex:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table as of one timestamp: its documents by id, and its indexes by name."""
+    """One table as of one timestamp: its documents by id, its indexes and its content indexes by name."""
 
     number: int
     name: str
@@ -117,6 +73,7 @@ class Table:
     memory_bytes: int = 0
     #: What read sets call this table's indexes: `by_id`, then the others in the order of `indexes`.
     index_ids: tuple[tuple[int, str], ...] = ()
+    content: Mapping[str, ContentIndex] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, number: int, name: str) -> Table:
@@ -124,12 +81,14 @@ class Table:
         return cls(number, name, index_ids=((number, BY_ID), (number, BY_CREATION_TIME)))
 
     def keys_of(self, document: Document, document_id: bytes) -> Keys:
-        """The keys of a document in every index, in the order of `indexes`."""
+        """The keys of a document in every index, in the order of `indexes`, then its entries in `content`."""
         creation_ms = document["_creationTime"]
         keys = [creation_key_of(creation_ms, document["_id"])]
         if len(self.indexes) > 1:
             tail = encode_key(creation_ms) + document_id
             keys.extend([index.prefix_of(document) + tail for index in self.indexes.values() if index.fields])
+        if self.content:
+            keys.extend([content.entry_of(document, document_id) for content in self.content.values()])
         return tuple(keys)
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
@@ -162,6 +121,7 @@ class Table:
             indexes,
             self.memory_bytes + grown,
             self.index_ids,
+            self.content and changed_contents(self.content, writes, len(indexes)),
         )
 
     def overlaid(self, writes: Sequence[Write]) -> Table:
@@ -196,9 +156,23 @@ class Table:
         return self.with_entries(self.documents, filled)
 
     def with_entries(self, documents: Index, indexes: Mapping[str, TableIndex]) -> Table:
-        """The same table with other content."""
+        """The same table with other documents and indexes."""
         index_ids = ((self.number, BY_ID), *((self.number, name) for name in indexes))
-        return Table(self.number, self.name, documents, indexes, _memory_bytes(documents, indexes.values()), index_ids)
+        memory_bytes = _memory_bytes(documents, indexes.values()) + _content_bytes(self.content)
+        return Table(self.number, self.name, documents, indexes, memory_bytes, index_ids, self.content)
+
+    def with_content(self, wanted: Mapping[str, ContentDefinition]) -> Table:
+        """This table with exactly these content indexes; new ones are filled."""
+        if not wanted and not self.content:
+            return self
+        content = contents_of(self.content, wanted, self._by_creation)
+        memory_bytes = self.memory_bytes - _content_bytes(self.content) + _content_bytes(content)
+        return replace(self, memory_bytes=memory_bytes, content=content)
+
+    def _by_creation(self) -> Documents:
+        for _, payloads in self.indexes[BY_CREATION_TIME].entries.chunks():
+            for document in map(decode_document, payloads):
+                yield decode_id(document["_id"])[1], document
 
     @classmethod
     def loaded(
@@ -284,21 +258,18 @@ def _index_changes(writes: Sequence[Write], position: int) -> list[Change]:
     return changes
 
 
-def _state_bytes(payload: bytes, keys: Keys | None) -> int:
-    """The resident bytes of a document and its index entries."""
-    assert keys is not None, "a document has keys"
-    entries = sum(map(len, keys)) - len(keys[0]) + _ENTRY_OVERHEAD_BYTES * (len(keys) - 1)
-    return len(payload) + _DOCUMENT_OVERHEAD_BYTES + entries
-
-
 def _memory_bytes(documents: Index, indexes: Iterable[TableIndex]) -> int:
     total = 0
     for _, payloads in documents.chunks():
-        total += sum(map(len, payloads)) + _DOCUMENT_OVERHEAD_BYTES * len(payloads)
+        total += sum(map(len, payloads)) + DOCUMENT_OVERHEAD_BYTES * len(payloads)
     for index in indexes:
         if index.fields:
-            total += sum(len(key) + _ENTRY_OVERHEAD_BYTES for key, _ in index.entries.entries())
+            total += sum(len(key) + ENTRY_OVERHEAD_BYTES for key, _ in index.entries.entries())
     return total
+
+
+def _content_bytes(content: Mapping[str, ContentIndex]) -> int:
+    return sum(each.memory_bytes for each in content.values())
 
 
 class Snapshot:
@@ -431,26 +402,11 @@ class Snapshot:
                 ancestor, writes = pending
                 unsettled.append(writes)
         tables = dict(settled)
-        _enter(unsettled[0] if len(unsettled) == 1 else _merged(unsettled), tables)
+        _enter(unsettled[0] if len(unsettled) == 1 else merged(unsettled), tables)
         self.layout = self._tables = tables
         self.unsettled = 0
         self._pending = self._recent = None
         return tables
-
-
-def _merged(commits: Sequence[Sequence[Write]]) -> list[Write]:
-    """The writes of several commits, the newest first, as if they were one."""
-    merged: dict[tuple[int, bytes], Write] = {}
-    for writes in reversed(commits):
-        for write in writes:
-            key = (write.table, write.document_id)
-            earlier = merged.get(key)
-            if earlier is not None:
-                write = write._replace(  # noqa: PLW2901
-                    before=earlier.before, keys_before=earlier.keys_before, grown=earlier.grown + write.grown
-                )
-            merged[key] = write
-    return [write for write in merged.values() if write.before is not None or write.after is not None]
 
 
 def _enter(writes: Sequence[Write], tables: dict[int, Table]) -> None:

@@ -21,9 +21,10 @@ from typing import Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Document, Snapshot, Table, Write
+from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
 from nbconvex.database.table_names import TablesOf
+from nbconvex.database.writes import Document, Write
 from nbconvex.errors import (
     CallerError,
     DocumentNotFoundError,
@@ -165,6 +166,11 @@ class Transaction:
         """The name of the table with that number, or None."""
         own = self._own_tables.get(number)
         return own.name if own is not None else self.snapshot.table_name(number)
+
+    @property
+    def layout(self) -> Mapping[int, Table]:
+        """The tables of its snapshot by number."""
+        return self.snapshot.layout
 
     def tables(self) -> TablesOf:
         """The names of all tables by number."""

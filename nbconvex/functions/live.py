@@ -7,6 +7,7 @@ Invariants:
 - A subscriber hears of everything that changed for it at one timestamp in one call, and of nothing that did not change.
 - One execution serves everybody who asks for the same path and arguments (and, if the query reads it, identity).
 - A page that is watched keeps its first end, so that neighbouring pages have no gap and no overlap.
+- Queries are run on what is being made durable, and what came of it is installed and told when it is.
 Threads: the first result is computed and handed over in the subscriber's own thread; every later one, and everything
 for a `QuerySet`, in the live thread, where callbacks must return soon. `lock` guards the bookkeeping; no user code runs
 under it.
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from nbconvex.functions.runner import Runner
 
 _LOGGER = logging.getLogger("nbconvex")
+#: Queries that take less than this together are run while their commit is on its way to the disk; others would hold the
+#: interpreter from whoever waits for the disk.
+AHEAD_S = 0.0005
 #: One query to watch: a path or reference, or a pair of that and its arguments.
 Wanted = tuple[Any, Mapping[str, Any] | None]
 
@@ -66,7 +70,7 @@ class LiveQueries:
         self._is_woken = False
         self._thread: threading.Thread | None = None
         self._is_stopped = False
-        self._stop_listening = (self._database.listen(self._published), self._registry.listen(self._redefined))
+        self._stop_listening = (self._database.listen_early(self._accepted), self._registry.listen(self._redefined))
 
     def __len__(self) -> int:
         return self._count
@@ -290,6 +294,7 @@ class LiveQueries:
                 live.is_by_identity = True
                 self._split(live)
             self._catch_up(live, run, run.tx.reads, snapshot)
+            live.cost_s = run.stopped_s - run.started_s
         is_changed = digest != live.digest
         live.digest = digest
         if is_changed or live.update is None:
@@ -324,7 +329,7 @@ class LiveQueries:
 
     # -- advancing ---------------------------------------------------------------------------------------------------
 
-    def _published(self, _: Snapshot) -> None:
+    def _accepted(self, _: Snapshot) -> None:
         if self._count:
             self._wake()
 
@@ -400,11 +405,14 @@ class LiveQueries:
         with self.lock:
             asking, self._asking = [query_set.take_asked() for query_set in self._asking], {}
             # Read after that: who asks after its commit is told of a snapshot that has it.
-            snapshot = self._database.snapshot
+            snapshot = self._database.ahead
             dirty = self._take_dirty(snapshot)
         if not (dirty or asking):
             return False
+        if sum(live.cost_s for live in dirty) > AHEAD_S:
+            self._database.wait_durable(snapshot.ts)
         finished = [(live, self._run(live, snapshot)) for live in dirty]
+        self._database.wait_durable(snapshot.ts)
         with self.lock:
             changed = [live for live, result in finished if self._install(live, result, snapshot)]
             telling = _subscribers_of(changed)

@@ -8,6 +8,7 @@ who are told, so their values must not be changed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,8 +63,8 @@ class LiveQuery:
     """One watched call."""
 
     __slots__ = (
-        "args", "call", "digest", "identity", "is_by_identity", "is_forgotten", "is_public", "is_running_first",
-        "page_end", "path", "paths", "subscribers", "update", "who",
+        "args", "call", "cost_s", "digest", "identity", "is_by_identity", "is_forgotten", "is_public",
+        "is_running_first", "page_end", "path", "paths", "subscribers", "update", "who",
     )  # fmt: skip
 
     def __init__(self, call: Call, path: str, args: dict[str, Any], identity: Identity | None) -> None:
@@ -78,6 +79,8 @@ class LiveQuery:
         self.is_running_first = False
         self.update: LiveUpdate | None = None
         self.digest = b""
+        #: How long its last run took; unknown is long.
+        self.cost_s = math.inf
         self.page_end: str | None = None
         self.paths: frozenset[str] = frozenset({path})
         # A dict, for its order: whoever came first is told first. Each with its keys for this query.

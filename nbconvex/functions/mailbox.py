@@ -1,7 +1,7 @@
 """What goes between an event loop and the threads that serve it, many at a time.
 
-Owns:  `Mailbox`, one a loop; one wake-up of the loop serves all outcomes that have arrived, and one call to the outside
-serves all that asked for it in one turn of the loop.
+Owns:  `Mailbox`, one a loop for each that has outcomes for it. One wake-up of the loop serves all outcomes that have
+arrived, and one call to the outside serves all that asked for it in one turn of the loop.
 Must not know: what the outcomes mean.
 Threads: `post` from any thread; `once_a_turn` in the loop, where futures are resolved.
 """
@@ -62,3 +62,8 @@ class Mailbox:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+
+def mailbox_of(loop: asyncio.AbstractEventLoop, known: Mailbox | None) -> Mailbox:
+    """The mailbox that is `known` if it is that loop's, else a new one."""
+    return known if known is not None and known.loop is loop else Mailbox(loop)

@@ -29,7 +29,7 @@ from nbconvex.functions.context import ActionCtx
 from nbconvex.functions.engine import Engine
 from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args, ready_args
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
-from nbconvex.functions.mailbox import Mailbox
+from nbconvex.functions.mailbox import Mailbox, mailbox_of
 from nbconvex.functions.result import checked_result, result_limits
 from nbconvex.functions.run import CURRENT, Kind, Run
 from nbconvex.functions.scheduling import FunctionScheduler, Schedules
@@ -265,13 +265,13 @@ class Runner:
         return self._action_result(run, call_action(run, ready))
 
     def _ready_for_action(self, run: Run, args: Any) -> dict[str, Any]:
-        tables = TablesOf(self.database.begin(writable=False))
-        return checked_args(run.definition, plain_args(run.definition, args, self.limits), tables)
+        plain = plain_args(run.definition, args, self.limits)
+        return checked_args(run.definition, plain, TablesOf(self.database.readable()))
 
     def _action_result(self, run: Run, result: Any) -> Any:
-        run.ts = self.database.head
-        tables = TablesOf(self.database.begin(writable=False))
-        return checked_result(run, result, self.result_limits, tables)
+        snapshot = self.database.readable()
+        run.ts = snapshot.ts
+        return checked_result(run, result, self.result_limits, TablesOf(snapshot))
 
     # -- on an event loop --------------------------------------------------------------------------------------------
 
@@ -328,9 +328,7 @@ class Runner:
         Raises:  ConflictError.
         """
         loop = asyncio.get_running_loop()
-        mailbox = self._mailbox
-        if mailbox is None or mailbox.loop is not loop:
-            mailbox = self._mailbox = Mailbox(loop)
+        mailbox = self._mailbox = mailbox_of(loop, self._mailbox)
         future: asyncio.Future[int] = loop.create_future()
         assert run.tx is not None, run.path
         self.database.commit_async(run.tx, partial(mailbox.post, future), is_flushed=False)

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nbconvex.notebook.card import Lines, Listing
+from nbconvex.values.schema_diff import is_unique
 
 if TYPE_CHECKING:
     from nbconvex.database.schema_push import SchemaReport
-    from nbconvex.values.schema import IndexDefinition, SchemaDefinition
+    from nbconvex.values.schema import SchemaDefinition
+    from nbconvex.values.schema_diff import AnyIndex
 
 
 def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
@@ -31,6 +33,8 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
         ),
         ("indexes that can be used now", _names(diff.enabled_indexes)),
         ("indexes now staged (no query can use them)", _names(diff.staged_indexes)),
+        ("indexes unique now", _names(each for each in diff.changed_indexes if is_unique(each[1]))),
+        ("indexes no longer unique", _names(each for each in diff.changed_indexes if not is_unique(each[1]))),
         ("indexes gone", _names(diff.removed_indexes)),
     ]
     changes = " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
@@ -49,17 +53,11 @@ def schema_listing(schema: SchemaDefinition | None) -> Listing:
     """The schema in force."""
     tables = {} if schema is None else schema.tables
     rows = [
-        [
-            name,
-            str(table.validator),
-            ", ".join(
-                f"{each.name} ({', '.join(each.fields)}){' staged' * each.staged}" for each in table.indexes.values()
-            ),
-        ]
+        [name, str(table.validator), ", ".join(map(str, (*table.indexes.values(), *table.content_indexes.values())))]
         for name, table in tables.items()
     ]
     return Listing("schema", ["table", "documents", "indexes"], rows, empty="No schema: tables take any document.")
 
 
-def _names(indexes: Iterable[tuple[str, IndexDefinition]]) -> list[str]:
-    return [f"{table}.{index.name} ({', '.join(index.fields)})" for table, index in indexes]
+def _names(indexes: Iterable[tuple[str, AnyIndex]]) -> list[str]:
+    return [f"{table}.{index.as_staged(False)}" for table, index in indexes]

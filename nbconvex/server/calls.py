@@ -11,6 +11,7 @@ actions on the engine's loop, where they hold no thread.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from nbconvex.errors import CallerError, OverloadedError, RequestRefusedError
 from nbconvex.functions.http_call import EndpointCall, run_endpoint, run_endpoint_async
+from nbconvex.functions.mailbox import Mailbox, mailbox_of
 from nbconvex.functions.outcome import Outcome
 from nbconvex.server.workers import Workers
 
@@ -38,6 +40,8 @@ class Calls:
         self._backend = backend
         self._in_flight_max = limits.calls_in_flight
         self._async_in_flight = 0
+        self._counting = threading.Lock()
+        self._mailbox: Mailbox | None = None
         self._transactions = Workers(
             "nbconvex-call", threads_max=limits.call_threads, in_flight_max=limits.calls_in_flight,
             wait_s=limits.call_wait_s,
@@ -91,8 +95,8 @@ class Calls:
         )
         return await (self._actions if definition.kind == "action" else self._transactions).run(job)
 
-    async def run_endpoint(self, call: EndpointCall, identity: Identity | None) -> Outcome:
-        """What came of the call of an endpoint's handler, an action like any other.
+    def begin_endpoint(self, call: EndpointCall, identity: Identity | None) -> asyncio.Future[Outcome]:
+        """What comes of the call of an endpoint's handler, an action like any other. Cancelling it cancels no call.
 
         Raises:  OverloadedError, at once.
         """
@@ -101,10 +105,12 @@ class Calls:
             raise OverloadedError("the backend is closed")
         paused = self._refused_while_paused()
         if paused is not None:
-            return paused
+            future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            future.set_result(paused)
+            return future
         if call.definition.is_async:
-            return await self._on_engine(run_endpoint_async(backend.runner, call, identity))
-        return await self._actions.run(partial(run_endpoint, backend.runner, call, identity))
+            return self._on_engine(self._endpoint_async(call, identity))
+        return self._actions.begin(partial(run_endpoint, backend.runner, call, identity))
 
     async def offload(self, job: Callable[[], Result]) -> Result:
         """What `job` gives, worked out in a thread that calls run in: for what would hold the loop up.
@@ -151,34 +157,31 @@ class Calls:
         outcome = await self._on_engine(self._outcome_async(path, args, identity, public=public))
         return outcome if then is None else await self.offload(partial(then, outcome))
 
-    async def _on_engine(self, coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+    def _on_engine(self, coroutine: Coroutine[Any, Any, Outcome]) -> asyncio.Future[Outcome]:
         """What a coroutine gives on the engine's loop, where it goes on when its client has gone."""
         if self._async_in_flight >= self._in_flight_max:
             coroutine.close()
             raise OverloadedError(
                 f"{self._async_in_flight:,} actions are under way, which is the limit calls_in_flight"
             )
-        self._async_in_flight += 1
+        with self._counting:
+            self._async_in_flight += 1
         loop = asyncio.get_running_loop()
-        future = self._backend.runner.engine.submit(coroutine)
+        mailbox = self._mailbox = mailbox_of(loop, self._mailbox)
+        future: asyncio.Future[Outcome] = loop.create_future()
+        engine = self._backend.runner.engine
+        engine.begin(coroutine, partial(self._ended, mailbox, future))
+        mailbox.once_a_turn(engine.wake)
+        return future
 
-        def ended(_: object) -> None:
-            try:
-                loop.call_soon_threadsafe(self._count_down)
-            except RuntimeError:
-                return
-
-        future.add_done_callback(ended)
-        # Shielded: an action goes on when its client has gone.
-        try:
-            return await asyncio.shield(asyncio.wrap_future(future))
-        except asyncio.CancelledError:
-            if future.cancelled():
-                raise OverloadedError("the backend was closed while the action ran") from None
-            raise
-
-    def _count_down(self) -> None:
-        self._async_in_flight -= 1
+    def _ended(self, mailbox: Mailbox, future: asyncio.Future[Outcome], task: asyncio.Task[Outcome] | None) -> None:
+        """Tell the loop that asked; in the engine's thread."""
+        with self._counting:
+            self._async_in_flight -= 1
+        if task is None or task.cancelled():
+            mailbox.post(future, OverloadedError("the backend was closed while the action ran"))
+        else:
+            mailbox.post(future, task.exception() or task.result())
 
     async def _outcome_async(self, path: str, args: Any, identity: Identity | None, *, public: bool) -> Outcome:
         try:
@@ -189,3 +192,9 @@ class Calls:
         except KeyboardInterrupt:
             # Raised by the action itself: the engine's loop would end with it.
             return self.refused(CallerError(f"{path} raised KeyboardInterrupt."))
+
+    async def _endpoint_async(self, call: EndpointCall, identity: Identity | None) -> Outcome:
+        try:
+            return await run_endpoint_async(self._backend.runner, call, identity)
+        except KeyboardInterrupt:
+            return self.refused(CallerError(f"{call.definition.name} raised KeyboardInterrupt."))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -75,6 +76,7 @@ def implied_hosts(environment: Mapping[str, str], *, bound_to: str = "", machine
     return tuple(found)
 
 
+@lru_cache(maxsize=64)
 def host_name(header: str) -> str | None:
     """The name in a `Host` header, without port, in lower case; None where there is none."""
     try:
@@ -84,6 +86,7 @@ def host_name(header: str) -> str | None:
     return name.rstrip(".") if name else None
 
 
+@lru_cache(maxsize=64)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name.partition("%")[0])

@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from nbconvex.server.answers import bare_refusal
 from nbconvex.server.fragments import FragmentingProtocol
+from nbconvex.server.joined_writes import JoinedWrites
 
 #: What one server gives requests that are under way when it is stopped.
 GRACE_S: Final = 0.5
@@ -45,6 +46,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; the time for its first request begins."""
         super().connection_made(transport)
+        self.transport = JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         self._waiting = self.loop.call_later(self.head_time_s, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -55,6 +57,14 @@ class Connection(H11Protocol):
             self._forget()
         elif self._waiting is None:
             self._waiting = self.loop.call_later(self.head_time_s, self._give_up)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """What takes over writes by its own rules."""
+        joined = self.transport
+        if isinstance(joined, JoinedWrites):
+            joined.send()
+            self.transport = joined.transport
+        super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, where an answer can still be told from what was said before, and hang up."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from nbconvex.functions.definition import Handler
     from nbconvex.functions.http_routes import Route
+    from nbconvex.functions.outcome import Outcome
     from nbconvex.server.service import Service
 
 #: Bodies up to this length are read before an `async def` handler begins: waiting part by part would cost more.
@@ -150,14 +152,14 @@ class Site:
         asked = self._asked(request, route, path, body)
         parts = Parts(service.limits.request_time_s)
         call = EndpointCall(route, asked, parts, service.limits)
-        running = asyncio.create_task(service.calls.run_endpoint(call, identity))
-        running.add_done_callback(lambda _: parts.settle())
+        running = service.calls.begin_endpoint(call, identity)
+        running.add_done_callback(parts.settle)
         await parts.settled
         if parts.answer is not None:
-            running.add_done_callback(lambda done: _end(parts, done))
+            running.add_done_callback(partial(_end, parts))
             response = PartsResponse(parts, parts.answer.status, body if isinstance(body, ArrivingBody) else None)
             return _headed(response, parts.answer), parts.answer.headers
-        outcome = await running
+        outcome = running.result()
         if outcome.error is not None:
             return error_answer(outcome, production=service.backend.production), ()
         assert call.response is not None, route.name
@@ -252,8 +254,8 @@ def _add(response: Response, headers: Pairs) -> None:
     response.raw_headers += [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
-def _end(parts: Parts, done: asyncio.Task[object]) -> None:
-    is_broken = done.cancelled() or done.exception() is not None or getattr(done.result(), "error", None) is not None
+def _end(parts: Parts, done: asyncio.Future[Outcome]) -> None:
+    is_broken = done.cancelled() or done.exception() is not None or done.result().error is not None
     ending = asyncio.ensure_future(parts.end(is_broken=is_broken))
     # Held by what it belongs to, or the loop might forget it.
     parts.ending = ending

@@ -104,7 +104,7 @@ class Parts:
 
         self._loop.call_soon_threadsafe(settle)
 
-    def settle(self) -> None:
+    def settle(self, _: object = None) -> None:
         """Let whoever waits for the head or the end of the call go on."""
         if not self.settled.done():
             self.settled.set_result(None)

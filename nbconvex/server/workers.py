@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from nbconvex.errors import OverloadedError
+from nbconvex.functions.mailbox import Mailbox, mailbox_of
 
 Result = TypeVar("Result")
 #: How long a thread without work stays.
@@ -33,7 +34,7 @@ class _Job:
 
     call: Callable[[], Any] | None
     future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
+    mailbox: Mailbox
 
 
 class Workers:
@@ -51,6 +52,7 @@ class Workers:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
+        self._mailbox: Mailbox | None = None
         self._started = 0
         self._is_stopped = False
         #: Jobs that wait or run.
@@ -62,7 +64,15 @@ class Workers:
         Raises:  OverloadedError: at once, where `in_flight_max` jobs wait or run already, or after `stop`; or when it
                  has waited too long.
         """
+        return cast("Result", await self.begin(job))
+
+    def begin(self, job: Callable[[], Result]) -> asyncio.Future[Result]:
+        """What `run` waits for.
+
+        Raises:  as `run`; that a job has waited too long is raised by the future.
+        """
         loop = asyncio.get_running_loop()
+        mailbox = self._mailbox = mailbox_of(loop, self._mailbox)
         future: asyncio.Future[Any] = loop.create_future()
         with self._lock:
             if self._is_stopped:
@@ -70,18 +80,15 @@ class Workers:
             if self.in_flight >= self._in_flight_max:
                 raise OverloadedError(f"{self.in_flight:,} calls are under way, which is the limit calls_in_flight")
             self.in_flight += 1
-            item = _Job(job, future, loop)
+            item = _Job(job, future, mailbox)
             self._jobs.put(item)
             has_to_wait = self.in_flight > self._threads_max
             if self.in_flight > len(self._threads) and len(self._threads) < self._threads_max:
                 self._start()
-        if not has_to_wait:
-            return cast("Result", await future)
-        patience = loop.call_later(self._wait_s, self._give_up, item)
-        try:
-            return cast("Result", await future)
-        finally:
-            patience.cancel()
+        if has_to_wait:
+            patience = loop.call_later(self._wait_s, self._give_up, item)
+            future.add_done_callback(lambda _: patience.cancel())
+        return future
 
     def _give_up(self, item: _Job) -> None:
         if self._taken(item) is not None and not item.future.done():
@@ -130,11 +137,7 @@ class Workers:
             problem = RuntimeError(f"a function raised {type(error).__name__}")
         with self._lock:
             self.in_flight -= 1
-        try:
-            item.loop.call_soon_threadsafe(_settle, item.future, result, problem)
-        except RuntimeError:
-            # The loop was closed while the job ran, and nobody waits for it any more.
-            return
+        item.mailbox.post(item.future, result if problem is None else problem)
 
     def stop(self, wait_s: float) -> bool:
         """Drop what waits, end the threads; whether all had ended after `wait_s`. What runs, runs on."""
@@ -159,17 +162,8 @@ class Workers:
         return not any(thread.is_alive() for thread in others)
 
 
-def _settle(future: asyncio.Future[Any], result: Any, problem: Exception | None) -> None:
-    if future.done():
-        return
-    if problem is not None:
-        future.set_exception(problem)
-    else:
-        future.set_result(result)
-
-
 def _cancel(item: _Job) -> None:
     try:
-        item.loop.call_soon_threadsafe(item.future.cancel)
+        item.mailbox.loop.call_soon_threadsafe(item.future.cancel)
     except RuntimeError:
         return

@@ -14,11 +14,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from nbconvex.errors import SchemaInvalidError
 from nbconvex.limits import Limits
 from nbconvex.values.annotations import fields_from_class, is_typed_class
+from nbconvex.values.content_indexes import ContentDefinition, checked_search_index
 from nbconvex.values.schema_rules import check_identifier, check_index, check_table_name, table_validator
 from nbconvex.values.validator_json import validator_from_json
 from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValidator, Validator, object_fields, v
@@ -28,32 +29,95 @@ from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValida
 class IndexDefinition:
     """An index of a table. Creation time and id follow its fields, unnamed.
 
-    Fields:  a `staged` index is built, and not yet used.
+    Fields:  a `staged` index is built, and not yet used; in a `unique` one no two documents have the same values.
     """
+
+    KIND: ClassVar[str] = "index"
 
     name: str
     fields: tuple[str, ...]
     staged: bool = False
+    unique: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(self.fields)}){' unique' * self.unique}{' staged' * self.staged}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that `TableDefinition.from_json` makes the same index of."""
+        tree: dict[str, Any] = {"indexDescriptor": self.name, "fields": list(self.fields), "staged": self.staged}
+        if self.unique:
+            tree["unique"] = True
+        return tree
+
+    @property
+    def described(self) -> str:
+        """What it is on, for people."""
+        return ", ".join(self.fields)
+
+    @property
+    def place(self) -> tuple[str, tuple[str, ...]]:
+        """What it has in common with a definition that differs only in whether it is staged or unique."""
+        return self.name, self.fields
+
+    def as_staged(self, staged: bool, /) -> IndexDefinition:  # noqa: FBT001 - the one thing it is about
+        """The same definition, staged or not."""
+        return dataclasses.replace(self, staged=staged)
 
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
     """What the documents of a table look like, and how they are found.
 
-    Fields:  `validator` is without the system fields.
+    Fields:  `validator` is without the system fields; names are unique over `indexes` and `content_indexes`.
     """
 
     validator: Validator
     indexes: Mapping[str, IndexDefinition] = field(default_factory=lambda: MappingProxyType({}))
+    content_indexes: Mapping[str, ContentDefinition] = field(default_factory=lambda: MappingProxyType({}))
 
-    def index(self, name: str, fields: Sequence[str], *, staged: bool = False) -> TableDefinition:
+    def index(self, name: str, fields: Sequence[str], *, staged: bool = False, unique: bool = False) -> TableDefinition:
         """The same table with one more index. Fields may be dotted paths into nested objects.
 
+        With `unique` no two documents have the same values in all its fields; where one of them is absent or null, a
+        document is not compared.
         Raises:  SchemaInvalidError.
         """
         others = {other.name: other.fields for other in self.indexes.values()}
-        definition = IndexDefinition(name, check_index(name, fields, self.validator, others), staged)
+        checked = check_index(name, fields, self.validator, others, self.content_indexes)
+        if staged and unique:
+            raise SchemaInvalidError(
+                f'index "{name}" cannot be staged and unique: a staged index is not used yet, so nothing would keep it '
+                "unique; leave out one of the two"
+            )
+        definition = IndexDefinition(name, checked, bool(staged), bool(unique))
         return dataclasses.replace(self, indexes=MappingProxyType({**self.indexes, name: definition}))
+
+    def search_index(
+        self, name: str, *, search_field: str, filter_fields: Sequence[str] = (), staged: bool = False
+    ) -> TableDefinition:
+        """The same table with an index of the words in `search_field`. Fields may be dotted paths.
+
+        A search can be narrowed by equality on `filter_fields`.
+        Raises:  SchemaInvalidError.
+        """
+        return self._with_content(
+            checked_search_index(
+                name, search_field, filter_fields, staged=staged, validator=self.validator, ordinary=self.indexes,
+                present=self.content_indexes,
+            )
+        )  # fmt: skip
+
+    def _with_content(self, definition: ContentDefinition) -> TableDefinition:
+        content = MappingProxyType({**self.content_indexes, definition.name: definition})
+        return dataclasses.replace(self, content_indexes=content)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "searchIndex":
+            raise SchemaInvalidError(
+                "searchIndex is spelled search_index here: nbconvex's names are snake_case",
+                hint='.search_index("search_body", search_field="body", filter_fields=["channel"])',
+            )
+        raise AttributeError(f"a table definition has no {name}")
 
     def document_type(self, table_name: str) -> Validator:
         """The validator of whole stored documents, system fields included."""
@@ -61,11 +125,12 @@ class TableDefinition:
 
     def to_json(self) -> dict[str, Any]:
         """The tree that `from_json` makes the same definition of."""
-        indexes = [
-            {"indexDescriptor": index.name, "fields": list(index.fields), "staged": index.staged}
-            for index in self.indexes.values()
-        ]
-        return {"documentType": self.validator.to_json(), "indexes": indexes}
+        indexes = [index.to_json() for index in self.indexes.values()]
+        tree: dict[str, Any] = {"documentType": self.validator.to_json(), "indexes": indexes}
+        # Named only where there are some: what was stored before there were content indexes reads the same.
+        for content in self.content_indexes.values():
+            tree.setdefault(content.JSON_NAME, []).append(content.to_json())
+        return tree
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> TableDefinition:
@@ -75,7 +140,16 @@ class TableDefinition:
         """
         definition = table(validator_from_json(tree["documentType"]))
         for index in tree["indexes"]:
-            definition = definition.index(index["indexDescriptor"], index["fields"], staged=index["staged"])
+            definition = definition.index(
+                index["indexDescriptor"], index["fields"], staged=index["staged"], unique=index.get("unique", False)
+            )
+        for index in tree.get("searchIndexes", ()):
+            definition = definition.search_index(
+                index["indexDescriptor"],
+                search_field=index["searchField"],
+                filter_fields=index["filterFields"],
+                staged=index["staged"],
+            )
         return definition
 
 

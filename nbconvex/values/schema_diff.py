@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.schema import IndexDefinition, SchemaDefinition, TableDefinition
 from nbconvex.values.validator_check import compile_check
 from nbconvex.values.validator_report import ValidationProblem
@@ -25,6 +26,9 @@ from nbconvex.values.validators import (
     v,
 )
 
+#: An index of whatever kind.
+AnyIndex = IndexDefinition | ContentDefinition
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaDiff:
@@ -32,16 +36,18 @@ class SchemaDiff:
 
     Fields:  `changed_tables` have another validator; an index with other fields is both removed and added; tables in
              `tables_to_scan` may hold documents that the new schema refuses; `enabled_indexes` were staged, and
-             `staged_indexes` are now; `has_other_settings` when validation or strict names were switched.
+             `staged_indexes` are now; `changed_indexes` became unique, or are not unique any more;
+             `has_other_settings` when validation or strict names were switched.
     """
 
     added_tables: tuple[str, ...] = ()
     removed_tables: tuple[str, ...] = ()
     changed_tables: tuple[str, ...] = ()
-    added_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
-    removed_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
-    enabled_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
-    staged_indexes: tuple[tuple[str, IndexDefinition], ...] = ()
+    added_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    removed_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    enabled_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    staged_indexes: tuple[tuple[str, AnyIndex], ...] = ()
+    changed_indexes: tuple[tuple[str, AnyIndex], ...] = ()
     tables_to_scan: tuple[str, ...] = ()
     has_other_settings: bool = False
 
@@ -62,7 +68,11 @@ class SchemaDiff:
         ):
             for table, index in indexes:
                 staged = " staged" if index.staged and sign == "+" else ""
-                lines.append(f"{sign} index {table}.{index.name} ({', '.join(index.fields)}){staged}")
+                unique = " unique" if is_unique(index) and sign != "-" else ""
+                lines.append(f"{sign} {index.KIND} {table}.{index.name} ({index.described}){unique}{staged}")
+        for table, index in self.changed_indexes:
+            now = "unique" if is_unique(index) else "no longer unique"
+            lines.append(f"~ index {table}.{index.name} ({index.described}) {now}")
         if self.has_other_settings:
             lines.append("~ settings")
         return "\n".join(lines) or "no change"
@@ -78,33 +88,41 @@ def diff(old: SchemaDefinition | None, new: SchemaDefinition | None) -> SchemaDi
     common = [name for name in new.tables if name in old.tables]
     old_indexes = set(_indexes(old))
     new_indexes = set(_indexes(new))
-    by_place = {(table, index.name, index.fields): index for table, index in old_indexes}
-    toggled = {
-        (table, index) for table, index in new_indexes - old_indexes if (table, index.name, index.fields) in by_place
-    }
-    kept = {(table, index.name, index.fields) for table, index in toggled}
+    before = {(table, index.place): index for table, index in old_indexes}
+    after = {(table, index.place) for table, index in new_indexes}
+    toggled = {(table, index) for table, index in new_indexes - old_indexes if (table, index.place) in before}
     return SchemaDiff(
         added_tables=tuple(name for name in new.tables if name not in old.tables),
         removed_tables=tuple(name for name in old.tables if name not in new.tables),
         changed_tables=tuple(name for name in common if old.tables[name].validator != new.tables[name].validator),
         added_indexes=tuple(item for item in _indexes(new) if item not in old_indexes and item not in toggled),
-        removed_indexes=tuple(
+        removed_indexes=tuple((table, index) for table, index in _indexes(old) if (table, index.place) not in after),
+        enabled_indexes=tuple(
             (table, index)
-            for table, index in _indexes(old)
-            if (table, index) not in new_indexes and (table, index.name, index.fields) not in kept
+            for table, index in _indexes(new)
+            if (table, index) in toggled and not index.staged and before[table, index.place].staged
         ),
-        enabled_indexes=tuple(item for item in _indexes(new) if item in toggled and not item[1].staged),
         staged_indexes=tuple(item for item in _indexes(new) if item in toggled and item[1].staged),
+        changed_indexes=tuple(
+            (table, index)
+            for table, index in _indexes(new)
+            if (table, index) in toggled and not index.staged and not before[table, index.place].staged
+        ),
         tables_to_scan=_tables_to_scan(old, new),
         has_other_settings=(old.schema_validation, old.strict_table_names)
         != (new.schema_validation, new.strict_table_names),
     )
 
 
-def _indexes(schema: SchemaDefinition) -> Iterator[tuple[str, IndexDefinition]]:
+def is_unique(index: AnyIndex) -> bool:
+    """Whether no two documents have the same values in the index."""
+    return isinstance(index, IndexDefinition) and index.unique
+
+
+def _indexes(schema: SchemaDefinition) -> Iterator[tuple[str, AnyIndex]]:
     for name, definition in schema.tables.items():
-        for index in definition.indexes.values():
-            yield name, index
+        yield from ((name, index) for index in definition.indexes.values())
+        yield from ((name, index) for index in definition.content_indexes.values())
 
 
 def _tables_to_scan(old: SchemaDefinition, new: SchemaDefinition) -> tuple[str, ...]:

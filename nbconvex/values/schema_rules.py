@@ -7,7 +7,7 @@ Source: semantics 2.1, 2.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from nbconvex.errors import SchemaInvalidError
@@ -17,7 +17,6 @@ from nbconvex.values.validators import (
     ArrayValidator,
     ObjectValidator,
     RecordValidator,
-    SimpleValidator,
     UnionValidator,
     Validator,
 )
@@ -111,13 +110,18 @@ def _check_inner_fields(validator: Validator) -> None:
 
 
 def check_index(
-    name: object, fields: object, validator: Validator, others: Mapping[str, Sequence[str]]
-) -> tuple[str, ...]:
-    """The fields of an index, checked against the table's validator and its other indexes.
+    name: object, fields: object, validator: Validator, others: Mapping[str, Sequence[str]],
+    taken: Collection[str] = (),
+) -> tuple[str, ...]:  # fmt: skip
+    """The fields of an index, checked against the table's validator, its `others` and the names that are `taken`.
 
     Raises:  SchemaInvalidError.
     """
-    index = check_index_name(name, others)
+    index = check_index_name(name, {*others, *taken})
+    if len(others) >= _LIMITS.indexes_per_table:
+        raise SchemaInvalidError(
+            f'index "{index}" is one too many: a table has at most {_LIMITS.indexes_per_table} indexes'
+        )
     if isinstance(fields, str) or not isinstance(fields, Sequence):
         raise SchemaInvalidError(
             f'index "{index}" needs a list of fields, got {fields!r:.60}', hint=f'.index("{index}", [{fields!r}])'
@@ -129,7 +133,7 @@ def check_index(
             f'index "{index}" has {len(fields)} fields; an index has at most {_LIMITS.fields_per_index}'
         )
     for field in fields:
-        _check_index_field(index, field, validator)
+        check_field_path(f'index "{index}"', field, validator)
     repeated = next((field for place, field in enumerate(fields) if field in fields[:place]), None)
     if repeated is not None:
         raise SchemaInvalidError(f'index "{index}" has the field "{repeated}" twice')
@@ -141,8 +145,8 @@ def check_index(
     return tuple(fields)
 
 
-def check_index_name(name: object, others: Mapping[str, object]) -> str:
-    """The name itself, if an index beside these others may have it.
+def check_index_name(name: object, taken: Collection[str]) -> str:
+    """The name itself, if an index of a table may have it whose other indexes, of whatever kind, have these.
 
     Raises:  SchemaInvalidError.
     """
@@ -154,53 +158,61 @@ def check_index_name(name: object, others: Mapping[str, object]) -> str:
             f'an index cannot be named "{index}": names with an underscore in front are reserved',
             hint=f'"{index.strip("_")}"',
         )
-    if index in others:
+    if index in taken:
         raise SchemaInvalidError(f'the table has an index named "{index}" already; names of indexes are unique')
-    if len(others) >= _LIMITS.indexes_per_table:
-        raise SchemaInvalidError(
-            f'index "{index}" is one too many: a table has at most {_LIMITS.indexes_per_table} indexes'
-        )
     return index
 
 
-def _check_index_field(index: str, field: object, validator: Validator) -> None:
+def check_field_path(label: str, field: object, validator: Validator, *, hint: str | None = None) -> str:
+    """The path itself, if an index that errors call `label` may be on it; `hint` is the line to write instead.
+
+    Raises:  SchemaInvalidError.
+    """
     if not isinstance(field, str):
-        raise SchemaInvalidError(f'index "{index}": fields are named by strings, got {field!r:.60}')
+        raise SchemaInvalidError(f"{label}: fields are named by strings, got {field!r:.60}", hint=hint)
     if field == "_id":
         raise SchemaInvalidError(
-            f'index "{index}" cannot be on "_id"; a document is found by its id with db.get', hint="ctx.db.get(id)"
+            f'{label} cannot be on "_id"; a document is found by its id with db.get', hint="ctx.db.get(id)"
         )
     if field == "_creationTime":
         raise SchemaInvalidError(
-            f'index "{index}" cannot name "_creationTime": it is the last field of every index already; leave it out'
+            f'{label} cannot name "_creationTime": it is the last field of every index already; leave it out'
         )
     for step in field.split("."):
-        check_identifier(step, f'index "{index}": a field')
+        check_identifier(step, f"{label}: a field")
     if field.startswith("_"):
-        raise SchemaInvalidError(f'index "{index}" cannot be on "{field}": no field begins with an underscore')
+        raise SchemaInvalidError(f'{label} cannot be on "{field}": no field begins with an underscore')
     if not has_field(validator, field.split(".")):
         known = ", ".join(sorted(set(_field_names(validator)))) or "none"
         raise SchemaInvalidError(
-            f'index "{index}" is on "{field}", a field that the table does not have; its fields are {known}'
+            f'{label} is on "{field}", a field that the table does not have; its fields are {known}'
         )
+    return field
 
 
 def has_field(validator: Validator, steps: Sequence[str]) -> bool:
     """Whether some value that matches has something at this path."""
-    if not steps:
-        return True
+    return any(True for _ in fields_found_at(validator, steps))
+
+
+def fields_found_at(validator: Validator, steps: Sequence[str]) -> Iterator[Validator]:
+    """The validators, none of them a union, that a value at this path may match."""
+    if isinstance(validator, UnionValidator):
+        for member in validator.members:
+            yield from fields_found_at(member, steps)
+        return
+    if not steps or validator.kind == "any":
+        yield validator
+        return
     match validator:
         case ObjectValidator():
             item = validator.fields.get(steps[0], validator.rest)
-            return item is not None and has_field(item, steps[1:])
+            if item is not None:
+                yield from fields_found_at(item, steps[1:])
         case RecordValidator():
-            return has_field(validator.value, steps[1:])
-        case UnionValidator():
-            return any(has_field(member, steps) for member in validator.members)
-        case SimpleValidator():
-            return validator.kind == "any"
+            yield from fields_found_at(validator.value, steps[1:])
         case _:
-            return False
+            pass
 
 
 def _field_names(validator: Validator) -> Iterator[str]:

@@ -15,6 +15,7 @@ from nbconvex.limits import Limits
 from nbconvex.storage.memory import MemoryPersistence
 from nbconvex.storage.persistence import Commit, Persistence
 from nbconvex.values.schema import SchemaDefinition
+from tests.database.snapshot_checks import content_of
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ def contents(snapshot: Snapshot) -> dict[str, Any]:
                 name: (index.fields, index.is_staged, list(index.entries.entries()))
                 for name, index in table.indexes.items()
             },
+            "content": {name: content_of(index) for name, index in table.content.items()},
             "memory_bytes": table.memory_bytes,
         }
         for table in snapshot.tables.values()

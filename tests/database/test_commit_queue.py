@@ -129,3 +129,29 @@ def test_a_wake_after_the_stop_starts_nothing() -> None:
     before = threading.active_count()
     queue.wake()
     assert threading.active_count() == before
+
+
+def test_early_listeners_hear_of_what_is_being_written_before_it_is_published() -> None:
+    queue = CommitQueue(RecordingPersistence(), at(0))
+    seen: list[tuple[int, int, int]] = []
+    stop = queue.listen_early(lambda ahead: seen.append((ahead.ts, queue.ahead.ts, queue.published.ts)))
+    queue.enter(commit(1))
+    queue.enter(both := commit(2))
+    queue.wait(both)
+    queue.enter(waiting := reader(2))
+    queue.wait(waiting)
+    stop()
+    queue.enter(last := commit(3))
+    queue.wait(last)
+    assert seen == [(2, 2, 0)]
+
+
+def test_after_a_failure_nothing_is_ahead_of_what_is_published() -> None:
+    persistence, ahead = FailingPersistence(), []
+    queue = CommitQueue(persistence, at(0))
+    queue.listen_early(ahead.append)
+    persistence.is_broken = True
+    queue.enter(lost := commit(1))
+    with pytest.raises(StorageFailedError):
+        queue.wait(lost)
+    assert ([each.ts for each in ahead], queue.ahead is queue.published) == ([1], True)

@@ -191,3 +191,22 @@ def test_leaves_are_full_behind_keys_that_only_grow() -> None:
         index = index.with_changes([(position.to_bytes(3, "big"), b"")])
     sizes = [len(keys) for keys, _ in index.chunks()]
     assert sizes == [LEAF_MAX] * 6
+
+
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_floor_finds_the_key_or_the_one_before_it(has_keys: bool) -> None:
+    rng = random.Random(5)
+    key_of = None if has_keys else bytes.upper
+    index = Index(key_of=key_of)
+    model: dict[bytes, bytes] = {}
+    for _ in range(60):
+        changes: dict[bytes, bytes | None] = {}
+        for _ in range(rng.randrange(1, 80)):
+            payload = b"%05d" % rng.randrange(3_000)
+            # Whole stretches go, so that leaves vanish whose separators stay.
+            changes[payload] = None if b"01000" < payload < b"02000" and rng.random() < 0.9 else payload
+        index = index.with_changes(sorted(changes.items()))
+        model = {key: value for key, value in {**model, **changes}.items() if value is not None}
+        for probe in (b"", b"01500", b"99999", *(b"%05d" % rng.randrange(3_000) for _ in range(20))):
+            expected = max((key for key in model if key <= probe), default=None)
+            assert index.floor(probe) == (None if expected is None else (expected, model[expected]))

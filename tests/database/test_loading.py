@@ -17,6 +17,7 @@ from nbconvex.values.ids import encode_id
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.schema import define_schema, table
 from nbconvex.values.validators import v
+from tests.database.snapshot_checks import check_consistent
 from tests.database.stores import contents, insert_all, open_database, write
 
 VALUES: list[Any] = [
@@ -29,6 +30,8 @@ VALUES: list[Any] = [
     True,
     "a",
     "a\0",
+    "a word or a word",
+    "Words, WORDS; a",
     b"\xff",
     [1, [None]],
     {"z": 1, "a": 2},
@@ -37,6 +40,13 @@ SCHEMAS = [
     define_schema({"t": table(v.any()).index("by_x", ["x"])}),
     define_schema({"t": table(v.any()).index("by_x", ["y", "x"]).index("by_deep", ["x.a"], staged=True)}),
     define_schema({"u": table(v.any())}),
+    define_schema(
+        {
+            "t": table(v.any()).index("by_x", ["x"]).search_index("words", search_field="z", filter_fields=["y", "x"]),
+            "u": table(v.any()).search_index("words", search_field="x", staged=True),
+        }
+    ),
+    define_schema({"t": table(v.any()).search_index("words", search_field="z"), "u": table(v.any())}),
 ]
 
 
@@ -45,7 +55,7 @@ def test_an_empty_log_gives_the_system_tables() -> None:
     assert (contents(loaded), loaded.ts, loaded.schema) == (contents(Snapshot.empty()), 0, None)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_after_any_history_the_rebuilt_snapshot_equals_the_live_one(seed: int) -> None:
     rng = random.Random(seed)
     persistence = MemoryPersistence()
@@ -75,6 +85,7 @@ def test_after_any_history_the_rebuilt_snapshot_equals_the_live_one(seed: int) -
             write(database, change)
     rebuilt = load_snapshot(persistence)
     assert contents(rebuilt) == contents(database.snapshot)
+    check_consistent(database.snapshot)
     assert (rebuilt.ts, rebuilt.numbers) == (database.head, database.snapshot.numbers)
     mine, theirs = rebuilt.schema, database.snapshot.schema
     assert (mine and mine.definition) == (theirs and theirs.definition)

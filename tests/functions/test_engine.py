@@ -117,3 +117,35 @@ def test_interrupt_stops_the_action_and_its_mutations_stay(is_async: bool) -> No
         stopper.join()
         assert ended == [True]
         assert t.query(lambda ctx: ctx.db.query("t").count()) == 1
+
+
+def test_what_is_begun_runs_after_one_wake_in_an_empty_context(engine: Engine) -> None:
+    ended: list[Any] = []
+    done = threading.Event()
+    WORD.set("somebody")
+
+    async def work(number: int) -> tuple[int, str]:
+        await asyncio.sleep(0)
+        return number, WORD.get()
+
+    def tell(task: asyncio.Task[Any] | None) -> None:
+        assert task is not None
+        ended.append((task.result(), threading.current_thread().name))
+        if len(ended) == 3:
+            done.set()
+
+    for number in range(3):
+        engine.begin(work(number), tell)
+    engine.wake()
+    assert done.wait(5)
+    assert ended == [((number, "none"), "nbconvex-actions") for number in range(3)]
+
+
+def test_stop_tells_those_whose_coroutine_was_never_begun(engine: Engine) -> None:
+    told: list[Any] = []
+    coroutine = asyncio.sleep(0)
+    engine.begin(coroutine, told.append)
+    engine.stop()
+    assert told == [None]
+    assert coroutine.cr_frame is None
+    engine.wake()

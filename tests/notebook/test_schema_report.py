@@ -38,6 +38,15 @@ def test_staged_index_is_said_to_be_staged() -> None:
     assert "by_name (name) staged" in repr(schema_listing(users(staged=True)))
 
 
+def test_search_indexes_stand_beside_the_others() -> None:
+    bare = table({"name": v.string(), "team": v.string()}).index("by_name", ["name"])
+    searched = define_schema({"users": bare.search_index("words", search_field="name", filter_fields=["team"])})
+    assert "new indexes: users.words (search index: name; filters team)" in repr(
+        schema_lines(report(define_schema({"users": bare}), searched))
+    )
+    assert "words (search index: name; filters team)" in schema_listing(searched)._repr_html_()
+
+
 def test_nothing_changed_is_said() -> None:
     assert repr(schema_lines(report(OLD, OLD))) == "✓ schema: nothing changed"
     assert repr(schema_lines(report(OLD, OLD), is_check_only=True)) == "? the data fits; this would change: nothing"
@@ -52,3 +61,18 @@ def test_settings_count_as_a_change() -> None:
 def test_listing_shows_tables_and_indexes() -> None:
     assert "by_name (name)" in repr(schema_listing(OLD))
     assert repr(schema_listing(None)) == "No schema: tables take any document."
+
+
+def test_a_unique_index_is_said_to_be_unique() -> None:
+    def users(*, unique: bool):
+        return define_schema({"users": table({"name": v.string()}).index("by_name", ["name"], unique=unique)})
+
+    bare = define_schema({"users": table({"name": v.string()})})
+    assert repr(schema_lines(report(bare, users(unique=True)))) == "✓ schema: new indexes: users.by_name (name) unique"
+    assert "indexes unique now: users.by_name (name)" in repr(
+        schema_lines(report(users(unique=False), users(unique=True)))
+    )
+    assert "indexes no longer unique: users.by_name" in repr(
+        schema_lines(report(users(unique=True), users(unique=False)))
+    )
+    assert "by_name (name) unique" in repr(schema_listing(users(unique=True)))

@@ -156,13 +156,13 @@ def test_paused_backend_runs_neither_functions_nor_endpoints(backend, is_async) 
 
     async def main(calls: Calls) -> None:
         backend.scheduler.pause("the disk is full")
-        for outcome in (await calls.run(None, "m:q", {}), await calls.run_endpoint(endpoint, None)):
+        for outcome in (await calls.run(None, "m:q", {}), await calls.begin_endpoint(endpoint, None)):
             assert isinstance(outcome.error, RequestRefusedError)
             assert (outcome.error.status, outcome.error.reason) == (503, "BackendPaused")
             assert "the disk is full" in str(outcome.error)
         assert not ran
         backend.scheduler.resume()
-        assert (await calls.run_endpoint(endpoint, None)).error is None
+        assert (await calls.begin_endpoint(endpoint, None)).error is None
         assert ran == ["async" if is_async else "plain"]
 
     run(backend, main)

@@ -10,7 +10,14 @@ import pytest
 from nbconvex.errors import SchemaInvalidError
 from nbconvex.values.ids import encode_id
 from nbconvex.values.scalars import Id
-from nbconvex.values.schema import IndexDefinition, SchemaDefinition, define_schema, define_table, table
+from nbconvex.values.schema import (
+    IndexDefinition,
+    SchemaDefinition,
+    TableDefinition,
+    define_schema,
+    define_table,
+    table,
+)
 from nbconvex.values.validator_report import ValidationProblem
 from nbconvex.values.validators import v
 
@@ -152,3 +159,19 @@ def test_what_is_no_definition_is_refused(make, words):
     with pytest.raises(SchemaInvalidError) as caught:
         make()
     assert words in str(caught.value)
+
+
+def test_an_index_can_be_unique_and_is_kept_as_that() -> None:
+    unique = table({"a": v.string()}).index("by_a", ["a"], unique=True)
+    assert unique.indexes["by_a"] == IndexDefinition("by_a", ("a",), unique=True)
+    assert str(unique.indexes["by_a"]) == "by_a (a) unique"
+    assert TableDefinition.from_json(unique.to_json()) == unique
+    plain = table({"a": v.string()}).index("by_a", ["a"])
+    # What older stores hold: the word is only written where it is true.
+    assert plain.to_json()["indexes"] == [{"indexDescriptor": "by_a", "fields": ["a"], "staged": False}]
+    assert TableDefinition.from_json(plain.to_json()) == plain
+
+
+def test_a_staged_index_cannot_be_unique() -> None:
+    with pytest.raises(SchemaInvalidError, match='index "by_a" cannot be staged and unique'):
+        table({"a": v.string()}).index("by_a", ["a"], unique=True, staged=True)

@@ -133,3 +133,16 @@ def test_a_superset_takes_every_stored_value_unchanged(data, new, old):
 def test_every_validator_is_a_superset_of_itself(validator):
     assert is_superset(validator, validator)
     assert is_superset(v.nullable(validator), validator)
+
+
+def test_an_index_that_becomes_unique_is_changed_and_not_rebuilt() -> None:
+    plain, unique = (schema(t=table(A_B).index("i", ["a"], unique=is_unique)) for is_unique in (False, True))
+    there, back = diff(plain, unique), diff(unique, plain)
+    assert [index.unique for _, index in there.changed_indexes] == [True]
+    assert [index.unique for _, index in back.changed_indexes] == [False]
+    assert (there.added_indexes, there.removed_indexes, there.enabled_indexes) == ((), (), ())
+    assert str(there) == "~ index t.i (a) unique"
+    assert str(diff(None, unique)) == "+ table t\n+ index t.i (a) unique"
+    staged = schema(t=table(A_B).index("i", ["a"], staged=True))
+    assert str(diff(staged, unique)) == "enabled index t.i (a) unique"
+    assert diff(unique, unique).is_empty

@@ -27,8 +27,8 @@ from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import INTERNAL_ID_BYTES
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document
     from nbconvex.database.transaction import Transaction
+    from nbconvex.database.writes import Document
     from nbconvex.functions.runner import Runner
     from nbconvex.services.scheduler.cron_forms import CronDefinition
 

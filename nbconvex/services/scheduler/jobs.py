@@ -22,8 +22,9 @@ from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
 from nbconvex.values.sort_key import encode_key
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document, Snapshot, TableIndex
+    from nbconvex.database.snapshot import Snapshot, TableIndex
     from nbconvex.database.transaction import Transaction
+    from nbconvex.database.writes import Document
     from nbconvex.functions.scheduling import Promise
     from nbconvex.limits import Limits
 

@@ -24,8 +24,8 @@ from nbconvex.services.scheduler import jobs
 from nbconvex.values.ids import encode_id
 
 if TYPE_CHECKING:
-    from nbconvex.database.snapshot import Document
     from nbconvex.database.transaction import Transaction
+    from nbconvex.database.writes import Document
     from nbconvex.functions.definition import FunctionDefinition
     from nbconvex.functions.run import Run
     from nbconvex.functions.runner import Runner

@@ -22,7 +22,7 @@ from nbconvex.services.scheduler.loop import Loop
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nbconvex.database.snapshot import Document
+    from nbconvex.database.writes import Document
     from nbconvex.functions.runner import Runner
     from nbconvex.services.scheduler.cron_forms import CronDefinition
 

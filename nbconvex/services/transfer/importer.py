@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.bulk import Mode
 from nbconvex.database.system_tables import FIRST_USER_TABLE
+from nbconvex.database.table_load import Mode
 from nbconvex.errors import CallerError, LimitExceededError, ValueInvalidError
 from nbconvex.services.transfer.misfits import Misfits
 from nbconvex.services.transfer.rows import Batch, Rows
