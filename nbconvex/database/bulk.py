@@ -232,6 +232,16 @@ class Bulk:
         )
         return sum(table.memory_bytes for table in present if table is not None)
 
+    def _require_same_tables(self, base: Snapshot) -> None:
+        """Refuse a snapshot with another schema, or with other tables under the names and numbers of the load."""
+        if base.schema is not self.base.schema:
+            raise ConflictError("_schemas", writer="a schema push", reader="import")
+        for load in self.loads.values():
+            holder = base.table_name(load.number)
+            is_free = holder is None or holder in self.loads
+            if base.numbers.get(load.name) != self.base.numbers.get(load.name) or not is_free:
+                raise ConflictError("_tables", writer="a change of the tables", reader="import")
+
     # -- the outcome -------------------------------------------------------------------------------------------------
 
     def build(self, base: Snapshot, create: Callable[[Mapping[str, int]], Sequence[Write]]) -> Built:
@@ -239,8 +249,7 @@ class Bulk:
 
         Raises:  ConflictError if the schema or the tables changed since the load began; CallerError.
         """
-        if base.schema is not self.base.schema or base.numbers != self.base.numbers:
-            raise ConflictError("_schemas", writer="a change of the schema or of the tables", reader="import")
+        self._require_same_tables(base)
         gone = [
             base.numbers[load.name]
             for load in self.loads.values()

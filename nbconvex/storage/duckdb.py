@@ -25,7 +25,7 @@ from typing import cast
 import msgspec
 
 from nbconvex.clock import Clock, SystemClock
-from nbconvex.errors import HeadMovedError, StorageCorruptError, StorageError, StoragePathError
+from nbconvex.errors import HeadMovedError, StorageCorruptError, StorageError, StorageFailedError, StoragePathError
 from nbconvex.storage import allocator, frames
 from nbconvex.storage.duckdb_file import Applied, Changes, DuckdbFile, DuckdbSettings, Reader
 from nbconvex.storage.files import Disk, FileSystem
@@ -170,7 +170,13 @@ class DuckdbPersistence:
             documents: _Documents = {}
             for table, document_id, payload in commit.revisions:
                 documents.setdefault(table, {})[document_id] = (commit.ts, payload)
-            self._file.apply(Changes(documents, {}, commit.tables), before=before, after=after)
+            try:
+                self._file.apply(Changes(documents, {}, commit.tables), before=before, after=after)
+            except StorageFailedError as error:
+                raise StorageFailedError(
+                    f"{self._name}: many documents could not be written at once ({error.__cause__ or error}). What was "
+                    "there before is there."
+                ) from error
             self._applied = after
         self._head = commit.ts
         allocator.give_back()

@@ -328,11 +328,9 @@ def _write_bulk(connection: duckdb.DuckDBPyConnection, bulk: BulkTable, ts: int)
             yield pa.record_batch([pa.array(ids, pa.binary()), pa.array(payloads, pa.binary())], schema=columns)
 
     connection.register("incoming", pa.RecordBatchReader.from_batches(columns, batches()))
-    try:
-        values = "SELECT $1::INTEGER, id, $2::BIGINT, payload FROM incoming"
-        connection.execute(f"INSERT INTO nbconvex_log.documents {values}", [bulk.table, ts])
-    finally:
-        connection.unregister("incoming")
+    values = "SELECT $1::INTEGER, id, $2::BIGINT, payload FROM incoming"
+    connection.execute(f"INSERT INTO nbconvex_log.documents {values}", [bulk.table, ts])
+    connection.unregister("incoming")
 
 
 def _errors() -> type[Exception]:

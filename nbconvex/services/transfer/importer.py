@@ -23,7 +23,8 @@ from nbconvex.services.transfer.rows import Batch, Rows
 from nbconvex.values.ids import decode_id
 
 if TYPE_CHECKING:
-    from nbconvex.database.bulk import Bulk, TableLoad
+    from nbconvex.database.bulk import Bulk
+    from nbconvex.database.table_load import TableLoad
     from nbconvex.database.database import Database
 
 #: Told how much is read and how much there is, which is None where nobody knows; the unit is the source's.

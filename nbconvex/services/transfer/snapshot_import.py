@@ -32,7 +32,8 @@ from nbconvex.values.ids import decode_id, encode_id
 from nbconvex.values.scalars import Int64
 
 if TYPE_CHECKING:
-    from nbconvex.database.bulk import Bulk, TableLoad
+    from nbconvex.database.bulk import Bulk
+    from nbconvex.database.table_load import TableLoad
     from nbconvex.database.database import Database
     from nbconvex.database.transaction import Transaction
     from nbconvex.services.transfer.files_port import Files
