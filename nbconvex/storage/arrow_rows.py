@@ -137,7 +137,7 @@ def _reader_of(kind: Any, wish: str, name: str) -> Callable[[Any], list[Any]]:
         return lambda column: [None if number is None else float(number) for number in column.to_pylist()]
     if types.is_nested(kind) or types.is_time(kind):
         return lambda column: [plain(cell) for cell in column.to_pylist(maps_as_pydicts="strict")]
-    if types.is_null(kind) or types.is_primitive(kind) or types.is_boolean(kind) or _is_text_or_bytes(kind):
+    if types.is_null(kind) or types.is_integer(kind) or types.is_floating(kind) or _is_plain(kind):
         return _listed
     if isinstance(kind, pa.BaseExtensionType):
         inner = _reader_of(kind.storage_type, wish, name)
@@ -157,12 +157,13 @@ def _listed(column: Any) -> list[Any]:
     return cells
 
 
-def _is_text_or_bytes(kind: Any) -> bool:
+def _is_plain(kind: Any) -> bool:
     from pyarrow import types
 
     return bool(
-        types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_binary(kind)
-        or types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind)
+        types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+        or types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+        or types.is_fixed_size_binary(kind)
     )  # fmt: skip
 
 

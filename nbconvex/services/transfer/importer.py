@@ -24,8 +24,8 @@ from nbconvex.values.ids import decode_id
 
 if TYPE_CHECKING:
     from nbconvex.database.bulk import Bulk
-    from nbconvex.database.table_load import TableLoad
     from nbconvex.database.database import Database
+    from nbconvex.database.table_load import TableLoad
 
 #: Told how much is read and how much there is, which is None where nobody knows; the unit is the source's.
 Progress = Callable[[int, int | None], None]

@@ -48,7 +48,7 @@ class Misfits:
         path, report = _path_and_report(error)
         sentence = report.partition("\n")[0]
         # A missing or an extra field is a kind of its own; else the values in a sentence would make many of one.
-        alike = sentence if sentence.startswith("Object ") else _PARTICULARS.sub("", sentence)
+        alike = sentence if ": Object " in sentence else _PARTICULARS.sub("", sentence)
         kind = self._kinds.setdefault((path, alike), _Kind(report))
         kind.count += 1
         if len(kind.places) < _PLACES_SHOWN:

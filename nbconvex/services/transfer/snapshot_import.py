@@ -33,8 +33,8 @@ from nbconvex.values.scalars import Int64
 
 if TYPE_CHECKING:
     from nbconvex.database.bulk import Bulk
-    from nbconvex.database.table_load import TableLoad
     from nbconvex.database.database import Database
+    from nbconvex.database.table_load import TableLoad
     from nbconvex.database.transaction import Transaction
     from nbconvex.services.transfer.files_port import Files
 
@@ -91,6 +91,8 @@ class _Run:
         counts = {name: len(load) for name, load in loads.items()}
         emptied = empty_others(bulk) if self._mode == "replace_all" else ()
         entries = self._keep_files(known, bulk)
+        if mode_of(self._mode) == "append":
+            self._require_same_files(entries, bulk)
         replaces = self._mode == "replace_all" or (self._mode == "replace" and contents.storage is not None)
 
         def put_files(transaction: Transaction) -> None:
@@ -199,6 +201,16 @@ class _Run:
                 f"the store has {count:,} files already. Say what is to become of them: "
                 'mode="append" (--append) keeps them, mode="replace" (--replace) deletes them.'
             )
+
+    def _require_same_files(self, entries: list[FileEntry], bulk: Bulk) -> None:
+        """Refuse files that would take the places of others, which stay."""
+        present = {each.internal: each.digest for each in self._files.entries(bulk.base)}
+        for entry in entries:
+            if present.get(entry.internal, entry.digest) != entry.digest:
+                raise CallerError(
+                    f"the file {encode_id(STORAGE_TABLE, entry.internal)} of the snapshot is in the store already, "
+                    'with other bytes. Use mode="replace" (--replace) to have those of the snapshot.'
+                )
 
     def _file_lines(self) -> dict[str, dict[str, Any]]:
         """What the snapshot says of its files, by their ids; notes what the ids are here."""

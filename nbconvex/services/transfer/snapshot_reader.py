@@ -114,7 +114,8 @@ class SnapshotReader:
                 maximum=limits.import_entries, actual=len(entries),
             )  # fmt: skip
         total = 0
-        contents, prefix, seen = Contents(), "", set[str]()
+        contents, seen = Contents(), set[str]()
+        prefix: str | None = None
         for entry in entries:
             self._require_harmless(entry)
             if entry.filename in seen:
@@ -130,7 +131,7 @@ class SnapshotReader:
         for entry in entries:
             if not entry.is_dir():
                 prefix = self._sort(entry, contents, prefix)
-        if contents.listing is None and not contents.documents and contents.storage is None:
+        if not (contents.listing or contents.documents or contents.storage or contents.files):
             raise DataRefusedError(
                 self.name, [f'it is no snapshot: it has no entry "TABLE/{_DOCUMENTS}"'],
                 cure="`npx convex export` and `%convex export FILE.zip` write snapshots.",
@@ -168,7 +169,7 @@ class SnapshotReader:
                 raise self._refused(entry.filename, f'it lies within the entry "{last}"')
             end, last = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size, entry.filename
 
-    def _sort(self, entry: zipfile.ZipInfo, contents: Contents, prefix: str) -> str:
+    def _sort(self, entry: zipfile.ZipInfo, contents: Contents, prefix: str | None) -> str | None:
         """Put an entry where it belongs. Names are matched at their ends; what stands before is the same for all."""
         *before, folder, file = ["", *entry.filename.split("/")] if "/" in entry.filename else ["", "", entry.filename]
         if _COMPONENTS in before or folder == _COMPONENTS:
@@ -176,7 +177,7 @@ class SnapshotReader:
         if file not in {_DOCUMENTS, _SCHEMA} and folder != _STORAGE:
             return prefix if file == "README.md" else self._skip(contents, entry.filename, prefix)
         root = "/".join(before)
-        if prefix and root != prefix:
+        if prefix is not None and root != prefix:
             raise self._refused(entry.filename, f'there are two snapshots in it: the other one begins with "{prefix}"')
         if folder == _STORAGE:
             self._sort_file(entry, file, contents)
@@ -203,7 +204,7 @@ class SnapshotReader:
         contents.files[file_id] = entry
 
     @staticmethod
-    def _skip(contents: Contents, what: str, prefix: str) -> str:
+    def _skip(contents: Contents, what: str, prefix: str | None) -> str | None:
         if what not in contents.skipped:
             contents.skipped.append(what)
         return prefix
