@@ -31,6 +31,9 @@ PYTHON_PEERS = {
     "websockets": ("benchmarks.peers.bare_sockets", "WebsocketsSend"),
     "websockets-broadcast": ("benchmarks.peers.bare_sockets", "WebsocketsBroadcast"),
     "starlette": ("benchmarks.peers.bare_sockets", "StarletteSend"),
+    "nbconvex-vectors": ("benchmarks.peers.vectors", "NbconvexVectors"),
+    "numpy-vectors": ("benchmarks.peers.vectors", "NumpyVectors"),
+    "duckdb-vectors": ("benchmarks.peers.vectors", "DuckdbVectors"),
 }
 
 #: Short name → adapter in peers/node, its npm packages, what to call it.

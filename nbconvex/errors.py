@@ -8,7 +8,8 @@ NbconvexError
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
 │   ├── UniqueViolatedError
-│   ├── IndexInvalidError · LimitExceededError · CursorInvalidError
+│   ├── MigrationFailedError    a document for which a migration raised; what is done stays
+│   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
 │   ├── FileRefusedError        a file that may not come in, or may not be had
@@ -164,20 +165,50 @@ class SchemaInvalidError(CallerError):
 class SchemaViolatedError(CallerError):
     """Stored documents do not fit a new schema; the old one stays in force.
 
-    `problems` holds one sentence a kind of mismatch, with a count and one sample id each.
+    `problems` holds one sentence a kind of mismatch, with a count and one sample id each; `schema` is the definition
+    that was refused.
     """
 
     code = "SchemaViolated"
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, schema: Any = None) -> None:
         super().__init__("Schema validation failed; the old schema stays in force.\n" + "\n".join(problems))
         self.problems = tuple(problems)
+        self.schema = schema
+
+
+class MigrationFailedError(CallerError):
+    """A migration raised for a document and stopped in front of it; what it did before stays.
+
+    Its cause is what was raised. Units: `visited` and `total` are documents.
+    """
+
+    code = "MigrationFailed"
+
+    def __init__(self, name: str, table: str, document_id: str, problem: str, *, visited: int, total: int) -> None:
+        super().__init__(
+            f"the migration {name} stopped at document {document_id} of {table}: {problem}\n"
+            f"{visited:,} of {total:,} documents are done and stay so. Correct the function, or the document, and run "
+            "it again: it goes on there."
+        )
+        self.name = name
+        self.table = table
+        self.document_id = document_id
+        self.problem = problem
+        self.visited = visited
+        self.total = total
 
 
 class IndexInvalidError(CallerError):
     """An index does not exist, is staged, or cannot answer the range that was asked."""
 
     code = "IndexInvalid"
+
+
+class SqlInvalidError(CallerError):
+    """A text is no SELECT over the tables of this backend, or does something that SQL may not do here."""
+
+    code = "SqlInvalid"
 
 
 class CursorInvalidError(CallerError):

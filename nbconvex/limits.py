@@ -41,10 +41,14 @@ class Limits:
     functions_scheduled: int = 1_000
     scheduled_arguments_bytes: int = 16 * MIB
     scheduled_call_bytes: int = 4 * MIB
+    trigger_depth: int = 64
 
     # One schedule.
     scheduled_pending: int = 1_000_000
     jobs_in_parallel: int = 8
+
+    # One migration.
+    migration_batch: int = 1_000
 
     # One value.
     document_bytes: int = MIB
@@ -62,11 +66,20 @@ class Limits:
     fields_per_index: int = 16
     search_indexes_per_table: int = 4
     filter_fields_per_index: int = 16
+    vector_indexes_per_table: int = 4
+    vector_dimensions: int = 4_096
 
     # One query.
     filter_operators: int = 256
     page_items: int = 32_000
     page_split_documents: int = 6_144
+
+    # One statement of SQL.
+    sql_time_s: float = 10.0
+    sql_rows: int = 32_000
+    sql_text_bytes: int = MIB
+    sql_memory_bytes: int = 1024 * MIB
+    sql_threads: int = 4
 
     # One search for words.
     search_words: int = 16
@@ -75,6 +88,11 @@ class Limits:
     search_word_bytes: int = 32
     search_filters: int = 8
     search_documents: int = 1_024
+
+    # One search by vector.
+    vector_results: int = 256
+    vector_results_in_transaction: int = 8_192
+    vector_conditions: int = 64
 
     # One mutation that keeps meeting conflicts.
     conflict_retries: int = 4

@@ -74,6 +74,10 @@ class ActiveSchema:
             raise DocumentInvalidError(table, problem.report, path=problem.path) from None
         return checked
 
+    def validator_of(self, table: str) -> Validator | None:
+        """What every document of a table matches; None where nothing is known."""
+        return self.definition.tables[table].validator if table in self.checks else None
+
     def indexes_of(self, table: str) -> dict[str, tuple[tuple[str, ...], bool]]:
         """The declared indexes of a table: fields and whether staged, by name."""
         declared = self.definition.tables.get(table)

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.database.reads import CommitRecord
 from nbconvex.database.schema_push import deletion, unlisted
@@ -38,6 +38,9 @@ from nbconvex.values.codec import (
     is_identifier,
 )
 from nbconvex.values.ids import decode_id, encode_id
+
+if TYPE_CHECKING:
+    from nbconvex.database.transaction import Transaction
 
 #: Up to this many documents written and deleted are written one by one. More would fill the write log.
 _WRITES_MAX: Final = 4_000
@@ -244,11 +247,12 @@ class Bulk:
 
     # -- the outcome -------------------------------------------------------------------------------------------------
 
-    def build(self, base: Snapshot, create: Callable[[Mapping[str, int]], Sequence[Write]]) -> Built:
-        """What the load makes of `base`; `create` gives the writes that bring tables of these numbers into being.
+    def build(self, transaction: Transaction, system: Callable[[Transaction], None]) -> Built:
+        """What the load makes of a transaction's snapshot; `system` writes what else belongs to it.
 
         Raises:  ConflictError if the schema or the tables changed since the load began; CallerError.
         """
+        base = transaction.snapshot
         self._require_same_tables(base)
         gone = [
             base.numbers[load.name]
@@ -256,7 +260,10 @@ class Bulk:
             if base.numbers.get(load.name, 0) not in (0, load.number)
         ]
         created = {load.name: load.number for load in self.loads.values() if base.numbers.get(load.name) != load.number}
-        listed = [*unlisted(base, gone), *create(created)]
+        system(transaction)
+        for name, number in created.items():
+            transaction.create_table(name, number)
+        listed = [*unlisted(base, gone), *transaction.writes.values()]
         for load in self.loads.values():
             _require_fitting(load, base)
             if base is not self.base and load.mode == "append" and (present := _present(load, base)) is not None:

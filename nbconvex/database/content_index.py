@@ -15,11 +15,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, Self
 
+from nbconvex.database.index import Index
 from nbconvex.database.writes import ContentChange, Document, Write, content_changes
+from nbconvex.values.codec import decode_document
 from nbconvex.values.content_indexes import ContentDefinition, SearchIndexDefinition
+from nbconvex.values.ids import decode_id
+from nbconvex.values.vector_indexes import VectorIndexDefinition
 
 #: Internal ids (16 bytes) and documents, in the order of their creation.
 Documents = Iterable[tuple[bytes, Document]]
+
+
+class StoredDocuments:
+    """All documents of a table in the order of their creation: as many as its length, decoded when gone through."""
+
+    __slots__ = ("_by_creation",)
+
+    def __init__(self, by_creation: Index) -> None:
+        self._by_creation = by_creation
+
+    def __len__(self) -> int:
+        return len(self._by_creation)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Document]]:
+        for _, payloads in self._by_creation.chunks():
+            for document in map(decode_document, payloads):
+                yield decode_id(document["_id"])[1], document
 
 
 class ContentIndex(Protocol):
@@ -60,6 +81,10 @@ def made_for(definition: ContentDefinition) -> ContentIndex:
         from nbconvex.database.text_index import TextIndex
 
         return TextIndex.empty(definition)
+    if isinstance(definition, VectorIndexDefinition):
+        from nbconvex.database.vector_index import VectorIndex
+
+        return VectorIndex.empty(definition)
     raise TypeError(f"no index keeps a {definition.KIND}")
 
 
@@ -89,18 +114,18 @@ def changed_contents(
     return changed
 
 
-def touched_contents(
-    number: int, contents: Mapping[str, ContentIndex], write: Write
-) -> Iterator[tuple[int, str] | bytes]:
+def touched_contents(number: int, contents: Mapping[str, ContentIndex], write: Write) -> list[tuple[int, str] | bytes]:
     """What a write touches in the content indexes of table `number`: an index and a key in turn."""
+    touched: list[tuple[int, str] | bytes] = []
     before, after = write.keys_before, write.keys_after
     for position, (name, index) in enumerate(contents.items(), -len(contents)):
-        index_id = (number, name)
         change = ContentChange(
             write.document_id,
             None if before is None else before[position],
             None if after is None else after[position],
         )
-        for key in index.touched(change):
-            yield index_id
-            yield key
+        keys = list(index.touched(change))
+        pairs: list[tuple[int, str] | bytes] = [(number, name)] * (2 * len(keys))
+        pairs[1::2] = keys
+        touched += pairs
+    return touched

@@ -15,19 +15,19 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.bulk import Built, Bulk
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
-from nbconvex.database.commit_record import record_of
-from nbconvex.database.guarded_transaction import GuardedTransaction
+from nbconvex.database.commit_record import document_id_of, record_of
+from nbconvex.database.guarded_transaction import GuardedTransaction, Watch
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.payload import CREATION_TIME_BYTES
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot
+from nbconvex.database.reads import ReadSet
+from nbconvex.database.snapshot import Snapshot
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
@@ -35,7 +35,7 @@ from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
-from nbconvex.values.ids import INTERNAL_ID_BYTES, IdMaker, encode_id
+from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
 #: A schema push that meets commits this often is repeated once more with commits held back.
@@ -63,6 +63,8 @@ class Database:
         self.clock = clock
         self.memory_bytes_max = memory_bytes_max
         self.write_log = WriteLog(snapshot.ts)
+        #: Who hears of writes, in transactions that begin from now on.
+        self.watch: Watch | None = None
         self._persistence = persistence
         self._random = random
         self._make_id = IdMaker(random, clock).make
@@ -71,6 +73,8 @@ class Database:
         self._last_creation_ms = _newest_creation_ms(snapshot)
         self._state_lock = threading.Lock()
         self._is_closed = False
+        #: Tables of which somebody has read some fields only: their commits say which fields they changed.
+        self._by_field: frozenset[int] = frozenset()
 
     @classmethod
     def open(
@@ -154,9 +158,11 @@ class Database:
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
         seed = self._random.getrandbits(64)
+        parts = (snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
         schema = snapshot.schema
-        kind = GuardedTransaction if writable and schema is not None and schema.rules else Transaction
-        return kind(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
+        if writable and (self.watch is not None or (schema is not None and schema.rules)):
+            return GuardedTransaction(self.watch, *parts)
+        return Transaction(*parts)
 
     # -- committing --------------------------------------------------------------------------------------------------
 
@@ -210,6 +216,14 @@ class Database:
         """
         return self._queue.listen(callback)
 
+    def note_fields(self, reads: ReadSet) -> None:
+        """Have commits from now on say which fields they changed, in tables of which `reads` has some fields only.
+
+        Of earlier ones that is not known, so they concern whoever read anything of their documents.
+        """
+        if reads.by_field is not None:
+            self._by_field |= {number for number, _ in reads.by_field}
+
     def listen_early(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call `callback` before each append, from the thread that makes it; it must return at once.
 
@@ -241,6 +255,7 @@ class Database:
     def _require_no_conflict(self, transaction: Transaction) -> None:
         """Refuse a transaction that read something which was changed since its snapshot."""
         snapshot, accepted = transaction.snapshot, self._accepted
+        self.note_fields(transaction.reads)
         if accepted.schema is not snapshot.schema:
             raise ConflictError("_schemas", writer="a schema push", reader=transaction.reader)
         records = self.write_log.since(snapshot.ts)
@@ -252,7 +267,7 @@ class Database:
                 (number, index), key = overlapped
                 raise ConflictError(
                     snapshot.table_name(number) or accepted.table_name(number) or str(number),
-                    document_id=_document_id(number, index, key) if key else None,
+                    document_id=document_id_of(number, index, key) if key else None,
                     writer=record.writer,
                     reader=transaction.reader,
                 )
@@ -274,7 +289,7 @@ class Database:
         if self.memory_bytes_max != UNLIMITED and following.memory_bytes > self.memory_bytes_max:
             self._require_shrinking(accepted, following)
         revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
-        record = record_of(ts, accepted, writes, writer)
+        record = record_of(ts, accepted, writes, writer, self._by_field)
         commit: Commit | BulkCommit = Commit(ts, revisions)
         if bulk is not None and bulk.bulk:
             record, commit = bulk.record_of(record), BulkCommit(ts, revisions, bulk.bulk)
@@ -319,19 +334,7 @@ class Database:
         """
         for is_last in (False, False, True):
             base = self._accepted
-
-            def build(snapshot: Snapshot) -> Built:
-                transaction = self._transaction(snapshot, writable=True, reader="import")
-                system(transaction)
-
-                def create(numbers: Mapping[str, int]) -> list[Write]:
-                    for name, number in numbers.items():
-                        transaction.create_table(name, number)
-                    return list(transaction.writes.values())
-
-                return bulk.build(snapshot, create)
-
-            built = build(base)
+            built = bulk.build(self._transaction(base, writable=True, reader="import"), system)
             with InterruptsHeld("what was imported had been committed"):
                 with self._state_lock:
                     if self._queue.failure is not None or self._is_closed:
@@ -339,7 +342,7 @@ class Database:
                     if self._accepted is not base and not built.fits(self._accepted):
                         if not is_last:
                             continue
-                        built = build(self._accepted)
+                        built = bulk.build(self._transaction(self._accepted, writable=True, reader="import"), system)
                     if not built.writes and not built.bulk:
                         return base.ts
                     self._last_creation_ms = max(self._last_creation_ms, bulk.newest_creation_ms)
@@ -477,13 +480,6 @@ class Database:
             self._queue.flush()
         self._queue.stop()
         self._persistence.close()
-
-
-def _document_id(number: int, index: str, key: bytes) -> str:
-    """The id of the document that a key belongs to: built-in indexes hold its text, others its 16 bytes."""
-    if index in {BY_ID, BY_CREATION_TIME}:
-        return key[0 if index == BY_ID else CREATION_TIME_BYTES :].decode("ascii")
-    return encode_id(number, key[-INTERNAL_ID_BYTES:])
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

@@ -1,8 +1,9 @@
 """Filter expressions: what `q.eq(q.field("a"), 1)` builds, and how it is evaluated on a document.
 
-Owns:  `FilterBuilder`, `Expression`, `predicate_of`.
+Owns:  `FilterBuilder`, `Expression`, `Filter`, `filter_of`.
 Must not know: indexes, transactions, how documents are read.
-Invariants: comparisons follow the order of all values and never fail; arithmetic is only between numbers of one type.
+Invariants: comparisons follow the order of all values and never fail, nor do tests of texts and lists, which simply do
+not hold of anything else; arithmetic is only between numbers of one type. An expression knows which fields it looks at.
 Source: semantics 3.5.
 Threads: any; an expression holds no state.
 """
@@ -12,26 +13,44 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn
 
 from nbconvex.errors import CallerError
-from nbconvex.values.codec import normalize
+from nbconvex.values.codec import equal_values, normalize
+from nbconvex.values.foreign import shown
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.sort_key import encode_key
 
 Evaluate = Callable[[dict[str, Any]], Any]
 Predicate = Callable[[dict[str, Any]], bool]
 
+_NO_FIELDS: frozenset[str] = frozenset()
+
+
+class Filter(NamedTuple):
+    """What a filter asks of a document.
+
+    Fields:  `source` is for the query's fingerprint; `fields` are the paths that it looks at, None where a Python
+             function sees the whole document.
+    """
+
+    holds: Predicate
+    source: str
+    fields: frozenset[str] | None
+
 
 class Expression:
-    """A part of a filter. `source` is how it was written; `evaluate` gives its value on a document."""
+    """A part of a filter. `source` is how it was written; `evaluate` gives its value on a document, of which it looks
+    at `fields`.
+    """
 
-    __slots__ = ("evaluate", "source")
+    __slots__ = ("evaluate", "fields", "source")
 
-    def __init__(self, source: str, evaluate: Evaluate) -> None:
+    def __init__(self, source: str, evaluate: Evaluate, fields: frozenset[str] = _NO_FIELDS) -> None:
         self.source = source
         self.evaluate = evaluate
+        self.fields = fields
 
     def __repr__(self) -> str:
         return self.source
@@ -50,10 +69,10 @@ class FilterBuilder:
 
     def field(self, path: str) -> Expression:
         """The value of a field, `"a.b"` reaching into objects; absent where a step is missing."""
-        steps = path.split(".")
+        steps, fields = path.split("."), frozenset((path,))
         if len(steps) == 1:
-            return Expression(f"q.field({path!r})", lambda document: document.get(path, UNSET))
-        return Expression(f"q.field({path!r})", lambda document: _walk(document, steps))
+            return Expression(f"q.field({path!r})", lambda document: document.get(path, UNSET), fields)
+        return Expression(f"q.field({path!r})", lambda document: _walk(document, steps), fields)
 
     def eq(self, left: Any, right: Any) -> Expression:
         """Whether both are the same value."""
@@ -78,6 +97,22 @@ class FilterBuilder:
     def gte(self, left: Any, right: Any) -> Expression:
         """Whether `left` does not come before `right`."""
         return _comparison("gte", operator.ge, left, right)
+
+    def in_(self, value: Any, choices: Iterable[Any]) -> Expression:
+        """Whether it is one of `choices`: `q.in_(q.field("author"), ["ada", "grace"])`; UNSET stands for absent."""
+        return _member(_subject("in_", value, '["ada", "grace"]'), choices)
+
+    def starts_with(self, text: Any, prefix: Any) -> Expression:
+        """Whether it is a text that begins with `prefix`, capital letters being other letters."""
+        return _text_test("starts_with", str.startswith, _subject("starts_with", text, '"Al"'), prefix)
+
+    def ends_with(self, text: Any, suffix: Any) -> Expression:
+        """Whether it is a text that ends with `suffix`, capital letters being other letters."""
+        return _text_test("ends_with", str.endswith, _subject("ends_with", text, '".org"'), suffix)
+
+    def contains(self, whole: Any, part: Any) -> Expression:
+        """Whether it is a text that has `part` in it, or a list of which `part` is an element."""
+        return _contains(_subject("contains", whole, '"urgent"'), _expression(part))
 
     def add(self, left: Any, right: Any) -> Expression:
         """Their sum."""
@@ -108,30 +143,37 @@ class FilterBuilder:
             zero = Int64(0) if isinstance(operand, Int64) else -0.0
             return _calculate("sub", zero, operand)
 
-        return Expression(f"q.neg({inner.source})", evaluate)
+        return Expression(f"q.neg({inner.source})", evaluate, inner.fields)
 
     def and_(self, *conditions: Any) -> Expression:
         """Whether all hold; what stands behind the first that does not is not evaluated."""
         parts = [_expression(each) for each in conditions]
         source = f"q.and_({', '.join(part.source for part in parts)})"
-        return Expression(source, lambda document: all(_truth(part, document) for part in parts))
+        return Expression(source, lambda document: all(_truth(part, document) for part in parts), _fields(*parts))
 
     def or_(self, *conditions: Any) -> Expression:
         """Whether any holds; what stands behind the first that does is not evaluated."""
         parts = [_expression(each) for each in conditions]
         source = f"q.or_({', '.join(part.source for part in parts)})"
-        return Expression(source, lambda document: any(_truth(part, document) for part in parts))
+        return Expression(source, lambda document: any(_truth(part, document) for part in parts), _fields(*parts))
 
     def not_(self, condition: Any) -> Expression:
         """Whether it does not hold."""
         inner = _expression(condition)
-        return Expression(f"q.not_({inner.source})", lambda document: not _truth(inner, document))
+        return Expression(f"q.not_({inner.source})", lambda document: not _truth(inner, document), inner.fields)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = "field, eq, neq, lt, lte, gt, gte, add, sub, mul, div, mod, neg, and_, or_, not_"
-        raise CallerError(f"a filter expression has no q.{name}. It has: {known}.")
+        known = ["field", "eq", "neq", "lt", "lte", "gt", "gte", "in_", "starts_with", "ends_with", "contains", "add",
+                 "sub", "mul", "div", "mod", "neg", "and_", "or_", "not_"]  # fmt: skip
+        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+        snake = {"startswith": "starts_with", "endswith": "ends_with", "includes": "contains"}.get(snake, snake)
+        close = next((each for each in known if each in {snake, f"{snake}_"}), None)
+        raise CallerError(
+            f"a filter expression has no q.{name}. It has: {', '.join(known)}.",
+            hint=f"q.{close}(...)" if close else None,
+        )
 
     def __getitem__(self, name: str) -> NoReturn:
         raise CallerError(
@@ -141,8 +183,8 @@ class FilterBuilder:
         )
 
 
-def predicate_of(condition: Callable[[Any], Any]) -> tuple[Predicate, str]:
-    """What `.filter(condition)` asks of a document, and its source for the query's fingerprint.
+def filter_of(condition: Callable[[Any], Any]) -> Filter:
+    """What `.filter(condition)` asks of a document.
 
     A parameter named `q` gets a builder and gives an expression; any other name gets the document itself.
     Raises:  CallerError.
@@ -153,9 +195,9 @@ def predicate_of(condition: Callable[[Any], Any]) -> tuple[Predicate, str]:
             hint='.filter(lambda q: q.eq(q.field("author"), "ada"))',
         )
     if _first_parameter(condition) != "q":
-        return _document_predicate(condition), f"<{getattr(condition, '__qualname__', 'predicate')}>"
+        return Filter(_document_predicate(condition), f"<{getattr(condition, '__qualname__', 'predicate')}>", None)
     expression = _expression(condition(FilterBuilder()))
-    return (lambda document: _truth(expression, document)), expression.source
+    return Filter(lambda document: _truth(expression, document), expression.source, expression.fields)
 
 
 def _first_parameter(condition: Callable[[Any], Any]) -> str | None:
@@ -194,6 +236,67 @@ def _expression(value: Any) -> Expression:
     return Expression(repr(literal), lambda _: literal)
 
 
+def _fields(*parts: Expression) -> frozenset[str]:
+    return _NO_FIELDS.union(*[part.fields for part in parts])
+
+
+def _subject(name: str, value: Any, example: str) -> Expression:
+    """The first operand of a test, which must be an expression: a text there is a field that lacks its `q.field`."""
+    if isinstance(value, Expression):
+        return value
+    named = value if isinstance(value, str) else "author"
+    raise CallerError(
+        f"q.{name} tests a field or another expression, got {type(value).__name__} {shown(value)}.",
+        hint=f"q.{name}(q.field({named!r}), {example})",
+    )
+
+
+def _member(value: Expression, choices: Any) -> Expression:
+    if isinstance(choices, str | bytes | Mapping | Expression) or not isinstance(choices, Iterable):
+        raise CallerError(
+            f"q.in_ takes a list of values, got {type(choices).__name__} {shown(choices)}.",
+            hint=f"q.contains({choices.source}, {value.source})" if isinstance(choices, Expression)
+            else f"q.in_({value.source}, [...])",
+        )  # fmt: skip
+    literals = [_expression(choice) for choice in choices]
+    if any(literal.fields for literal in literals):
+        raise CallerError(
+            "q.in_ takes values, not other fields.", hint=f"q.or_(q.eq({value.source}, q.field(...)), ...)"
+        )
+    keys = frozenset(encode_key(literal.evaluate({})) for literal in literals)
+    listed = ", ".join(literal.source for literal in literals)
+    return Expression(
+        f"q.in_({value.source}, [{listed}])",
+        lambda document: encode_key(value.evaluate(document)) in keys,
+        value.fields,
+    )
+
+
+def _text_test(name: str, test: Callable[[str, str], bool], text: Expression, part: Any) -> Expression:
+    if not isinstance(part, str | Expression):
+        raise CallerError(
+            f"q.{name} takes a text to look for, got {type(part).__name__} {shown(part)}.",
+            hint=f'q.{name}({text.source}, "...")',
+        )
+    wanted = _expression(part)
+
+    def evaluate(document: dict[str, Any]) -> bool:
+        value, piece = text.evaluate(document), wanted.evaluate(document)
+        return type(value) is str and type(piece) is str and test(value, piece)
+
+    return Expression(f"q.{name}({text.source}, {wanted.source})", evaluate, _fields(text, wanted))
+
+
+def _contains(whole: Expression, part: Expression) -> Expression:
+    def evaluate(document: dict[str, Any]) -> bool:
+        value, piece = whole.evaluate(document), part.evaluate(document)
+        if type(value) is str:
+            return type(piece) is str and piece in value
+        return type(value) is list and any(equal_values(piece, each) for each in value)
+
+    return Expression(f"q.contains({whole.source}, {part.source})", evaluate, _fields(whole, part))
+
+
 def _truth(part: Expression, document: dict[str, Any]) -> bool:
     value = part.evaluate(document)
     if value is True or value is False:
@@ -210,13 +313,14 @@ def _comparison(name: str, compare: Callable[[Any, Any], bool], left: Any, right
             return compare(a, b)  # Python orders text by code points, as the keys do
         return compare(encode_key(a), encode_key(b))
 
-    return Expression(f"q.{name}({first.source}, {second.source})", evaluate)
+    return Expression(f"q.{name}({first.source}, {second.source})", evaluate, _fields(first, second))
 
 
 def _arithmetic(name: str, left: Any, right: Any) -> Expression:
     first, second = _expression(left), _expression(right)
     source = f"q.{name}({first.source}, {second.source})"
-    return Expression(source, lambda document: _calculate(name, first.evaluate(document), second.evaluate(document)))
+    evaluate: Evaluate = lambda document: _calculate(name, first.evaluate(document), second.evaluate(document))  # noqa: E731
+    return Expression(source, evaluate, _fields(first, second))
 
 
 def _calculate(name: str, a: Any, b: Any) -> Any:

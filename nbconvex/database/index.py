@@ -196,6 +196,23 @@ class Index:
             return next(iter(keys))
         return None
 
+    def differences(self, other: Index) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        """Each key at which two versions of one index differ, with its payload here and in `other` (None: not there).
+
+        In no order. A payload is the same if it is the same object. Costs what differs: what the versions share is not
+        looked at.
+        """
+        mine, theirs = _unshared(self._root, other._root)
+        key_of = self._key_of
+        before = dict(_entries_of(mine, key_of))
+        after = dict(_entries_of(theirs, key_of))
+        for key, payload in before.items():
+            there = after.pop(key, None)
+            if there is not payload:
+                yield key, payload, there
+        for key, payload in after.items():
+            yield key, None, payload
+
 
 def _place(leaf: _Leaf, key: bytes, key_of: KeyOf) -> tuple[int, bool]:
     """Where `key` stands or would stand in a leaf, and whether it is there."""
@@ -233,6 +250,48 @@ def _leaves(root: _Node, low: bytes, high: bytes | None, *, reverse: bool) -> It
         if not reverse:
             children.reverse()
         stack.extend(children)
+
+
+def _unshared(one: _Node, two: _Node) -> tuple[list[_Node], list[_Node]]:
+    """The leaves below each of two roots that are not below the other one too.
+
+    What is shared has the same height in both trees, for all leaves are equally deep: so nodes of one height are
+    compared at a time.
+    """
+    mine, theirs = [one], [two]
+    my_height, their_height = _height(one), _height(two)
+    while True:
+        if my_height == their_height:
+            shared = set(map(id, mine)).intersection(map(id, theirs))
+            if shared:
+                mine = [node for node in mine if id(node) not in shared]
+                theirs = [node for node in theirs if id(node) not in shared]
+            if not my_height:
+                return mine, theirs
+        if my_height >= their_height:
+            mine = _children_of(mine)
+            my_height -= 1
+        if their_height > my_height:
+            theirs = _children_of(theirs)
+            their_height -= 1
+
+
+def _height(node: _Node) -> int:
+    height = 0
+    while isinstance(node, _Branch):
+        node = node.children[0]
+        height += 1
+    return height
+
+
+def _children_of(nodes: Iterable[_Node]) -> list[_Node]:
+    return [child for node in nodes if isinstance(node, _Branch) for child in node.children]
+
+
+def _entries_of(leaves: Iterable[_Node], key_of: KeyOf) -> Iterator[tuple[bytes, bytes]]:
+    for leaf in leaves:
+        assert isinstance(leaf, _Leaf), "below the branches there are leaves"
+        yield from zip(leaf.keys if key_of is None else map(key_of, leaf.payloads), leaf.payloads, strict=True)
 
 
 def _apply(node: _Node, changes: Sequence[Change], key_of: KeyOf) -> list[_Node]:

@@ -6,6 +6,7 @@ Invariants:
 - What is recorded is what was looked at: a scan that stops early ends its interval behind the last document read; an
   empty range is recorded too. Source: semantics 4.
 - Every document scanned is charged before any filter sees it.
+- Where only some fields decide what comes out, only they are recorded as read. Source: semantics 14 row 4.
 - A query object is used once.
 Threads: belongs to its transaction.
 """
@@ -13,11 +14,15 @@ Threads: belongs to its transaction.
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nbconvex.database.filters import Predicate, predicate_of
+from nbconvex.database.aggregates import Aggregates
+from nbconvex.database.field_reads import mask_of
+from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
+from nbconvex.database.searches import Searches, documents_found, entries_found, relevance_only
+from nbconvex.database.selection import Selection, checked_paths
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
 from nbconvex.database.writes import Document
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
@@ -25,28 +30,25 @@ from nbconvex.values.codec import decode_document
 
 if TYPE_CHECKING:
     from nbconvex.database.index import Index
+    from nbconvex.database.reads import Interval
+    from nbconvex.database.search import TextSearch
     from nbconvex.database.transaction import Transaction
+    from nbconvex.values.validators import Validator
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
 
 
-class Query:
-    """A query under construction. Consume it once with collect, take, first, unique, count, paginate or a loop.
+class Query(Aggregates, Searches):
+    """A query under construction. Consume it once with collect, take, first, unique, paginate or a loop, or ask it for
+    a number: count, sum, avg, min, max, aggregate.
 
     Raises:  every method may raise CallerError for misuse, and LimitExceededError when documents are read.
     """
 
     __slots__ = (
-        "_filters",
-        "_index",
-        "_interval",
-        "_is_used",
-        "_order",
-        "_sources",
-        "_table",
-        "_table_name",
-        "_transaction",
-    )
+        "_conditions", "_filters", "_index", "_interval", "_is_used", "_order", "_search", "_selection", "_table",
+        "_table_name", "_transaction",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -56,9 +58,11 @@ class Query:
         *,
         index: str | None = None,
         interval: tuple[bytes, bytes | None] = (b"", None),
+        conditions: tuple[tuple[str, str, Any], ...] = (),
         order: str | None = None,
-        filters: tuple[Predicate, ...] = (),
-        sources: tuple[str, ...] = (),
+        filters: tuple[Filter, ...] = (),
+        selection: Selection | None = None,
+        search: TextSearch | None = None,
     ) -> None:
         self._transaction = transaction
         self._table = table
@@ -66,8 +70,10 @@ class Query:
         self._index = index
         self._interval = interval
         self._order = order
+        self._conditions = conditions
         self._filters = filters
-        self._sources = sources
+        self._selection = selection
+        self._search = search
         self._is_used = False
 
     # -- the chain ---------------------------------------------------------------------------------------------------
@@ -98,7 +104,8 @@ class Query:
                     hint=f'.with_index({name!r}, lambda q: q.eq("field", value))',
                 )
             builder = ranged
-        return self._next("with_index", index=name, interval=self._interval_of(name, builder))
+        interval = self.interval_of(name, builder.conditions)
+        return self._next("with_index", index=name, interval=interval, conditions=builder.conditions)
 
     def full_table_scan(self) -> Query:
         """All documents of the table, in the order of their creation; says so explicitly."""
@@ -108,6 +115,8 @@ class Query:
 
     def order(self, order: str) -> Query:
         """`"asc"` or `"desc"`, at most once."""
+        if self._search is not None:
+            raise relevance_only()
         if self._order is not None:
             raise CallerError("this query already has its order: .order can be used once.")
         if order not in {"asc", "desc"}:
@@ -126,25 +135,40 @@ class Query:
                 maximum=maximum,
                 cure="Join conditions with q.and_(...).",
             )
-        predicate, source = predicate_of(condition)
-        return self._next("filter", filters=(*self._filters, predicate), sources=(*self._sources, source))
+        found = filter_of(condition)
+        if found.fields is None and self._selection is not None:
+            found = _of_selected(found, self._selection)
+        return self._next("filter", filters=(*self._filters, found))
+
+    def select(self, *fields: str) -> Query:
+        """Only these fields of each document, with `_id` and `_creationTime`: `.select("author", "address.city")`.
+
+        A change to another field concerns nobody who selected these, unless a filter or the index looks at it. What a
+        Python function in a later `.filter` gets has these fields only.
+        """
+        if self._selection is not None:
+            raise CallerError("this query already selects its fields: .select can be used once.")
+        if not fields:
+            raise CallerError(".select takes the names of the fields to keep.", hint='.select("author", "body")')
+        return self._next("select", selection=Selection(self.paths("select", fields)))
 
     # -- consumption -------------------------------------------------------------------------------------------------
 
     def collect(self) -> list[Document]:
         """All documents."""
         self._use("collect")
-        if self._filters:
-            return list(self._documents())
+        if self.has_filters:
+            return list(self.read())
         found: list[Document] = []
         metrics = self._transaction.metrics
-        entries = self._open()
+        decode, finish, fields = self._reading()
+        entries = self._open(fields)
         if entries is None:
             return found
         for _, payloads in entries.chunks(*self._interval, reverse=self._order == "desc"):
             metrics.charge_read(len(payloads), sum(map(len, payloads)))
-            found.extend(map(decode_document, payloads))
-        return found
+            found.extend(map(decode, payloads))
+        return found if finish is None else list(map(finish, found))
 
     def take(self, count: int) -> list[Document]:
         """The first `count` documents."""
@@ -153,7 +177,7 @@ class Query:
         found: list[Document] = []
         if count == 0:
             return found
-        for document in self._documents():
+        for document in self.read():
             found.append(document)
             if len(found) == count:
                 break
@@ -162,7 +186,7 @@ class Query:
     def first(self) -> Document | None:
         """The first document, or None."""
         self._use("first")
-        return next(iter(self._documents()), None)
+        return next(iter(self.read()), None)
 
     def unique(self) -> Document | None:
         """The only document, or None.
@@ -171,7 +195,7 @@ class Query:
         """
         self._use("unique")
         found = []
-        for document in self._documents():
+        for document in self.read():
             found.append(document)
             if len(found) == 2:
                 ids = ", ".join(each["_id"] for each in found)
@@ -182,11 +206,11 @@ class Query:
         return found[0] if found else None
 
     def count(self) -> int:
-        """How many documents there are; without filters this reads none of them."""
+        """How many documents there are; without filters or a search this reads none of them."""
         self._use("count")
-        if self._filters:
-            return sum(1 for _ in self._documents())
-        entries = self._open()
+        if self.has_filters:
+            return sum(1 for _ in self.copy(selection=Selection(())).read())
+        entries = self._open(frozenset())
         return 0 if entries is None else entries.count(*self._interval)
 
     def paginate(self, options: dict[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
@@ -203,11 +227,11 @@ class Query:
 
     def __iter__(self) -> Iterator[Document]:
         self._use("iteration")
-        return self._documents()
+        return self.read()
 
     async def __aiter__(self) -> AsyncIterator[Document]:
         self._use("iteration")
-        for document in self._documents():
+        for document in self.read():
             yield document
 
     def __await__(self) -> NoReturn:
@@ -219,8 +243,8 @@ class Query:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = ["with_index", "full_table_scan", "order", "filter", "collect", "take", "first", "unique", "count",
-                 "paginate"]  # fmt: skip
+        known = ["with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take",
+                 "first", "unique", "count", "sum", "avg", "min", "max", "aggregate", "paginate"]  # fmt: skip
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
         raise CallerError(
@@ -235,12 +259,18 @@ class Query:
     def _next(self, step: str, **changed: Any) -> Query:
         """A query that goes on from this one, which is used up."""
         self._use(step)
+        return self.copy(**changed)
+
+    def copy(self, **changed: Any) -> Query:
+        """The same query, not used, with other parts."""
         kept: dict[str, Any] = {
             "index": self._index,
             "interval": self._interval,
+            "conditions": self._conditions,
             "order": self._order,
             "filters": self._filters,
-            "sources": self._sources,
+            "selection": self._selection,
+            "search": self._search,
         }
         kept.update(changed)
         return Query(self._transaction, self._table, self._table_name, **kept)
@@ -253,27 +283,35 @@ class Query:
             )
         self._is_used = True
 
-    def _interval_of(self, name: str, builder: RangeBuilder) -> tuple[bytes, bytes | None]:
+    def interval_of(self, name: str, conditions: tuple[tuple[str, str, Any], ...]) -> tuple[bytes, bytes | None]:
         """The keys of the index `name` that the range covers; everything where the table does not exist."""
         table = self._table
         if table is None:
             return b"", None
-        if name == BY_ID:
-            fields: tuple[str, ...] = ("_id",)
-        elif name == BY_CREATION_TIME:
-            fields = ("_creationTime",)
-        else:
-            fields = (*self._named_index(table, name).fields, "_creationTime", "_id")
-        if not builder.conditions:
+        fields = self.index_fields(name)
+        if not conditions:
             return b"", None
-        conditions = builder.conditions
         schema = self._transaction.snapshot.schema
         if schema is not None and table.name in schema.int64_fields:
             conditions = with_int64(conditions, schema.int64_fields[table.name])
         return interval_of(f"{table.name}.{name}", fields, conditions, table.number)
 
+    def index_fields(self, name: str) -> tuple[str, ...]:
+        """All fields of an index of this table, those that follow unnamed among them."""
+        if name == BY_ID:
+            return ("_id",)
+        if name == BY_CREATION_TIME or self._table is None:
+            return ("_creationTime",)
+        return (*self._named_index(self._table, name).fields, "_creationTime", "_id")
+
     def _named_index(self, table: Table, name: str) -> TableIndex:
         index = table.indexes.get(name)
+        if index is None and name in table.content:
+            kind = table.content[name].definition.KIND
+            raise IndexInvalidError(
+                f"{table.name}.{name} is a {kind}: .with_index is for ordinary indexes.",
+                hint=f'.with_search_index("{name}", lambda q: q.search("field", text))' if kind[0] == "s" else None,
+            )
         if index is None:
             known = [BY_ID, *table.indexes]
             close = difflib.get_close_matches(name, known, 1)
@@ -289,16 +327,28 @@ class Query:
             )
         return index
 
-    def _open(self) -> Index | None:
-        """The index to scan, charged; the whole interval recorded. None where the table does not exist."""
+    def _open(self, fields: frozenset[str] | None) -> Index | None:
+        """The index to scan, charged; the whole interval recorded, for `fields` or for all. None where the table does
+        not exist.
+        """
         transaction = self._transaction
         transaction.metrics.charge_query()
         table = self._current()
         if table is None:
             return None
         name = self._index or BY_CREATION_TIME
-        transaction.reads.add_interval(table.number, name, *self._interval)
+        self._record(table, name, *self._interval, fields)
         return self._entries(table, name)
+
+    def _record(
+        self, table: Table, index: str, low: bytes, high: bytes | None, fields: frozenset[str] | None
+    ) -> Interval:
+        """Record an interval as read, for `fields` and those of the index, or for whole documents."""
+        reads = self._transaction.reads
+        if fields is None:
+            return reads.add_interval(table.number, index, low, high)
+        indexed = table.indexes[index].fields if index in table.indexes else ()
+        return reads.add_fields(table.number, index, low, high, mask_of(fields.union(indexed)))
 
     def _current(self) -> Table | None:
         """The table as it is now: what was written since this query was built counts too."""
@@ -310,20 +360,48 @@ class Query:
             return table.documents
         return (table.indexes.get(name) or self._named_index(table, name)).entries
 
-    def _documents(self) -> Iterator[Document]:
+    def _reading(
+        self,
+    ) -> tuple[Callable[[bytes], Document], Callable[[Document], Document] | None, frozenset[str] | None]:
+        """What decodes documents, what becomes of those that pass the filters, and which fields matter (None: all)."""
+        selection = self._selection
+        if selection is None:
+            return decode_document, None, None
+        fields = selection.paths
+        for each in self._filters:
+            if each.fields is None:
+                return decode_document, selection.of, None
+            fields |= each.fields
+        decode, has_more = selection.decoder(fields)
+        return decode, selection.of if has_more else None, fields
+
+    def read(self) -> Iterator[Document]:
         """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
         self._transaction.metrics.charge_query()
+        table, search = self._current(), self._search
+        if search is not None and table is not None:
+            return documents_found(self, search, table)
         return (document for _, document in self.scan(*self._interval) if document is not None)
+
+    def kept(self, document: Document) -> Document | None:
+        """What a whole document comes out as; None where a filter drops it."""
+        if not all(each.holds(document) for each in self._filters):
+            return None
+        return document if self._selection is None else self._selection.of(document)
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
         table = self._current()
         if table is None:
             return
+        if self._search is not None:
+            yield from entries_found(self, self._search, table, low, high)
+            return
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
         start = (b"\xff" if high is None else high) if is_descending else low
-        interval = transaction.reads.add_interval(table.number, name, start, high if is_descending else start)
-        charge_read, filters = transaction.metrics.charge_read, self._filters
+        decode, finish, fields = self._reading()
+        interval = self._record(table, name, start, high if is_descending else start, fields)
+        charge_read, filters = transaction.metrics.charge_read, [each.holds for each in self._filters]
         for keys, payloads in self._entries(table, name).chunks(low, high, reverse=is_descending):
             for key, payload in zip(keys, payloads, strict=True):
                 # Recorded before anybody sees the document: a filter that raises has read it too.
@@ -332,8 +410,11 @@ class Query:
                 else:
                     interval[1] = key + b"\x00"
                 charge_read(1, len(payload))
-                document = decode_document(payload)
-                yield key, document if not filters or all(holds(document) for holds in filters) else None
+                document = decode(payload)
+                if filters and not all(holds(document) for holds in filters):
+                    yield key, None
+                else:
+                    yield key, document if finish is None else finish(document)
         # Everything was looked at, so a later insert anywhere in the range concerns whoever asked.
         interval[0], interval[1] = low, high
 
@@ -348,7 +429,43 @@ class Query:
         table, index = self._table, self._index or BY_CREATION_TIME
         number = None if table is None else table.number
         fields = table.indexes[index].fields if table is not None and index in table.indexes else ()
-        return (number, index, fields, *self._interval, self._order or "asc", self._sources)
+        sources = tuple([each.source for each in self._filters])
+        if self._search is not None:
+            return (number, *self._search.description, sources)
+        return (number, index, fields, *self._interval, self._order or "asc", sources)
+
+    @property
+    def conditions(self) -> tuple[tuple[str, str, Any], ...]:
+        """What the range of the index was asked for: operation, field and value of each condition."""
+        return self._conditions
+
+    @property
+    def index(self) -> str:
+        """The name of the index that is read."""
+        return self._index or BY_CREATION_TIME
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether some documents of the interval may be left out, by a filter or by a search."""
+        return bool(self._filters) or self._search is not None
+
+    @property
+    def table_name(self) -> str:
+        """The name of the table, which may not exist."""
+        return self._table_name
+
+    def paths(self, step: str, given: Iterable[Any]) -> tuple[str, ...]:
+        """Names of fields as they were given to `.step(...)`.
+
+        Raises:  CallerError for what is none, and for a field that the schema does not know.
+        """
+        return checked_paths(step, given, self._table_name, self.validator)
+
+    @property
+    def validator(self) -> Validator | None:
+        """What every document of the table matches; None where nothing is known."""
+        schema = self._transaction.snapshot.schema
+        return None if schema is None else schema.validator_of(self._table_name)
 
     @property
     def is_descending(self) -> bool:
@@ -356,9 +473,20 @@ class Query:
         return self._order == "desc"
 
     @property
+    def is_searched(self) -> bool:
+        """Whether documents come by relevance."""
+        return self._search is not None
+
+    @property
     def transaction(self) -> Transaction:
         """The transaction that this query reads in."""
         return self._transaction
+
+
+def _of_selected(found: Filter, selection: Selection) -> Filter:
+    """A Python function as a filter of selected documents: it cannot look at anything else."""
+    holds = found.holds
+    return Filter(lambda document: holds(selection.of(document)), found.source, selection.paths)
 
 
 def _require_count(name: str, count: Any) -> None:

@@ -52,6 +52,15 @@ class RangeBuilder:
         """Only documents whose field does not come after this value."""
         return self._with("lte", field, value)
 
+    def starts_with(self, field: str, prefix: str) -> RangeBuilder:
+        """Only documents whose field is a text that begins with `prefix`: both bounds of the field at once."""
+        if not isinstance(prefix, str):
+            raise CallerError(
+                f"q.starts_with takes the text that the field begins with, got {type(prefix).__name__}.",
+                hint=f'q.starts_with({field!r}, "Al")',
+            )
+        return self._with("starts_with", field, prefix)
+
     def _with(self, operation: str, field: str, value: Any) -> RangeBuilder:
         if not isinstance(field, str):
             raise CallerError(
@@ -69,9 +78,14 @@ class RangeBuilder:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
+        hint = None
+        if name == "in_":
+            # Several intervals would have several places at which a page can end.
+            hint = "[book for each in authors for book in ctx.db.query(...).with_index(name, author=each)]"
         raise CallerError(
-            f"an index range has no q.{name}. It has eq, gt, gte, lt and lte; "
-            "anything else is a filter: .with_index(...).filter(lambda q: ...)."
+            f"an index range has no q.{name}. It has eq, gt, gte, lt, lte and starts_with; "
+            "anything else is a filter: .with_index(...).filter(lambda q: ...).",
+            hint=hint,
         )
 
 
@@ -101,6 +115,10 @@ def interval_of(
     low, high = prefix, _behind(prefix, covered[-1]) if covered else None
     for operation, field, value in bounds:
         key = prefix + encode(field, value, table)
+        if operation == "starts_with":
+            # Without the end of the text: what goes on with other letters is inside, and what is before does not begin
+            # so. A prefix that ends in an escaped zero ("a\\0": 61 00 FF) has "a" (61 00) before it.
+            return key[:-1], after_prefix(key[:-1])
         if operation in _LOWER:
             low = key if operation == "gte" else _behind(key, field)
         else:
@@ -163,8 +181,10 @@ def _sorted_conditions(
             equal[field] = value
             continue
         is_lower = operation in _LOWER
-        if len(bounds) == 2:
+        if len(bounds) == 2 or (bounds and "starts_with" in {operation, bounds[0][0]}):
             raise IndexInvalidError(f'index "{index}": both bounds are already defined, got {operation}("{field}").')
+        if operation == "starts_with" and field in _BUILT_IN:
+            raise IndexInvalidError(f'index "{index}": {field} does not begin with a text; use eq, gt, gte, lt or lte.')
         for other, other_field, _ in bounds:
             if other_field != field:
                 raise IndexInvalidError(

@@ -3,7 +3,8 @@
 Owns:  `ReadSet`, `CommitRecord`, `SubscriptionIndex`.
 Must not know: how something was read, what a key means, what happens to those concerned.
 Invariant: one meaning of "overlap" serves conflicts, the query cache and live queries: a commit overlaps a read set if
-the old or the new key of a document it wrote lies inside an interval that was read. Source: semantics 4.
+the old or the new key of a document it wrote lies inside an interval that was read, and, where only some fields were
+read there, if it changed one of them. Source: semantics 4.
 Threads: a `ReadSet` belongs to one transaction; a `CommitRecord` is immutable; a `SubscriptionIndex` belongs to one
 thread.
 """
@@ -11,8 +12,11 @@ thread.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from nbconvex.database.field_reads import FieldReads, Mask, overlap
 
 #: An index of a table: the table's number and the index's name.
 IndexId = tuple[int, str]
@@ -20,12 +24,16 @@ IndexId = tuple[int, str]
 Interval = list[bytes | None]
 
 
+NOTHING_KNOWN: Mapping[tuple[IndexId, bytes], Mask] = MappingProxyType({})
+
+
 class CommitRecord(NamedTuple):
     """What one commit touched.
 
     Shapes:  `touched` holds an index and a key for each old and new key of the documents written; a key ends in the 16
     bytes of its document's internal id. `writer` is the function's path. `dropped` holds the numbers of tables that
-    were deleted, or written in bulk, which concern whoever read anything of them.
+    were deleted, or written in bulk, which concern whoever read anything of them. `changed` holds for an index and a
+    key which fields of the document were changed, where that is known.
     Units:  `ts` in nanoseconds.
     """
 
@@ -33,6 +41,7 @@ class CommitRecord(NamedTuple):
     touched: tuple[IndexId | bytes, ...]
     writer: str = ""
     dropped: frozenset[int] = frozenset()
+    changed: Mapping[tuple[IndexId, bytes], Mask] = NOTHING_KNOWN
 
     def pairs(self) -> Iterator[tuple[IndexId, bytes]]:
         """Each index and key that was touched."""
@@ -41,12 +50,16 @@ class CommitRecord(NamedTuple):
 
 
 class ReadSet:
-    """The intervals of index keys that a transaction read, those that were empty included."""
+    """The intervals of index keys that a transaction read, those that were empty included.
 
-    __slots__ = ("_intervals",)
+    `by_field` holds those of which it read some fields only; None where there are none, which is the rule.
+    """
+
+    __slots__ = ("_intervals", "by_field")
 
     def __init__(self) -> None:
         self._intervals: dict[IndexId, list[Interval]] = {}
+        self.by_field: FieldReads | None = None
 
     def add_interval(self, table: int, index: str, low: bytes, high: bytes | None) -> Interval:
         """Record `[low, high)` of an index; the interval returned may be widened later by its scan."""
@@ -56,6 +69,14 @@ class ReadSet:
             self._intervals[table, index] = [interval]
         else:
             intervals.append(interval)
+        return interval
+
+    def add_fields(self, table: int, index: str, low: bytes, high: bytes | None, mask: Mask) -> Interval:
+        """As `add_interval`, for documents of which only the fields in `mask` matter."""
+        interval: Interval = [low, high]
+        if self.by_field is None:
+            self.by_field = {}
+        self.by_field.setdefault((table, index), []).append((interval, mask))
         return interval
 
     def add_point(self, table: int, index: str, key: bytes) -> None:
@@ -76,22 +97,39 @@ class ReadSet:
             for low, high in mine.get(index_id, ()):
                 if low <= key and (high is None or key < high):  # type: ignore[operator]
                     return index_id, key
-        return None
+        return None if self.by_field is None else overlap(self.by_field, record)
 
     def intervals(self) -> Iterator[tuple[IndexId, bytes, bytes | None]]:
-        """Every interval as (index, low, high)."""
+        """Every interval as (index, low, high), those with some fields only among them."""
+        yield from self.whole_intervals()
+        for interval, _ in self.field_intervals():
+            yield interval
+
+    def whole_intervals(self) -> Iterator[tuple[IndexId, bytes, bytes | None]]:
+        """The intervals of which whole documents were read."""
         for index_id, intervals in self._intervals.items():
             for low, high in intervals:
                 assert low is not None
                 yield index_id, low, high
 
+    def field_intervals(self) -> Iterator[tuple[tuple[IndexId, bytes, bytes | None], Mask]]:
+        """The others, each with its fields."""
+        for index_id, reads in (self.by_field or {}).items():
+            for (low, high), mask in reads:
+                assert low is not None
+                yield (index_id, low, high), mask
+
     def __len__(self) -> int:
-        return sum(map(len, self._intervals.values()))
+        return sum(1 for _ in self.intervals())
 
     def update(self, other: ReadSet) -> None:
         """Add everything that `other` read."""
         for index_id, intervals in other._intervals.items():
             self._intervals.setdefault(index_id, []).extend(intervals)
+        for index_id, reads in (other.by_field or {}).items():
+            if self.by_field is None:
+                self.by_field = {}
+            self.by_field.setdefault(index_id, []).extend(reads)
 
 
 class _Bucket:
@@ -132,9 +170,12 @@ class SubscriptionIndex:
     concerned, and not the number of those who watch. Source: performance.md 2.3, ADR 8.
     """
 
-    __slots__ = ("_buckets", "_lengths", "_reads")
+    __slots__ = ("_buckets", "_by_field", "_lengths", "_masks", "_reads")
 
     def __init__(self) -> None:
+        #: Those who read some fields only: their tokens with the fields, and which fields a token has there.
+        self._by_field: SubscriptionIndex | None = None
+        self._masks: dict[Hashable, tuple[Mask, ...]] = {}
         self._buckets: dict[IndexId, dict[bytes, _Bucket]] = {}
         self._lengths: dict[IndexId, dict[int, int]] = {}
         self._reads: dict[Hashable, list[tuple[IndexId, bytes, bytes | None]]] = {}
@@ -145,7 +186,19 @@ class SubscriptionIndex:
     def add(self, token: Hashable, reads: ReadSet) -> None:
         """Watch everything that `reads` holds on behalf of `token`, instead of what it watched before."""
         self.remove(token)
-        filed = list(dict.fromkeys(reads.intervals()))
+        self.file(token, reads.whole_intervals())
+        if reads.by_field is not None:
+            by_mask: dict[Mask, list[tuple[IndexId, bytes, bytes | None]]] = {}
+            for interval, mask in reads.field_intervals():
+                by_mask.setdefault(mask, []).append(interval)
+            self._masks[token] = tuple(by_mask)
+            self._by_field = self._by_field or SubscriptionIndex()
+            for mask, intervals in by_mask.items():
+                self._by_field.file((token, mask), intervals)
+
+    def file(self, token: Hashable, intervals: Iterable[tuple[IndexId, bytes, bytes | None]]) -> None:
+        """Watch these intervals on behalf of `token`, which watches nothing yet."""
+        filed = list(dict.fromkeys(intervals))
         self._reads[token] = filed
         for index_id, low, high in filed:
             prefix = _prefix(low, high)
@@ -159,6 +212,9 @@ class SubscriptionIndex:
 
     def remove(self, token: Hashable) -> None:
         """Stop watching on behalf of `token`; unknown tokens are fine."""
+        if self._by_field is not None:
+            for mask in self._masks.pop(token, ()):
+                self._by_field.remove((token, mask))
         for index_id, low, high in self._reads.pop(token, ()):
             prefix = _prefix(low, high)
             buckets = self._buckets[index_id]
@@ -187,7 +243,24 @@ class SubscriptionIndex:
                 bucket = buckets.get(key[:length]) if length <= len(key) else None
                 if bucket is not None:
                     bucket.collect(key, concerned)
+        if self._by_field:
+            concerned |= self._by_field.matching_fields(record)
         return concerned
+
+    def matching_fields(self, record: CommitRecord) -> set[Hashable]:
+        """As `matching`, where each token is one with the fields that it read."""
+        concerned: set[Hashable] = set()
+        if record.dropped:
+            concerned.update([token for token, _ in _pairs(self.matching(record._replace(touched=())))])
+        for index_id, key in record.pairs():
+            changed = record.changed.get((index_id, key))
+            found = _pairs(self.matching(CommitRecord(record.ts, (index_id, key))))
+            concerned.update([token for token, mask in found if changed is None or not mask.isdisjoint(changed)])
+        return concerned
+
+
+def _pairs(tokens: set[Any]) -> set[tuple[Hashable, Mask]]:
+    return tokens
 
 
 def _prefix(low: bytes, high: bytes | None) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nbconvex.database.active_schema import ActiveSchema
-from nbconvex.database.content_index import ContentIndex, Documents, changed_contents, contents_of
+from nbconvex.database.content_index import ContentIndex, StoredDocuments, changed_contents, contents_of
 from nbconvex.database.index import Change, Index
 from nbconvex.database.payload import creation_key, creation_key_of, id_key, require_canonical
 from nbconvex.database.recent import RECENT_WRITES_MAX, Recent
@@ -169,10 +169,8 @@ class Table:
         memory_bytes = self.memory_bytes - _content_bytes(self.content) + _content_bytes(content)
         return replace(self, memory_bytes=memory_bytes, content=content)
 
-    def _by_creation(self) -> Documents:
-        for _, payloads in self.indexes[BY_CREATION_TIME].entries.chunks():
-            for document in map(decode_document, payloads):
-                yield decode_id(document["_id"])[1], document
+    def _by_creation(self) -> StoredDocuments:
+        return StoredDocuments(self.indexes[BY_CREATION_TIME].entries)
 
     @classmethod
     def loaded(

@@ -126,6 +126,7 @@ class QueryCache:
         if len(result) > BYTES_MAX // 8:
             return
         expires_s = self._clock.monotonic_s() + CLOCK_RESULT_S if run.clock_read else None
+        self._database.note_fields(run.tx.reads)
         self._drop((path, args, who))
         self._entries[path, args, who] = _Entry(result, run.ts, run.tx.reads, definitions, tuple(closures), expires_s)
         self._bytes += len(result)

@@ -10,11 +10,11 @@ Threads: belongs to its run.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.errors import NotAllowedError
-from nbconvex.functions import teaching
+from nbconvex.functions import context_search, teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
 from nbconvex.functions.context_storage import StorageReader, storage_of
 from nbconvex.functions.identity import UnknownIdentity
@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 
 Limits = Mapping[str, int]
 
-_COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query", "storage")
+_COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query", "storage", "vector_search")
 _TRANSACTIONAL = (*_COMMON, "db")
 _EFFECTS = (*_COMMON, "run_mutation", "run_action", "scheduler")
-#: Members that later issues bring, and what brings them.
-_NOT_BUILT = {"vector_search": "vector search"}
 
 
 class Context:
@@ -97,14 +95,35 @@ class Context:
         __tracebackhide__ = True
         return self._run.runner.call(self._run, "query", target, _joined(args, named), transaction_limits)
 
+    def vector_search(
+        self,
+        table: str,
+        index: str,
+        /,
+        vector: Any,
+        *,
+        limit: int = 10,
+        filter: Callable[[Any], Any] | None = None,
+        min_score: float | None = None,
+    ) -> Any:
+        """The documents whose vectors point most nearly where `vector` points: `{"_id", "_score"}`, best first.
+
+        Scores are cosine similarities, from 1 to -1. `filter` narrows by equality:
+        `lambda q: q.or_(q.eq("genre", "drama"), q.eq("genre", "noir"))`; nothing below `min_score` is found. In queries
+        and mutations a search sees the transaction's own writes, and is run again when vectors change; in an action it
+        gives at most 256 results.
+        Raises:  IndexInvalidError, LimitExceededError, CallerError.
+        """
+        __tracebackhide__ = True
+        options = {"limit": limit, "filter": filter, "min_score": min_score}
+        return context_search.search(self._run, table, index, vector, options)
+
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in _NOT_BUILT:
-            raise teaching.not_built(self._run.path, name, _NOT_BUILT[name])
         if name == "scheduler":
             raise teaching.query_schedules(self._run.path)
-        raise teaching.unknown_name("ctx", name, (*self._names, *_NOT_BUILT))
+        raise teaching.unknown_name("ctx", name, self._names)
 
     def __repr__(self) -> str:
         return f"<ctx of {self._run.definition.kind} {self._run.path}>"
@@ -151,7 +170,7 @@ class MutationCtx(Context):
     """`ctx` of a mutation."""
 
     __slots__ = ("db",)
-    _names = (*_TRANSACTIONAL, "run_mutation", "scheduler")
+    _names: tuple[str, ...] = (*_TRANSACTIONAL, "run_mutation", "scheduler")
 
     def __init__(self, run: Run) -> None:
         assert run.tx is not None, run.path

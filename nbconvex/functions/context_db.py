@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.errors import CallerError, NotAvailableError
-from nbconvex.functions import teaching
+from nbconvex.functions import sql, teaching
 
 if TYPE_CHECKING:
     from nbconvex.database.query import Query
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 _MISSING: Any = object()
-_READS = ("get", "query", "normalize_id", "table", "system")
+_READS = ("get", "query", "normalize_id", "sql", "table", "system")
 _WRITES = ("insert", "patch", "replace", "delete")
 
 
@@ -71,6 +71,13 @@ class DatabaseReader:
     def normalize_id(self, table: str, text: str, /) -> str | None:
         """The id, if `text` is an id of `table`; whether such a document exists is not asked."""
         return self._tx.normalize_id(table, text)
+
+    def sql(self, text: str, /, **parameters: Any) -> list[Document]:
+        """The answer to one SELECT, a dict a row; `$name` in it is a parameter. Follows every table it reads.
+
+        Raises:  SqlInvalidError; LimitExceededError for what is too much or takes too long.
+        """
+        return sql.ask(self._tx, text, parameters)
 
     def table(self, name: str, /) -> TableReader:
         """The same methods for one table."""

@@ -286,6 +286,7 @@ class LiveQueries:
             self._index.remove(live)
             self._set_paths(live, frozenset({live.path}))
         else:
+            self._database.note_fields(run.tx.reads)
             self._index.add(live, run.tx.reads)
             self._set_paths(live, frozenset((live.path, *(each.path for each in run.definitions or ()))))
             if update.error is None:

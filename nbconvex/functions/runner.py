@@ -33,6 +33,7 @@ from nbconvex.functions.mailbox import Mailbox, mailbox_of
 from nbconvex.functions.result import checked_result, result_limits
 from nbconvex.functions.run import CURRENT, Kind, Run
 from nbconvex.functions.scheduling import FunctionScheduler, Schedules
+from nbconvex.functions.sql import Sql
 from nbconvex.limits import Limits
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Runner:
         self.cache = QueryCache(database, registry, clock)
         self.has_cache = has_cache
         self.engine = Engine()
+        self.sql = Sql(database, limits)
         #: The service behind `ctx.storage`, once there is one.
         self.files: Files | None = None
         #: Functions that were told of an argument that could say more.

@@ -70,11 +70,6 @@ def action_db(path: str) -> NotAvailableError:
     )
 
 
-def not_built(path: str, member: str, what: str) -> NotAvailableError:
-    """For members that a later version brings."""
-    return NotAvailableError(f"{path}: ctx.{member} is not there, because this build of nbconvex has no {what} yet.")
-
-
 def query_schedules(path: str) -> NotAvailableError:
     """For `ctx.scheduler` in a query."""
     return NotAvailableError(

@@ -85,7 +85,7 @@ def short_errors() -> Iterator[None]:
     except LineError as error:
         raise UsageError(str(error)) from None
     except NbconvexError as error:
-        if has_user_frames(error):
+        if has_user_frames(error) or (error.__cause__ is not None and has_user_frames(error.__cause__)):
             raise
         raise UsageError(str(error)) from None
 

@@ -17,6 +17,8 @@ from nbconvex.notebook.session import Session
 
 _LINE: Final = re.compile(r"\s*(%{1,2})(\w+)\s+(.*)\Z", re.DOTALL)
 _KINDS: Final = ("query", "mutation", "action")
+_CHARTS: Final = ("line", "bar", "scatter", "area")
+_LIVE_OPTIONS: Final = ("--table", "--json", "--chart", "--x", "--y", "--color", "--static", "--help")
 _HTTP_OPTIONS: Final = (
     "--no-cors", "--origins", "--headers", "--credentials", "--max-age", "--enforce", "--auth", "--help",
 )  # fmt: skip
@@ -34,8 +36,14 @@ def candidates(session: Session, line: str) -> list[str] | None:
         return _of_live(session, rest)
     if magic == "schema":
         return _starting(rest, ["--check-only", "--no-validation", "--help"])
+    if magic == "migration":
+        if rest.split(" ")[-2:-1] == ["--table"]:
+            return _starting(rest, _tables(session))
+        return _starting(rest, ["--table", "--batch", "--dry-run", "--reset", "--help"])
     if magic == "http":
         return _starting(rest, _HTTP_OPTIONS if " " in rest else METHODS)
+    if magic == "trigger":
+        return _starting(rest, [*_tables(session), "--help"])
     if magic in _KINDS:
         options = ["--internal", "--help", *(["--live"] if magic == "query" else [])]
         return _starting(rest, [*_modules(session), *options])
@@ -70,7 +78,9 @@ def _of_live(session: Session, rest: str) -> list[str]:
     words = rest.split(" ")
     if len(words) == 1:
         return _starting(words[0], _paths(session, kind="query"))
-    return _starting(words[-1], [*_arguments(session, words[0]), "--table", "--json", "--static", "--help"])
+    if words[-2] == "--chart":
+        return _starting(words[-1], _CHARTS)
+    return _starting(words[-1], [*_arguments(session, words[0]), *_LIVE_OPTIONS])
 
 
 def _starting(beginning: str, words: Iterable[str]) -> list[str]:

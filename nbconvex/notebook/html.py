@@ -70,6 +70,22 @@ def picture_html(picture: Picture, *, title: str = "", status: str = "", problem
     return f'<div style="max-width:100%;overflow-x:auto">{warning}{body}{below}{"".join(parts)}</div>'
 
 
+def chart_html(
+    src: str, *, title: str, said: str, note: str = "", status: str = "", problem: str = "", table: str = ""
+) -> str:
+    """A drawn chart as a picture: what it is called, what it shows in words, and its rows, folded."""
+    warning = f'<div role="note" style="{_PROBLEM}">⚠ {escaped(problem)}</div>' if problem else ""
+    heading = f'<figcaption style="font-size:13px;padding:2px {_SIDE} 6px"><b>{escaped(title)}</b></figcaption>'
+    image = f'<img src="{escaped(src)}" alt="{escaped(said)}" style="max-width:100%;height:auto;padding:0 {_SIDE}">'
+    lines = "".join(f'<div style="{_NOTE}">{escaped(text)}</div>' for text in (note, status) if text)
+    rows = (
+        f'<details><summary style="cursor:pointer;font-size:12px;padding:4px {_SIDE}">rows</summary>{table}</details>'
+        if table
+        else ""
+    )
+    return f'<figure style="margin:0;max-width:100%">{warning}{heading}{image}{lines}{rows}</figure>'
+
+
 def grid_html(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Sequence[bool] = ()
 ) -> str:

@@ -1,44 +1,15 @@
-// The page's side of a live view: one picture in, a table that follows it.
+// A table that follows a query: one picture in, rows that are patched in place.
 //
-// Owns:  everything that is drawn, the pages, the keyboard, what a screen reader hears.
-// Must not know: where rows come from. It asks the kernel for nothing: pages are turned on the rows it has, so that a
-//        view works while a cell is running.
+// Owns:  the rows, the pages, the keyboard.
+// Must not know: where rows come from. Pages are turned on the rows it has.
 // Invariants: data becomes text by `textContent`, never markup. The rows stand in the order in which they came. A row
 //        keeps its element for as long as its key stays on the page, and so keeps focus, scrolling and selection.
+// Stands behind live_frame.js in one module.
 //
-// In:   model.state, JSON: {title, args, picture | null, error | null, ended, at}; see live_table.py and picture.py.
-//       A cell is one string whose first character is its kind.
-// Out:  {views: n} whenever the number of views of this model on this page changes, or when the kernel asks;
-//       {press: key} when the button in that row is pressed.
+// In:   the pictures of picture.py. A cell is one string whose first character is its kind.
+// Out:  {press: key} when the button in that row is pressed.
 
 const PAGE_ROWS = 50;
-const SPEAK_EVERY_MS = 2000;
-
-const number = new Intl.NumberFormat("en-US");
-const viewsOf = new WeakMap();
-
-function make(tag, name, text) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
-function two(value) {
-  return String(value).padStart(2, "0");
-}
-
-function clockTime(at) {
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-}
-
-function dateAndTime(at) {
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clockTime(at)}`;
-}
-
-function rowsInWords(count) {
-  return `${number.format(count)} ${count === 1 ? "row" : "rows"}`;
-}
 
 // Sixteen digits push every other column off the page; the tooltip has them all.
 function shortNumber(text) {
@@ -347,94 +318,44 @@ class Pager {
   }
 }
 
-// Says things to a screen reader, the newest only, not more often than it can be listened to.
-class Voice {
+// What a live table holds: rows, one value, or a sentence that there are none.
+class TableContent {
   constructor() {
-    this.node = make("div", "nbc-said");
-    this.node.setAttribute("role", "status");
-    this.node.setAttribute("aria-live", "polite");
-    this.lastMs = 0;
-    this.timer = null;
-  }
-
-  say(text) {
-    this.next = text;
-    if (this.timer !== null) return;
-    const wait = Math.max(0, this.lastMs + SPEAK_EVERY_MS - Date.now());
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      this.lastMs = Date.now();
-      this.node.textContent = this.next;
-    }, wait);
-  }
-
-  stop() {
-    clearTimeout(this.timer);
-  }
-}
-
-class View {
-  constructor(el) {
-    this.node = make("div", "nbc-live");
-    this.node.setAttribute("role", "group");
-    this.name = make("span", "nbc-name");
-    this.args = make("span", "nbc-args");
-    this.state = make("span", "nbc-state");
-    const bar = make("div", "nbc-bar");
-    bar.append(this.name, this.args, this.state);
-    this.problem = make("div", "nbc-problem");
     this.grid = new Grid(() => this.pager.draw());
     this.pager = new Pager(this.grid);
     this.value = make("pre", "nbc-value");
     this.empty = make("div", "nbc-empty");
-    this.count = make("span");
-    this.foot = make("div", "nbc-foot");
-    this.foot.append(this.count, this.pager.node);
-    this.voice = new Voice();
-    this.node.append(bar, this.problem, this.grid.node, this.value, this.empty, this.foot, this.voice.node);
-    el.append(this.node);
+    this.nodes = [this.grid.node, this.value, this.empty];
+    this.foot = [this.pager.node];
   }
 
-  draw(state) {
-    const { picture, error, ended } = state;
-    const condition = ended ? "ended" : error ? "error" : "live";
-    this.node.dataset.state = condition;
-    this.node.setAttribute("aria-label", `Live view of ${state.title}`);
-    this.name.textContent = state.title;
-    this.args.textContent = state.args;
-    const at = state.at ? clockTime(new Date(state.at)) : "";
-    this.state.textContent = { live: `live · ${at}`, error: "stale", ended: "stopped" }[condition];
-    this.state.title = ended || (at ? `These rows are of ${at}` : "");
-    this.drawProblem(error, picture, at, ended);
-    this.grid.node.hidden = picture?.shape !== "table" || !picture.rows.length;
-    this.value.hidden = picture?.shape !== "value";
-    this.empty.hidden = picture?.shape !== "table" || picture.rows.length > 0;
-    const words = picture ? this.drawPicture(picture, state.title) : "";
-    this.voice.say(error ? `${state.title}: the query failed, ${error.title}` : `${state.title}: ${words}`);
+  hide() {
+    for (const node of this.nodes) node.hidden = true;
   }
 
-  drawProblem(error, picture, at, ended) {
-    this.problem.hidden = !error && !ended;
-    if (this.problem.hidden) return;
-    const kept = error && picture ? `\nThe rows below are the last good ones, of ${at}.` : "";
-    if (error) this.problem.replaceChildren(make("b", "", error.title), `: ${error.message}${kept}`);
-    else this.problem.replaceChildren(ended);
+  end() {}
+
+  draw(picture, title) {
+    const isTable = picture.shape === "table";
+    this.grid.node.hidden = !isTable || !picture.rows.length;
+    this.value.hidden = isTable;
+    this.empty.hidden = !isTable || picture.rows.length > 0;
+    return isTable ? this.drawRows(picture, title) : this.drawValue(picture);
   }
 
-  drawPicture(picture, title) {
-    if (picture.shape === "value") {
-      this.foot.hidden = !picture.note;
-      this.count.textContent = picture.note;
-      this.pager.node.hidden = true;
-      if (this.value.textContent !== picture.text) {
-        const isFirst = this.value.textContent === "";
-        this.value.textContent = picture.text;
-        const name = this.value.classList.contains("nbc-a") ? "nbc-b" : "nbc-a";
-        this.value.classList.remove("nbc-a", "nbc-b");
-        if (!isFirst) this.value.classList.add(name);
-      }
-      return picture.text.slice(0, 200);
+  drawValue(picture) {
+    this.pager.node.hidden = true;
+    if (this.value.textContent !== picture.text) {
+      const isFirst = this.value.textContent === "";
+      this.value.textContent = picture.text;
+      const name = this.value.classList.contains("nbc-a") ? "nbc-b" : "nbc-a";
+      this.value.classList.remove("nbc-a", "nbc-b");
+      if (!isFirst) this.value.classList.add(name);
     }
+    return { foot: picture.note, said: picture.text.slice(0, 200) };
+  }
+
+  drawRows(picture, title) {
     this.empty.textContent = "No rows. They appear here as soon as there are some.";
     const changes = this.grid.update(picture, `Rows of ${title}`);
     const cut = picture.rows.length < picture.total;
@@ -442,51 +363,17 @@ class View {
       ? `showing ${number.format(picture.rows.length)} of ${rowsInWords(picture.total)}`
       : rowsInWords(picture.total);
     const news = changesInWords(changes);
-    this.foot.hidden = false;
-    this.count.textContent = [rows, news && `last update: ${news}`, picture.note].filter(Boolean).join(" · ");
-    return [rows, news].filter(Boolean).join(", ");
+    return {
+      foot: [rows, news && `last update: ${news}`, picture.note].filter(Boolean).join(" · "),
+      said: [rows, news].filter(Boolean).join(", "),
+    };
   }
 }
 
-function countViews(model, step) {
-  const views = (viewsOf.get(model) ?? 0) + step;
-  viewsOf.set(model, views);
-  model.send({ views });
-}
-
-function initialize({ model }) {
-  // The kernel asks when one page has closed its last view: another page may still have one.
-  model.on("msg:custom", (message) => {
-    if (message?.ask === "views" && viewsOf.get(model)) model.send({ views: viewsOf.get(model) });
-  });
-}
-
 function render({ model, el }) {
-  const view = new View(el);
-  let frame = null;
-  const draw = () => {
-    frame = null;
-    try {
-      view.draw(JSON.parse(model.get("state")));
-    } catch (problem) {
-      view.problem.hidden = false;
-      view.problem.textContent = `This view could not be drawn: ${problem}`;
-    }
-  };
-  // Several updates before the next frame are one drawing, of the newest.
-  const later = () => {
-    frame ??= requestAnimationFrame(draw);
-  };
-  draw();
-  view.grid.node.addEventListener("nbc-press", (event) => model.send({ press: view.grid.keyOf(event.target) }));
-  model.on("change:state", later);
-  countViews(model, +1);
-  return () => {
-    model.off("change:state", later);
-    cancelAnimationFrame(frame);
-    view.voice.stop();
-    countViews(model, -1);
-  };
+  const content = new TableContent();
+  content.grid.node.addEventListener("nbc-press", (event) => model.send({ press: content.grid.keyOf(event.target) }));
+  return show(model, el, content);
 }
 
 export default { initialize, render };

@@ -23,6 +23,11 @@ from nbconvex.notebook.saved_form import saved_form
 
 _HERE: Final = Path(__file__).parent
 
+#: The script of a view's frame, which stands in front of that of its content.
+FRAME: Final = (_HERE / "live_frame.js").read_text(encoding="utf-8")
+#: The looks of a live view.
+STYLE: Final = (_HERE / "live_table.css").read_text(encoding="utf-8")
+
 
 class LiveTable(anywidget.AnyWidget):
     """A table that follows a query; `close()` ends it.
@@ -30,15 +35,15 @@ class LiveTable(anywidget.AnyWidget):
     `view` is the live view behind it: its state, and whether it follows.
     """
 
-    _esm = (_HERE / "live_table.js").read_text(encoding="utf-8")
-    _css = (_HERE / "live_table.css").read_text(encoding="utf-8")
+    _esm = FRAME + (_HERE / "live_table.js").read_text(encoding="utf-8")
+    _css = STYLE
     state = Unicode("").tag(sync=True)
     version = Int(0).tag(sync=True)
 
-    def __init__(self, view: LiveView, painter: Painter) -> None:
+    def __init__(self, view: LiveView, painter: Painter, **traits: str) -> None:
         self.view = view
         self._painter = painter
-        super().__init__(state=view.refresh().to_json())
+        super().__init__(state=view.refresh().to_json(), **traits)
         self.on_msg(self._heard)
         view.attach(self)
 

@@ -16,9 +16,11 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from nbconvex.clock import Clock, SystemClock
+from nbconvex.errors import CallerError
 from nbconvex.notebook.painter import Painter
 from nbconvex.notebook.picture import ROWS_MAX, Picture, picture_of
 
@@ -52,6 +54,7 @@ class Screen(Protocol):
 Receiver = Callable[[Update], None]
 Subscribe = Callable[[Receiver], Closable]
 Describe = Callable[[BaseException], tuple[str, str]]
+Depict = Callable[[Any], Picture]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +94,15 @@ class LiveView:
         describe: Describe,
         rows_max: int = ROWS_MAX,
         as_json: bool = False,
+        depict: Depict | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.title = title
         self._subscribe = subscribe
         self._painter = painter
         self._describe = describe
-        self._rows_max = rows_max
-        self._as_json = as_json
+        # A method of this object here would keep it alive.
+        self._depict = depict or partial(picture_of, rows_max=rows_max, as_json=as_json)
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._latest: tuple[Update, float] | None = None
@@ -108,6 +112,8 @@ class LiveView:
         self._ended = ""
         #: What to do when a button in a row is pressed, by the row's key. Called in the painter's thread.
         self.press: Callable[[str], None] | None = None
+        #: Why the newest result cannot be shown, if it cannot.
+        self.unfit: CallerError | None = None
         self.state = ViewState(title, arguments)
 
     @property
@@ -208,8 +214,16 @@ class LiveView:
     def _advanced(self, update: Update, at_ms: float) -> ViewState:
         old = self.state
         if update.error is not None:
-            # The last good picture and its time stay: stale rows with a sentence are better than no rows.
-            problem = self._describe(update.error)
-            return ViewState(old.title, old.arguments, old.picture, problem, old.ended, old.at_ms)
-        picture = picture_of(update.value, rows_max=self._rows_max, as_json=self._as_json)
+            return self._stale(update.error)
+        try:
+            picture, self.unfit = self._depict(update.value), None
+        except CallerError as error:
+            # A chart whose fields are gone: the next result may have them again.
+            self.unfit = error
+            return self._stale(error)
         return ViewState(old.title, old.arguments, picture, None, old.ended, at_ms)
+
+    def _stale(self, error: BaseException) -> ViewState:
+        # The last good picture and its time stay: stale rows with a sentence are better than no rows.
+        old = self.state
+        return ViewState(old.title, old.arguments, old.picture, self._describe(error), old.ended, old.at_ms)

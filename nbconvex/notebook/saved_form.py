@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from nbconvex.notebook.html import pairs_html, picture_html
+from nbconvex.notebook.chart import ChartPicture
+from nbconvex.notebook.html import chart_html, pairs_html, picture_html
 from nbconvex.notebook.live_view import ViewState
 from nbconvex.notebook.plain import table_text
 
@@ -25,6 +26,28 @@ def saved_form(state: ViewState, *, status: str = "") -> dict[str, str]:
         text = problem or "no result yet"
         return {"text/plain": f"{title}\n{text}", "text/html": pairs_html(title, [("", text)])}
     cut = state.picture.first(SAVED_ROWS_MAX)
+    if isinstance(cut, ChartPicture):
+        return _saved_chart(cut, title, status=state.ended or status, problem=problem)
     html = picture_html(cut, title=title, status=state.ended or status, problem=problem)
     plain = table_text(cut, title=title)
     return {"text/html": html, "text/plain": f"{plain}\n({problem})" if problem else plain}
+
+
+def _saved_chart(picture: ChartPicture, title: str, *, status: str, problem: str) -> dict[str, str]:
+    """A drawn picture, what it shows in words, and its first rows."""
+    plain = "\n".join([table_text(picture, title=title), picture.said, *([f"({problem})"] if problem else [])])
+    if not picture.points["y"]:
+        return {"text/html": picture_html(picture, title=title, status=status, problem=problem), "text/plain": plain}
+    # Not at the top: tables need no drawing library.
+    from nbconvex.notebook.chart_drawing import picture_src
+
+    html = chart_html(
+        picture_src(picture.spec, picture.point_rows(), dots=picture.dots),
+        title=title,
+        said=picture.said,
+        note=picture.chart_note,
+        status=status,
+        problem=problem,
+        table=picture_html(picture),
+    )
+    return {"text/html": html, "text/plain": plain}

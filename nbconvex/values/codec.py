@@ -14,8 +14,8 @@ import base64
 import binascii
 import math
 import struct
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -35,6 +35,7 @@ from nbconvex.values.sort_key import equal_values
 __all__ = [
     "decode_document",
     "decode_value",
+    "decoder_of_fields",
     "document_size",
     "encode_document",
     "encode_value",
@@ -77,6 +78,14 @@ decode_value: Callable[[bytes], Any] = msgspec.msgpack.Decoder(ext_hook=_read_ex
 #: The stored bytes of a whole document, and a fresh document from them. The same encoding; one call into C each.
 encode_document: Callable[[dict[str, Any]], bytes] = encode_value
 decode_document: Callable[[bytes], dict[str, Any]] = decode_value
+
+
+def decoder_of_fields(names: Iterable[str]) -> Callable[[bytes], dict[str, Any]]:
+    """What decodes only these fields of a stored document, and passes over the others without looking into them."""
+    fields = TypedDict("fields", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
+    decoder: Any = msgspec.msgpack.Decoder(fields, ext_hook=_read_extension)
+    decode: Callable[[bytes], dict[str, Any]] = decoder.decode
+    return decode
 
 
 def to_json(value: Any) -> Any:

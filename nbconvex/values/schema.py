@@ -23,6 +23,7 @@ from nbconvex.values.content_indexes import ContentDefinition, checked_search_in
 from nbconvex.values.schema_rules import check_identifier, check_index, check_table_name, table_validator
 from nbconvex.values.validator_json import validator_from_json
 from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValidator, Validator, object_fields, v
+from nbconvex.values.vector_indexes import checked_vector_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,37 @@ class TableDefinition:
             )
         )  # fmt: skip
 
+    def vector_index(
+        self,
+        name: str,
+        *,
+        vector_field: str,
+        dimensions: int,
+        filter_fields: Sequence[str] = (),
+        staged: bool = False,
+    ) -> TableDefinition:
+        """The same table with an index of the vectors in `vector_field`: lists of `dimensions` numbers, 2 to 4,096.
+
+        A search can be narrowed by equality on `filter_fields`. Fields may be dotted paths.
+        Raises:  SchemaInvalidError.
+        """
+        return self._with_content(
+            checked_vector_index(
+                name, vector_field, dimensions, filter_fields, staged=staged, validator=self.validator,
+                ordinary=self.indexes, present=self.content_indexes,
+            )
+        )  # fmt: skip
+
     def _with_content(self, definition: ContentDefinition) -> TableDefinition:
         content = MappingProxyType({**self.content_indexes, definition.name: definition})
         return dataclasses.replace(self, content_indexes=content)
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name == "vectorIndex":
+            raise SchemaInvalidError(
+                "vectorIndex is spelled vector_index here: nbconvex's names are snake_case",
+                hint='.vector_index("by_embedding", vector_field="embedding", dimensions=384, filter_fields=["genre"])',
+            )
         if name == "searchIndex":
             raise SchemaInvalidError(
                 "searchIndex is spelled search_index here: nbconvex's names are snake_case",
@@ -147,6 +174,14 @@ class TableDefinition:
             definition = definition.search_index(
                 index["indexDescriptor"],
                 search_field=index["searchField"],
+                filter_fields=index["filterFields"],
+                staged=index["staged"],
+            )
+        for index in tree.get("vectorIndexes", ()):
+            definition = definition.vector_index(
+                index["indexDescriptor"],
+                vector_field=index["vectorField"],
+                dimensions=index["dimensions"],
                 filter_fields=index["filterFields"],
                 staged=index["staged"],
             )

@@ -76,6 +76,57 @@ export type DataModel = {
     assert data_model_declarations(define_schema({"free": table(v.any()), "messages": MESSAGES}), ["channels"]) == text
 
 
+def test_search_indexes_have_their_fields() -> None:
+    searched = (
+        MESSAGES.search_index("by_words", search_field="note", filter_fields=["channel", "at.line"])
+        .search_index("all", search_field="note")
+        .search_index("later", search_field="note", filter_fields=["channel"], staged=True)
+    )
+    text = data_model_declarations(define_schema({"messages": searched}), ["channels"])
+    assert (
+        """\
+    searchIndexes: {
+      all: { searchField: "note"; filterFields: never };
+      by_words: { searchField: "note"; filterFields: "at.line" | "channel" };
+    };
+    vectorIndexes: {};
+"""
+        in text
+    )
+
+
+def test_vector_indexes_say_what_they_are_on() -> None:
+    long = [f"a_rather_long_name_of_a_field_{number}" for number in range(4)]
+    movies = (
+        table(v.object({"embedding": v.array(v.number()), "genre": v.string()}, rest=v.any()))
+        .vector_index("plain", vector_field="embedding", dimensions=384)
+        .vector_index("by_genre", vector_field="embedding", dimensions=384, filter_fields=["genre"])
+        .vector_index("staged", vector_field="embedding", dimensions=2, staged=True)
+        .vector_index("wide", vector_field="embedding", dimensions=2, filter_fields=long)
+    )
+    text = data_model_declarations(define_schema({"movies": movies}))
+    listed = text.partition("    vectorIndexes: ")[2]
+    assert listed == (
+        """\
+{
+      by_genre: { vectorField: "embedding"; dimensions: number; filterFields: "genre" };
+      plain: { vectorField: "embedding"; dimensions: number; filterFields: never };
+      wide: {
+        vectorField: "embedding";
+        dimensions: number;
+        filterFields:
+          | "a_rather_long_name_of_a_field_0"
+          | "a_rather_long_name_of_a_field_1"
+          | "a_rather_long_name_of_a_field_2"
+          | "a_rather_long_name_of_a_field_3";
+      };
+    };
+  };
+};
+"""
+    )
+
+
 def test_without_a_schema_every_table_is_possible() -> None:
     text = data_model_declarations(None, ["channels"])
     assert text.startswith(HEAD)

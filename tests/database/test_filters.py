@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbconvex.database.filters import FilterBuilder, predicate_of
+from nbconvex.database.filters import FilterBuilder, filter_of
 from nbconvex.errors import CallerError, LimitExceededError, ValueInvalidError
 from nbconvex.limits import Limits
 from nbconvex.values.scalars import UNSET, Int64
@@ -246,7 +246,19 @@ def test_the_most_filters_of_a_query_is_a_limit() -> None:
         (5, "takes a function"),
         (lambda q: q.eq(q.field("n"), 1) and q.eq(q.field("body"), "hi"), "q.and_"),
         (lambda q: not q.field("n"), "q.and_"),
-        (lambda q: q.contains("n", 1), "no q.contains"),
+        (lambda q: q.matches("n", 1), "no q.matches"),
+        (lambda q: q.startsWith("n", 1), r"Write instead:  q.starts_with\(\.\.\.\)"),
+        (lambda q: q.endswith("n", 1), r"Write instead:  q.ends_with\(\.\.\.\)"),
+        (lambda q: q.contains("tags", "x"), r"q.contains\(q.field\('tags'\)"),
+        (lambda q: q.in_("author", ["ada"]), r"q.in_\(q.field\('author'\), \["),
+        (lambda q: q.in_(q.field("author"), "ada"), "takes a list of values, got str"),
+        (
+            lambda q: q.in_(q.field("author"), q.field("names")),
+            r"q.contains\(q.field\('names'\), q.field\('author'\)\)",
+        ),
+        (lambda q: q.in_(q.field("author"), [q.field("body")]), "not other fields"),
+        (lambda q: q.starts_with(q.field("author"), 5), "takes a text to look for, got int"),
+        (lambda q: q.ends_with(q.field("author"), None), "takes a text to look for"),
         (lambda q: q["n"] == 1, "document\\["),
     ],
 )
@@ -255,9 +267,55 @@ def test_usual_mistakes_are_explained(condition: Any, words: str) -> None:
         numbers(condition)
 
 
+_subjects = st.one_of(st.text("ab", max_size=3), st.sampled_from([UNSET, None, 5, True]),
+                      st.lists(st.text("ab", max_size=2), max_size=3))  # fmt: skip
+_pieces = st.text("ab", max_size=2)
+
+
+@given(_subjects, _pieces, st.lists(_subjects.filter(lambda each: each is not UNSET), max_size=3))
+def test_tests_of_texts_and_lists_are_those_of_python(subject: Any, piece: str, choices: list[Any]) -> None:
+    """And they do not hold of anything else, where Python would raise."""
+    document = {} if subject is UNSET else {"x": subject}
+    is_text = isinstance(subject, str)
+    assert value_of(lambda q: q.starts_with(q.field("x"), piece), document) == (is_text and subject.startswith(piece))
+    assert value_of(lambda q: q.ends_with(q.field("x"), piece), document) == (is_text and subject.endswith(piece))
+    in_it = (is_text or isinstance(subject, list)) and piece in subject
+    assert value_of(lambda q: q.contains(q.field("x"), piece), document) == in_it
+    assert value_of(lambda q: q.in_(q.field("x"), choices), document) == any(
+        subject == each and type(subject) is type(each) for each in choices
+    )
+
+
+def test_choices_are_compared_as_values() -> None:
+    is_in = lambda value, *choices: value_of(lambda q: q.in_(q.field("x"), choices), {"x": value})  # noqa: E731
+    assert is_in(1, 1.0)
+    assert not is_in(1, True, Int64(1), "1")
+    assert is_in([1, {"a": 2}], [1.0, {"a": 2.0}])
+    assert value_of(lambda q: q.in_(q.field("y"), {UNSET}), {"x": 1})
+    assert not is_in(1)
+    assert value_of(lambda q: q.contains(q.field("x"), 1), {"x": [True, 1.0]})
+    assert not value_of(lambda q: q.contains(q.field("x"), 1), {"x": [True, Int64(1)]})
+
+
+@pytest.mark.parametrize(
+    ("condition", "fields"),
+    [
+        (lambda q: q.eq(q.field("a.b"), q.field("c")), {"a.b", "c"}),
+        (lambda q: q.and_(q.not_(q.lt(q.neg(q.field("a")), 1)), q.or_(q.eq(q.field("b"), 1))), {"a", "b"}),
+        (lambda q: q.gt(q.add(q.field("a"), q.mul(q.field("b"), 2)), 1), {"a", "b"}),
+        (lambda q: q.or_(q.in_(q.field("a"), [1]), q.contains(q.field("b"), q.field("c"))), {"a", "b", "c"}),
+        (lambda q: q.and_(q.starts_with(q.field("a"), "x"), q.ends_with(q.field("b"), q.field("c"))), {"a", "b", "c"}),
+        (lambda q: True, set()),
+        (lambda document: True, None),
+    ],
+)
+def test_a_filter_knows_which_fields_it_looks_at(condition: Condition, fields: set[str] | None) -> None:
+    assert filter_of(condition).fields == fields
+
+
 def test_what_is_no_value_is_refused_when_the_filter_is_written() -> None:
     with pytest.raises(ValueInvalidError, match="set"):
-        predicate_of(lambda q: q.eq(q.field("x"), {1}))
+        filter_of(lambda q: q.eq(q.field("x"), {1}))
 
 
 def test_an_ordinary_function_is_asked_for_instead_of_an_async_one() -> None:
@@ -277,9 +335,9 @@ def test_the_source_tells_one_filter_from_another() -> None:
         lambda q: q.eq(q.field("b"), 1),
         lambda q: q.not_(q.eq(q.field("a"), 1)),
     ]
-    sources = [predicate_of(condition)[1] for condition in conditions]
+    sources = [filter_of(condition).source for condition in conditions]
     assert len(set(sources)) == len(sources)
-    assert predicate_of(lambda q: q.eq(q.field("a"), 1))[1] == sources[0]
+    assert filter_of(lambda q: q.eq(q.field("a"), 1)).source == sources[0]
 
 
 def test_a_python_filter_that_raises_has_read_its_document_all_the_same() -> None:

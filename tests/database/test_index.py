@@ -210,3 +210,58 @@ def test_floor_finds_the_key_or_the_one_before_it(has_keys: bool) -> None:
         for probe in (b"", b"01500", b"99999", *(b"%05d" % rng.randrange(3_000) for _ in range(20))):
             expected = max((key for key in model if key <= probe), default=None)
             assert index.floor(probe) == (None if expected is None else (expected, model[expected]))
+
+
+# -- differences -----------------------------------------------------------------------------------------------------
+
+
+def as_applied(model: Model, differences: list[tuple[bytes, bytes | None, bytes | None]]) -> Model:
+    """`model` with the differences entered, each of which must start from what the model holds."""
+    assert len({key for key, _, _ in differences}) == len(differences), "each key comes once"
+    assert all(model.get(key) == before != after for key, before, after in differences)
+    return applied(model, {key: after for key, _, after in differences})
+
+
+@given(batches=st.lists(CHANGES, max_size=8), pair=st.tuples(st.integers(0, 8), st.integers(0, 8)))
+def test_differences_lead_from_any_version_to_any_other(
+    batches: list[dict[bytes, bytes | None]], pair: tuple[int, int]
+) -> None:
+    versions: list[tuple[Index, Model]] = [(Index(), {})]
+    for changes in batches:
+        index, model = versions[-1]
+        # What stays equal keeps its object, as documents do.
+        real = {key: payload for key, payload in changes.items() if model.get(key) != payload}
+        versions.append((index.with_changes(sorted(real.items())), applied(model, real)))
+    (one, here), (two, there) = (versions[min(place, len(batches))] for place in pair)
+    assert as_applied(here, list(one.differences(two))) == there
+
+
+@pytest.mark.usefixtures("small_nodes")
+@pytest.mark.parametrize("seed", range(4))
+def test_differences_of_deep_trees_of_any_height(seed: int) -> None:
+    rng = random.Random(seed)
+    versions: list[tuple[Index, Model]] = [(Index(), {})]
+    for step in range(120):
+        index, model = versions[-1]
+        changes: dict[bytes, bytes | None] = {rng.randbytes(2): rng.randbytes(9) for _ in range(rng.choice((1, 5, 30)))}
+        if step > 60:
+            changes = dict.fromkeys(rng.sample(sorted(model), min(len(model), 25)))
+        versions.append((index.with_changes(sorted(changes.items())), applied(model, changes)))
+    assert len({require_well_formed(index) for index, _ in versions}) > 2, "heights differ"
+    for _ in range(60):
+        (one, here), (two, there) = rng.choices(versions, k=2)
+        assert as_applied(here, list(one.differences(two))) == there
+
+
+def test_differences_look_at_what_differs_only() -> None:
+    looked_at = []
+
+    def key_of(payload: bytes) -> bytes:
+        looked_at.append(payload)
+        return payload[:4]
+
+    one = Index.from_sorted(None, [position.to_bytes(4, "big") for position in range(20_000)], key_of)
+    two = one.with_changes([((7).to_bytes(4, "big"), (7).to_bytes(4, "big") + b"new")])
+    looked_at.clear()
+    assert [key for key, _, _ in one.differences(two)] == [(7).to_bytes(4, "big")]
+    assert len(looked_at) <= 2 * LEAF_MAX

@@ -278,6 +278,11 @@ class Refused:
         Refused("bound skips a field", "by_xy", lambda q: q.gt("y", 1), ("order", '"y"')),
         Refused("bounds on two fields", "by_xy", lambda q: q.gt("x", 1).lt("y", 1), ("one field", "x", "y")),
         Refused("bound on an equal field", "by_x", lambda q: q.eq("x", 1).gt("x", 0), ("order", '"x"')),
+        Refused("bound beside a prefix", "by_x", lambda q: q.starts_with("x", "a").gt("x", "b"), ("already", "gt")),
+        Refused("prefix beside a bound", "by_x", lambda q: q.gt("x", "b").starts_with("x", "a"), ("already",)),
+        Refused("prefix of a time", "by_x", lambda q: q.eq("x", 1).starts_with("_creationTime", "a"), ("begin",)),
+        Refused("prefix of an id", "by_id", lambda q: q.starts_with("_id", "j57"), ("begin with a text",)),
+        Refused("prefix out of order", "by_xy", lambda q: q.starts_with("y", "a"), ("order", '"y"')),
         Refused("eq twice", "by_x", lambda q: q.eq("x", 1).eq("x", 1), ("already", '"x"')),
         Refused("an id that is none", "by_id", lambda q: q.eq("_id", "hello"), ("_id", "hello")),
         Refused("an id that is a number", "by_id", lambda q: q.eq("_id", 5), ("_id", "5")),
@@ -298,12 +303,27 @@ def test_an_index_range_is_single_use() -> None:
         found(open_any(), "by_xy", twice)
 
 
+_texts = st.text(st.sampled_from(["a", "b", "\0", "\uffff", "\U0010ffff", "é"]), max_size=4)
+
+
+@given(st.lists(st.one_of(_texts, st.sampled_from([UNSET, None, 5, b"a", ["a"]])), max_size=12), _texts)
+def test_a_prefix_finds_exactly_the_texts_that_begin_so(values: list[Any], prefix: str) -> None:
+    database = open_any(*[{"x": value, "y": 1} for value in values])
+    expected = sorted(each for each in values if isinstance(each, str) and each.startswith(prefix))
+    assert [each["x"] for each in found(database, "by_x", lambda q: q.starts_with("x", prefix))] == expected
+    other = open_any(*[{"x": 1, "y": value, "z": 2} for value in values], {"x": 2, "y": prefix})
+    narrow = found(other, "by_xyz", lambda q: q.eq("x", 1).starts_with("y", prefix))
+    assert [each["y"] for each in narrow] == expected
+
+
 @pytest.mark.parametrize(
     ("range", "words"),
     [
         (lambda q: None, "must return q"),
         (lambda q: q.neq("x", 1), "no q.neq"),
         (lambda q: q.eq(1, "x"), "name first"),
+        (lambda q: q.starts_with("x", 5), 'q.starts_with\\("x", "Al"\\)'.replace('"x"', "'x'")),
+        (lambda q: q.in_("x", [1, 2]), "with_index\\(name, author=each\\)"),
     ],
 )
 def test_what_is_no_range_is_explained(range: Any, words: str) -> None:

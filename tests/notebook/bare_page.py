@@ -1,4 +1,4 @@
-"""A bare page that holds one live table, without any notebook around it."""
+"""A bare page that holds one live view, without any notebook around it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ NOTEBOOK = Path(__file__).parents[2] / "nbconvex" / "notebook"
 
 BARE = """<!doctype html><html lang="en"><head><title>bare</title><style>%(css)s
 :root { color-scheme: light dark } body { margin: 12px; background: Canvas; color: CanvasText }</style></head>
-<body><main id="here"></main><script type="module">
+<body><main id="here"></main><script type="text/plain" id="library">%(library)s</script><script type="module">
 %(js)s
 class Model {
   constructor(state) { this.state = state; this.sent = []; this.listeners = {}; }
-  get() { return this.state; }
+  get(name) { return name === "library" ? "IPY_MODEL_drawing" : this.state; }
+  widget_manager = { get_model: async () => ({ get: () => document.getElementById("library").textContent }) };
   set(state) { this.state = state; for (const f of this.listeners["change:state"] ?? []) f(); }
   on(name, f) { (this.listeners[name] ??= []).push(f); }
   off(name, f) { this.listeners[name] = (this.listeners[name] ?? []).filter((g) => g !== f); }
@@ -41,16 +42,19 @@ CONTRAST = """(selector) => {
 
 
 class BarePage:
-    """One live table on an empty page."""
+    """One live view on an empty page: a table, or a chart if `library` is the source of what draws it."""
 
-    def __init__(self, context: Any, state: dict[str, Any]) -> None:
-        script = (NOTEBOOK / "live_table.js").read_text().replace("export default", "const nbcWidget =")
-        css = (NOTEBOOK / "live_table.css").read_text()
+    def __init__(self, context: Any, state: dict[str, Any], *, library: str = "") -> None:
+        script = "".join(
+            (NOTEBOOK / name).read_text() for name in ("live_frame.js", "live_chart.js" if library else "live_table.js")
+        ).replace("export default", "const nbcWidget =")
+        css = "".join((NOTEBOOK / name).read_text() for name in ("live_table.css", "live_chart.css"))
         self.problems: list[str] = []
         self.page = context.new_page()
         self.page.on("pageerror", lambda problem: self.problems.append(str(problem)))
         literal = json.dumps(json.dumps(state)).replace("</", "<\\/")
-        self.page.set_content(BARE % {"css": css, "js": script, "state": literal})
+        library = library.replace("</script", "<\\/script")
+        self.page.set_content(BARE % {"css": css, "js": script, "state": literal, "library": library})
         self.page.wait_for_function("window.ready === true")
 
     def update(self, state: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ import pytest
         ("%convex data me", ["messages"]),
         ("%live messages:", ["messages:newest"]),
         ("%live messages:newest c", ["channel="]),
+        ("%live messages:newest --ch", ["--chart"]),
+        ("%live messages:newest --chart s", ["scatter"]),
         ("%%query --i", ["--internal"]),
         ("%%query mess", ["messages"]),
         ("%%schema --c", ["--check-only"]),

@@ -17,7 +17,7 @@ def test_a_file_becomes_a_table_of_its_name(shell) -> None:
     shell.run(SCHEMA)
     assert shell.run("%convex import cities.csv").plain[0].startswith("✓ cities.csv: 2 into cities, in ")
     assert "007" in shell.run("%convex data cities").plain[0]
-    with pytest.raises(UsageError, match="--append.*--replace"):
+    with pytest.raises(UsageError, match=r"--append.*--replace"):
         shell.run("%convex import cities.csv")
     shell.run("%convex import cities.csv --append")
     shell.run("%convex import cities.csv --table others")

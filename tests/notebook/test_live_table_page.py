@@ -120,7 +120,7 @@ def test_error_keeps_the_last_good_rows(context) -> None:
     bare.update(state(documents(2), error={"title": "KeyError", "message": "'x'"}))
     assert bare.column(1) == ["text 0", "text 1"]
     assert bare.page.locator(".nbc-problem").inner_text().startswith("KeyError: 'x'")
-    assert "last good ones" in bare.page.locator(".nbc-problem").inner_text()
+    assert "last good result" in bare.page.locator(".nbc-problem").inner_text()
     assert bare.page.locator(".nbc-state").inner_text() == "stale"
     bare.update(state(documents(3)))
     assert not bare.page.locator(".nbc-problem").is_visible()

@@ -48,8 +48,8 @@ def forget_old_keys(patch: pytest.MonkeyPatch) -> None:
     """A commit touches what documents become, not what they were."""
     whole = database_module._record
 
-    def record(ts: int, accepted: Any, writes: Any, writer: str) -> Any:
-        return whole(ts, accepted, [each._replace(keys_before=None) for each in writes], writer)
+    def record(ts: int, accepted: Any, writes: Any, writer: str, by_field: Any) -> Any:
+        return whole(ts, accepted, [each._replace(keys_before=None) for each in writes], writer, frozenset())
 
     patch.setattr(database_module, "_record", record)
 

@@ -1,0 +1,71 @@
+"""A live chart in JupyterLab, followed through many commits by a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.notebook.lab_driver import Lab, LabNotebook
+from tests.notebook.test_live_chart_page import PAINTED, WATCH
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
+
+MUTATIONS = 100
+CELLS = [
+    "%load_ext nbconvex",
+    """%%mutation weather
+def note(ctx, hour: float, low: float, high: float):
+    ctx.db.insert("weather", {"hour": hour, "low": low, "high": high})""",
+    """%%query weather
+def hours(ctx):
+    return ctx.db.query("weather").order("desc").take(60)""",
+    """from math import sin
+def hour(n):
+    weather.note(hour=1.79e12 + n * 3.6e6, low=8 + 4 * sin(n / 4), high=15 + 5 * sin(n / 4) + n % 3)
+for n in range(60):
+    hour(n)""",
+    "%live weather:hours --chart line --x hour --y low,high",
+    f"""import time
+from nbconvex.notebook.live_chart import LiveChart
+sent = []
+send = LiveChart._send
+LiveChart._send = lambda self, *args, **more: (sent.append(1), send(self, *args, **more))
+for n in range(60, 60 + {MUTATIONS}):
+    hour(n)
+    time.sleep(0.02)
+time.sleep(0.5)
+print(len(sent), "messages")""",
+]
+
+
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
+def notebook(request, browser, tmp_path) -> Iterator[LabNotebook]:
+    with Lab(tmp_path, theme=request.param) as lab:
+        context = browser.new_context(viewport={"width": 1250, "height": 900})
+        lab.write("chart.ipynb", CELLS)
+        yield lab.open(context.new_page(), "chart.ipynb")
+        context.close()
+
+
+def test_chart_follows_a_hundred_mutations_in_place(notebook, artefacts, request) -> None:
+    theme = request.node.callspec.id
+    page = notebook.page
+    for at in range(5):
+        notebook.run(at)
+    page.wait_for_selector(".nbc-chart canvas")
+    page.wait_for_timeout(300)
+    page.evaluate(WATCH)
+    nodes = "document.querySelector('.nbc-live').querySelectorAll('*').length"
+    before, first = page.evaluate(nodes), page.evaluate("document.querySelector('.nbc-state').textContent")
+    notebook.run(5)
+    assert page.evaluate("[window.changes, window.blank]") == [0, 0]
+    assert page.evaluate("window.canvas === document.querySelector('.nbc-chart canvas')")
+    assert page.evaluate(nodes) == before
+    assert page.evaluate("document.querySelector('.nbc-state').textContent") != first
+    assert page.evaluate(PAINTED) > 3_000
+    # Ten pictures a second at most, however many commits there are.
+    messages = int(notebook.output(5).inner_text().partition(" ")[0])
+    assert 5 <= messages <= MUTATIONS
+    notebook.output(4).scroll_into_view_if_needed()
+    (artefacts / f"lab-chart-{theme}.png").write_bytes(page.screenshot())
