@@ -25,8 +25,8 @@ def _prepared(child: Child, calls: int) -> str:
     making = child.ask("index")
     opening_after, after = child.ask("open_again"), child.ask("memory")
     return (
-        f"{child.title}: the index is made in {making:.2f} s and takes {after - before:,.0f} MB; without it an insert takes "
-        f"{insert:.3f} ms; opening takes {opening:.2f} s without it and {opening_after:.2f} s with it"
+        f"{child.title}: the index is made in {making:.2f} s and takes {after - before:,.0f} MB; without it an insert "
+        f"takes {insert:.3f} ms; opening takes {opening:.2f} s without it and {opening_after:.2f} s with it"
     )
 
 
