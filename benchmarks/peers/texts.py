@@ -43,6 +43,7 @@ class TextPeer(Peer):
 
     def __init__(self) -> None:
         self.inserted_besides = 0
+        self.opening_s = 0.0
         self._vocabulary = make_vocabulary()
         self._more = make_texts(self._vocabulary, 2)
         self._rng = random.Random(3)
@@ -89,9 +90,9 @@ class TextPeer(Peer):
             return vocabulary[rng.randrange(100, 5_000)][:3], None
         return usual, None
 
-    def open_again(self) -> float:
-        """Close the store and open it; seconds until it can answer."""
-        raise NotImplementedError
+    def opening(self) -> float:
+        """Seconds that opening the store took, which has its texts already where the folder has."""
+        return self.opening_s
 
     def add(self, documents: list[dict[str, str]]) -> None:
         """Store documents in one commit."""
@@ -113,17 +114,17 @@ class NbconvexTexts(TextPeer):
         return str(nbconvex.__version__)
 
     def open(self, folder: Path) -> None:
+        import nbconvex
         from nbconvex import table, v
 
-        self._path = str(folder / "bench.duckdb")
         self._plain = table({"body": v.string(), "channel": v.string()})
-        self._begin()
-        self._backend.push_schema({"texts": self._plain})
-
-    def _begin(self) -> None:
-        import nbconvex
-
-        self._backend = backend = nbconvex.open(self._path)
+        path = folder / "bench.duckdb"
+        is_new = not path.exists()
+        started = time.perf_counter()
+        self._backend = backend = nbconvex.open(str(path))
+        self.opening_s = time.perf_counter() - started
+        if is_new:
+            backend.push_schema({"texts": self._plain})
 
         @backend.mutation
         def add(ctx: Any, documents: list[dict[str, str]]) -> None:
@@ -148,13 +149,6 @@ class NbconvexTexts(TextPeer):
         self._backend.push_schema({"texts": indexed})
         return time.perf_counter() - started
 
-    def open_again(self) -> float:
-        self._backend.close()
-        started = time.perf_counter()
-        self._begin()
-        self._backend.database.snapshot.table("texts")
-        return time.perf_counter() - started
-
     def add(self, documents: list[dict[str, str]]) -> None:
         self._api.add(documents=documents)
 
@@ -177,22 +171,14 @@ class SqliteTexts(TextPeer):
         return sqlite3.sqlite_version
 
     def open(self, folder: Path) -> None:
-        self._path = folder / "bench.sqlite"
-        self._begin()
-        self._db.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, body TEXT, channel TEXT)")
-        self._is_indexed = False
-
-    def _begin(self) -> None:
-        self._db = sqlite3.connect(self._path, isolation_level=None)
+        started = time.perf_counter()
+        self._db = sqlite3.connect(folder / "bench.sqlite", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-
-    def open_again(self) -> float:
-        self._db.close()
-        started = time.perf_counter()
-        self._begin()
-        self.count()
-        return time.perf_counter() - started
+        self._db.execute("CREATE TABLE IF NOT EXISTS texts (id INTEGER PRIMARY KEY, body TEXT, channel TEXT)")
+        found = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'words'").fetchone()
+        self._is_indexed = bool(found[0])
+        self.opening_s = time.perf_counter() - started
 
     def index(self) -> float:
         """Make the index; seconds that this took."""

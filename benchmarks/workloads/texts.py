@@ -18,16 +18,27 @@ _WAYS = ("two words", "two words, narrowed", "two words, one frequent", "a begin
 _WAY_OF = dict(zip(_WAYS, ("usual", "narrowed", "frequent", "beginning"), strict=True))
 
 
-def _prepared(child: Child, calls: int) -> str:
-    """Makes the index; says what that changed."""
+def _prepared(child: Child, count: int, calls: int) -> tuple[Child, str]:
+    """The peer with all texts and an index, in a process that has only opened its store; what the index changed."""
+    child.open()
+    child.ask("load_texts", texts=count)
     insert = child.ask("insert_texts", calls=calls)["p50"] / 1e3
-    opening, before = child.ask("open_again"), child.ask("memory")
+    child = _reopened(child)
+    opening, before = child.ask("opening"), child.ask("memory")
     making = child.ask("index")
-    opening_after, after = child.ask("open_again"), child.ask("memory")
-    return (
-        f"{child.title}: the index is made in {making:.2f} s and takes {after - before:,.0f} MB; without it an insert takes "
-        f"{insert:.3f} ms; opening takes {opening:.2f} s without it and {opening_after:.2f} s with it"
+    child = _reopened(child)
+    opening_after, after = child.ask("opening"), child.ask("memory")
+    return child, (
+        f"{child.title}: the index is made in {making:.2f} s and takes {after - before:,.0f} MB; without it an insert "
+        f"takes {insert:.3f} ms; opening takes {opening:.2f} s without it and {opening_after:.2f} s with it"
     )
+
+
+def _reopened(child: Child) -> Child:
+    child.close()
+    again = Child(child.short_name, child.folder)
+    again.open()
+    return again
 
 
 def search(settings: Settings, probe: Probe) -> Result:
@@ -49,11 +60,9 @@ def search(settings: Settings, probe: Probe) -> Result:
             if not settings.wants(wanted):
                 continue
             try:
-                child = Child(name, folder / name)
+                child, changed = _prepared(Child(name, folder / name), count, calls)
                 stack.callback(child.close)
-                child.open()
-                child.ask("load_texts", texts=count)
-                result.notes.append(_prepared(child, calls))
+                result.notes.append(changed)
                 children.append(child)
             except (PeerMissingError, PeerFailedError) as problem:
                 result.missing[title_of(name)] = str(problem)
