@@ -185,6 +185,15 @@ def test_a_table_without_the_validator_keeps_numbers() -> None:
         write(database, lambda tx: tx.insert("unlisted", {"at": NOON}))
 
 
+def test_a_default_may_be_a_time_or_make_one() -> None:
+    fields = {"at": v.datetime(default=NOON), "made": v.datetime(default=lambda: NOON + HOUR),
+              "maybe": v.nullable(v.datetime(), default=None)}  # fmt: skip
+    database = open_database(schema=define_schema({"events": table(fields)}))
+    write(database, lambda tx: tx.insert("events", {}))
+    found = bare(read(database, lambda tx: tx.query("events").first()))
+    assert found == {"at": NOON, "made": NOON + HOUR, "maybe": None}
+
+
 def test_a_store_is_read_by_whatever_schema_is_in_force() -> None:
     """Times are numbers in the store: the validator comes and goes over the same documents."""
     database = open_with({"at": NOON})
