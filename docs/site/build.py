@@ -7,6 +7,7 @@ build them with every warning an error, and says where they are. `--no-notebooks
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -45,10 +46,13 @@ def stage(source: Path, *, executes: bool) -> None:
     shutil.copytree(ROOT / "notebooks", source / "notebooks",
                     ignore=shutil.ignore_patterns("*.duckdb*", "__pycache__", "execute.py"))  # fmt: skip
     shutil.copy(ROOT / "LICENSE", source)
-    if executes:
-        for notebook in sorted((source / "notebooks").glob("*.ipynb")):
+    for notebook in sorted((source / "notebooks").glob("*.ipynb")):
+        if executes:
             print(f"  {notebook.name}", flush=True)
             execute(notebook)
+        read = json.loads(notebook.read_text(encoding="utf-8"))
+        read["metadata"].setdefault("language_info", {"name": "python"})["pygments_lexer"] = "ipython3"
+        notebook.write_text(json.dumps(read), encoding="utf-8")
     add_contents(source)
 
 

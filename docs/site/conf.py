@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pygments.lexer import Lexer
-from pygments.lexers import PythonLexer
+from pygments.lexers import PythonLexer, SqlLexer
 from pygments.token import Keyword, Token
 
 import nbconvex
@@ -57,7 +57,7 @@ html_sidebars = {"docs/index": [], "**": ["sidebar-nav-bs"]}
 
 
 class CellLexer(Lexer):
-    """Cells of ours: magics, and Python below them, which IPython's own lexer takes for text."""
+    """Cells of ours: magics, and Python or SQL below them, which IPython's own lexer takes for text."""
 
     name = "IPython3"
 
@@ -73,8 +73,11 @@ class CellLexer(Lexer):
                 yield at, Keyword, line[:width]
             yield at + width, Token.Text, line[width:]
             at += len(line)
-        for place, kind, word in PythonLexer().get_tokens_unprocessed(text[at:]):
-            yield at + place, kind, word
+        is_sql = re.match(r"\s*%%(?:convex_sql\b|query\b.*--sql\b)", text) is not None
+        body = SqlLexer() if is_sql else PythonLexer()
+        for place, kind, word in body.get_tokens_unprocessed(text[at:]):
+            # Parameters, $least, are no word of SQL's.
+            yield at + place, Token.Name.Variable if is_sql and kind is Token.Error else kind, word
 
 
 def setup(app: Any) -> None:
