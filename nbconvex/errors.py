@@ -7,12 +7,13 @@ NbconvexError
 ├── CallerError                 the caller or the app's author must change something; never retried
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
-│   ├── UniqueViolatedError
+│   ├── UniqueViolatedError · ReferenceViolatedError
 │   ├── MigrationFailedError    a document for which a migration raised; what is done stays
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
 │   ├── FileRefusedError        a file that may not come in, or may not be had
+│   ├── DataRefusedError        rows that may not come in
 │   ├── RequestRefusedError     from the network, before any function ran
 │   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
@@ -155,6 +156,26 @@ class UniqueViolatedError(CallerError):
         self.document_id = document_id
 
 
+class ReferenceViolatedError(CallerError):
+    """A write would leave a document that refers to one which is not there; nothing was written.
+
+    `table` and `field` are those of the reference, `document_id` is what it names. Where a deletion was refused,
+    `referrer_id` is the first of `count` documents that refer to it.
+    """
+
+    code = "ReferenceViolated"
+
+    def __init__(
+        self, message: str, *, table: str, field: str, document_id: str, referrer_id: str | None = None, count: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        self.field = field
+        self.document_id = document_id
+        self.referrer_id = referrer_id
+        self.count = count
+
+
 class SchemaInvalidError(CallerError):
     """A schema definition breaks a rule; it was not put in force."""
 
@@ -262,6 +283,21 @@ class FileRefusedError(CallerError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class DataRefusedError(CallerError):
+    """What was to be imported is damaged, or does not fit; nothing was changed.
+
+    `problems` holds one sentence a kind of problem, each with the row, line or entry where it was first found.
+    """
+
+    code = "DataRefused"
+
+    def __init__(self, source: str, problems: Sequence[str], *, cure: str = "") -> None:
+        lines = [f"{source} was not imported; nothing was changed.", *problems, *([cure] if cure else [])]
+        super().__init__("\n".join(lines))
+        self.source = source
+        self.problems = tuple(problems)
 
 
 class RequestRefusedError(CallerError):
