@@ -18,6 +18,11 @@ ANSWERS = {
     'search(text="?!")': "[]",
     "search_on(text": "(['The Island of Doctor Moreau (1896)'],",
     "before(text": "['Robinson Crusoe', \"Gulliver's Travels\"]",
+    'search(text="thinking computer")': "[]",
+    "import re": "[2.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]",
+    "about_the_same(": "['0.95 R.U.R.', '0.89 The Time Machine',",
+    "more_like(": "'Moby-Dick'",
+    "best(": "['1.67 R.U.R.', '1.14 Kidnapped',",
 }
 
 
@@ -41,3 +46,4 @@ def test_notebook_finds_what_it_says_and_can_be_run_again(tmp_path) -> None:
             assert counted.splitlines() == ["dragons: 1 - runs: 1", "dragons: 1 - runs: 1", "dragons: 2 - runs: 2"]
             [lesson] = [ran for code, ran in said.items() if code.startswith("newest(")]
             assert "search results always come by relevance" in lesson.traceback
+            assert "The Iron Sailors" in kernel.run('best(text="a ship with robots")[0]').text
