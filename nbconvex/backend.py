@@ -61,7 +61,7 @@ class Backend:
     def __init__(
         self, persistence: Persistence, blobs: Blobs | None = None, *, clock: Clock, limits: Limits,
         production: bool = False, seed: int | None = None, memory_bytes_max: int = UNLIMITED, has_cache: bool = True,
-        auth: Any = (),
+        auth: Any = (), typed_tables: bool = True,
     ) -> None:  # fmt: skip
         self.clock = clock
         self.limits = limits
@@ -90,6 +90,7 @@ class Backend:
         self.query = decorator("query", self._deployer.declare)
         self.mutation = decorator("mutation", self._deployer.declare)
         self.action = decorator("action", self._deployer.declare)
+        self._has_typed_tables = typed_tables
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
         determinism.enter()
@@ -106,11 +107,13 @@ class Backend:
         production: bool = False,
         memory_bytes_max: int | None = None,
         auth: Any = (),
+        typed_tables: bool = True,
     ) -> Backend:
         """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
 
         `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
         memory; by default a quarter of the machine's. `auth` are providers of tokens, as in an auth.config.
+        Without `typed_tables`, closing leaves the tables that other tools see in the file as they are.
         Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
@@ -124,6 +127,7 @@ class Backend:
             production=production,
             memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
             auth=auth,
+            typed_tables=typed_tables,
         )
 
     def _host(self) -> Backend:
@@ -300,6 +304,13 @@ class Backend:
         """
         return self.runner.sql.parameters(text)
 
+    def write_tables(self) -> None:
+        """Bring the typed tables in the store's file up to the newest commit, as `close` does.
+
+        Raises:  StorageError.
+        """
+        self.database.checkpoint(self.runner.sql.write_tables)
+
     # -- watching ----------------------------------------------------------------------------------------------------
 
     def subscribe(
@@ -420,7 +431,7 @@ class Backend:
         self.files.close()
         self.scheduler.join()
         self.runner.sql.close()
-        self.database.close()
+        self.database.close(self.runner.sql.write_tables if self._has_typed_tables else None)
         determinism.leave()
         logs.uninstall()
 

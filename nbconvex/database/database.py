@@ -16,6 +16,8 @@ import math
 import random
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
@@ -43,6 +45,8 @@ from nbconvex.values.schema import SchemaDefinition
 _PUSH_TRIES = 3
 #: From this many writes on, what a commit leaves in memory is put together.
 _BULK_MIN = 64
+#: What is done with the database file, complete as of a snapshot.
+WithFile = Callable[[Snapshot, Path], None]
 _NO_TABLES: frozenset[int] = frozenset()
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
@@ -410,23 +414,26 @@ class Database:
         """Bytes on disk."""
         return self._persistence.size_bytes()
 
-    def checkpoint(self) -> None:
-        """Bring the database file up to the log.
+    def checkpoint(self, finish: WithFile | None = None) -> None:
+        """Bring the database file up to the log; `finish` is called with it, and the snapshot that it is of.
 
-        Raises:  StorageError.
+        Raises:  StorageError; whatever `finish` raises.
         """
         with InterruptsHeld("the checkpoint was made"), self._queue.flush_lock:
             self._queue.flush()
             if self._queue.failure is not None:
                 raise self._queue.failure
-            self._persistence.checkpoint()
+            if finish is None:
+                self._persistence.checkpoint()
+            else:
+                self._persistence.checkpoint(partial(finish, self._queue.published))
 
-    def close(self) -> None:
-        """Make durable what waits, release the file. Afterwards every call is refused."""
+    def close(self, finish: WithFile | None = None) -> None:
+        """Make durable what waits, release the file. Afterwards every call is refused. `finish`: as `checkpoint`."""
         with InterruptsHeld("the store was closed"):
-            self._close()
+            self._close(finish)
 
-    def _close(self) -> None:
+    def _close(self, finish: WithFile | None) -> None:
         with self._queue.flush_lock:
             if self._is_closed:
                 return
@@ -436,7 +443,10 @@ class Database:
             # Accepted between the two: they must not wait for ever.
             self._queue.flush()
         self._queue.stop()
-        self._persistence.close()
+        if finish is None:
+            self._persistence.close()
+        else:
+            self._persistence.close(partial(finish, self._queue.published))
 
 
 def _document_id(number: int, index: str, key: bytes) -> str:

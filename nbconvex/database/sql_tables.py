@@ -18,6 +18,7 @@ from nbconvex.database.system_tables import FIRST_USER_TABLE
 from nbconvex.storage.tables.columns import unique_names
 from nbconvex.storage.tables.engine import AskedTable
 from nbconvex.storage.tables.explanation import no_table
+from nbconvex.values.ids import encode_id
 
 if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
@@ -42,6 +43,19 @@ class DocumentsOf:
     def is_same(self, other: DocumentsOf) -> bool:
         """Whether both are one version of one table."""
         return self.table.number == other.table.number and self.table.documents is other.table.documents
+
+    @property
+    def number(self) -> int:
+        """The table's number in the log."""
+        return self.table.number
+
+    def payload(self, document_id: bytes) -> bytes | None:
+        """The document with this internal id (16 bytes), encoded, or None."""
+        return self.table.documents.get(encode_id(self.table.number, document_id).encode("ascii"))
+
+    def has(self, document_id: str) -> bool:
+        """Whether there is a document with this id."""
+        return self.table.documents.get(document_id.encode("ascii")) is not None
 
     def payloads(self) -> Iterator[Sequence[bytes]]:
         """All documents, the oldest first."""
@@ -87,10 +101,10 @@ def asked_tables(transaction: Transaction, statement: Statement) -> list[AskedTa
     return list(asked.values())
 
 
-def all_tables(snapshot: Snapshot) -> list[AskedTable]:
-    """Every user table of a snapshot."""
+def stored_tables(snapshot: Snapshot) -> list[tuple[str, DocumentsOf]]:
+    """Every user table of a snapshot, with its name in SQL."""
     return [
-        AskedTable(in_sql, DocumentsOf(table, _checked_by(snapshot, name)), snapshot.ts)
+        (in_sql, DocumentsOf(table, _checked_by(snapshot, name)))
         for name, in_sql in names_in_sql(snapshot).items()
         if (table := snapshot.table(name)) is not None
     ]

@@ -24,7 +24,10 @@ from nbconvex.errors import NotAllowedError
 from nbconvex.functions.run import CURRENT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nbconvex.database.database import Database
+    from nbconvex.database.snapshot import Snapshot
     from nbconvex.database.transaction import Transaction
     from nbconvex.limits import Limits
     from nbconvex.storage.tables.engine import SqlEngine
@@ -87,6 +90,16 @@ class Sql:
         transaction = self._database.begin(writable=False, reader="SQL")
         statement = self.engine.read(text, is_repeatable=False)
         return self.engine.result(statement, asked_tables(transaction, statement), parameters)
+
+    def write_tables(self, snapshot: Snapshot, path: Path) -> None:
+        """Bring the typed tables in the store's file, complete as of `snapshot`, up to its documents.
+
+        Raises:  StorageFailedError; they are then what they were.
+        """
+        from nbconvex.database.sql_tables import stored_tables
+        from nbconvex.storage.tables.file_tables import write_tables
+
+        write_tables(path, stored_tables(snapshot), snapshot.ts)
 
     def close(self) -> None:
         """Release DuckDB's memory. Calling it twice is fine."""
