@@ -81,8 +81,8 @@ def test_a_table_that_is_dropped_leaves_the_file_and_one_that_changes_its_schema
 @pytest.mark.parametrize(
     "damage",
     ["DROP TABLE users", "DELETE FROM users", "ALTER TABLE users DROP COLUMN name",
-     "INSERT INTO users SELECT * FROM users", "DROP TABLE nbconvex_log.projections CASCADE; DROP TABLE users", "DROP VIEW nbconvex_log.typed_tables",
-     "UPDATE nbconvex_log.projections SET documents = 17"],
+     "INSERT INTO users SELECT * FROM users", "DROP TABLE nbconvex_log.projections CASCADE; DROP TABLE users",
+     "DROP VIEW nbconvex_log.typed_tables", "UPDATE nbconvex_log.projections SET documents = 17"],
 )  # fmt: skip
 def test_what_somebody_damaged_is_mended_at_the_next_close(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "app.duckdb"
