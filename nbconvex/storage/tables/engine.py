@@ -26,6 +26,7 @@ from nbconvex.limits import Limits
 from nbconvex.storage.tables.columns import quoted
 from nbconvex.storage.tables.explanation import explained
 from nbconvex.storage.tables.parameters import bound
+from nbconvex.storage.tables.patience import Patience
 from nbconvex.storage.tables.plain_rows import reader_of
 from nbconvex.storage.tables.projection import Projected, TableVersion, brought
 from nbconvex.storage.tables.sql_result import SqlResult
@@ -87,6 +88,7 @@ class SqlEngine:
         self._limits = limits
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
+        self._patience = Patience(limits.sql_time_s)
 
     def read(self, text: str, *, is_repeatable: bool) -> Statement:
         """The statement that a text is; a repeatable one depends on nothing but tables and parameters.
@@ -151,6 +153,7 @@ class SqlEngine:
     def close(self) -> None:
         """Release DuckDB. What is running is interrupted."""
         self.forget()
+        self._patience.close()
 
     def _open(self) -> _Opened:
         opened = self._opened
@@ -182,7 +185,7 @@ class SqlEngine:
 
         names = [table.name for table in tables]
         try:
-            with self._at(tables) as cursor, _patience(cursor, self._limits.sql_time_s):
+            with self._at(tables) as cursor, self._patience.with_(cursor):
                 return ask(cursor)
         except duckdb.OutOfMemoryException:
             # Tables and answers share the limit: those that nobody is asking for should not be in the way next time.
@@ -279,38 +282,6 @@ def _end(cursor: duckdb.DuckDBPyConnection) -> None:
     with suppress(duckdb.Error):
         cursor.rollback()
     cursor.close()
-
-
-@contextmanager
-def _patience(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt what runs longer.
-
-    Raises:  LimitExceededError in its place.
-    """
-    import duckdb
-
-    is_over = threading.Event()
-
-    def interrupt() -> None:
-        is_over.set()
-        cursor.interrupt()
-
-    timer = threading.Timer(seconds, interrupt)
-    timer.name = "nbconvex-sql-time"
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (duckdb.InterruptException, RuntimeError):
-        if not is_over.is_set():
-            raise
-        raise LimitExceededError(
-            "sql_time_s", "this SQL took too long", maximum=seconds,
-            cure="Read less, or open the store with limits=Limits(sql_time_s=…). A WITH RECURSIVE needs an end.",
-        ) from None  # fmt: skip
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
