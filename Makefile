@@ -94,7 +94,7 @@ $(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-fuzz $(VENV)/.has-bench: $(VENV)
 
 $(VENV)/.has-lint: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for 'lint' into $(VENV)/ (the first time takes a minute)"
-	@$(INSTALL) . --group lint
+	@$(INSTALL) '.[charts]' --group lint
 	@touch $@
 
 # The official JavaScript clients, once, in the versions of tests/web/package.json. A machine without npm, or without a

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_declaration import http
     from nbconvex.functions.http_message import Response
     from nbconvex.functions.plain_sql import sql
+    from nbconvex.functions.trigger import trigger
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.notebook.progress import progress
     from nbconvex.notebook.upload import upload
     from nbconvex.server.serve import serve
     from nbconvex.services.files.plain_storage import files
+    from nbconvex.services.migrations.migration_forms import migration
     from nbconvex.services.scheduler.cron_forms import cron
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
@@ -55,6 +57,7 @@ __all__ = [
     "internal",
     "live",
     "load_ipython_extension",
+    "migration",
     "mutation",
     "open",
     "progress",
@@ -63,6 +66,7 @@ __all__ = [
     "serve",
     "sql",
     "table",
+    "trigger",
     "unload_ipython_extension",
     "upload",
     "v",
@@ -78,12 +82,14 @@ _HOMES = {
     "nbconvex.functions.http_declaration": ("http",),
     "nbconvex.functions.http_message": ("Response",),
     "nbconvex.functions.plain_sql": ("sql",),
+    "nbconvex.functions.trigger": ("trigger",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.notebook.progress": ("progress",),
     "nbconvex.notebook.upload": ("upload",),
     "nbconvex.server.serve": ("serve",),
     "nbconvex.services.files.plain_storage": ("files",),
+    "nbconvex.services.migrations.migration_forms": ("migration",),
     "nbconvex.services.scheduler.cron_forms": ("cron",),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,11 +36,15 @@ from nbconvex.functions.remembered import Remembered
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
+from nbconvex.functions.trigger import trigger
+from nbconvex.functions.triggers import Triggers
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.services.auth.auth import Auth
 from nbconvex.services.auth.providers import read_providers
 from nbconvex.services.files.file_store import FileStore
 from nbconvex.services.files.plain_storage import PlainStorage
+from nbconvex.services.migrations.migration_forms import declared_migrations
+from nbconvex.services.migrations.migrations import Migrations
 from nbconvex.services.scheduler.cron_forms import declared_crons
 from nbconvex.services.scheduler.scheduler import Scheduler
 from nbconvex.storage.blobs import BlobFolder
@@ -78,7 +84,10 @@ class Backend:
         )
         self.live = LiveQueries(self.runner)
         self.scheduler = Scheduler(self.runner)
-        self._deployer = Deployer(self.runner, self.live, self.http, remembered, self._host)
+        self.triggers = Triggers(self.runner)
+        self.migrations = Migrations(self.runner)
+        self.migration = self.migrations.define
+        self._deployer = Deployer(self.runner, self.live, self.http, self.triggers, remembered, self._host)
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
         self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
@@ -91,6 +100,7 @@ class Backend:
         self.mutation = decorator("mutation", self._deployer.declare)
         self.action = decorator("action", self._deployer.declare)
         self._has_typed_tables = typed_tables
+        self.trigger = partial(trigger, on_declare=self.triggers.declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
         determinism.enter()
@@ -192,7 +202,8 @@ class Backend:
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
     ) -> Any:
         """As `run_mutation`, in an event loop, which goes on while the commit becomes durable."""
-        return await self._value_async("mutation", target, args, identity, public=public)
+        run = self._new_run("mutation", target, self._caller(identity), public=public)
+        return await self.runner.execute_async(run, {} if args is None else args)
 
     async def run_action_async(
         self, target: Any, args: Any = None, /, *, identity: Who = None, public: bool = False
@@ -391,7 +402,7 @@ class Backend:
         return count
 
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares: with decorators, with `http` and with `cron`.
+        """Put in force what a module declares, or any namespace: decorators, `http`, `trigger`, `cron`, `migration`.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.
@@ -400,7 +411,8 @@ class Backend:
         name = name or module_name(module)
         report = self._deployer.add_module(module, name)
         self.scheduler.declare_crons(module_origin(name), declared_crons(module))
-        return report
+        new = self.migrations.declare(module_origin(name), declared_migrations(module))
+        return replace(report, added=report.added + tuple(f"migration {each}" for each in new)) if new else report
 
     # -- ending ------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ NbconvexError
 ├── CallerError                 the caller or the app's author must change something; never retried
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
-│   ├── UniqueViolatedError
+│   ├── UniqueViolatedError · ReferenceViolatedError
+│   ├── MigrationFailedError    a document for which a migration raised; what is done stays
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
@@ -154,6 +155,26 @@ class UniqueViolatedError(CallerError):
         self.document_id = document_id
 
 
+class ReferenceViolatedError(CallerError):
+    """A write would leave a document that refers to one which is not there; nothing was written.
+
+    `table` and `field` are those of the reference, `document_id` is what it names. Where a deletion was refused,
+    `referrer_id` is the first of `count` documents that refer to it.
+    """
+
+    code = "ReferenceViolated"
+
+    def __init__(
+        self, message: str, *, table: str, field: str, document_id: str, referrer_id: str | None = None, count: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        self.field = field
+        self.document_id = document_id
+        self.referrer_id = referrer_id
+        self.count = count
+
+
 class SchemaInvalidError(CallerError):
     """A schema definition breaks a rule; it was not put in force."""
 
@@ -163,14 +184,38 @@ class SchemaInvalidError(CallerError):
 class SchemaViolatedError(CallerError):
     """Stored documents do not fit a new schema; the old one stays in force.
 
-    `problems` holds one sentence a kind of mismatch, with a count and one sample id each.
+    `problems` holds one sentence a kind of mismatch, with a count and one sample id each; `schema` is the definition
+    that was refused.
     """
 
     code = "SchemaViolated"
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, schema: Any = None) -> None:
         super().__init__("Schema validation failed; the old schema stays in force.\n" + "\n".join(problems))
         self.problems = tuple(problems)
+        self.schema = schema
+
+
+class MigrationFailedError(CallerError):
+    """A migration raised for a document and stopped in front of it; what it did before stays.
+
+    Its cause is what was raised. Units: `visited` and `total` are documents.
+    """
+
+    code = "MigrationFailed"
+
+    def __init__(self, name: str, table: str, document_id: str, problem: str, *, visited: int, total: int) -> None:
+        super().__init__(
+            f"the migration {name} stopped at document {document_id} of {table}: {problem}\n"
+            f"{visited:,} of {total:,} documents are done and stay so. Correct the function, or the document, and run "
+            "it again: it goes on there."
+        )
+        self.name = name
+        self.table = table
+        self.document_id = document_id
+        self.problem = problem
+        self.visited = visited
+        self.total = total
 
 
 class IndexInvalidError(CallerError):

@@ -59,7 +59,7 @@ def check_documents(snapshot: Snapshot, schema: ActiveSchema) -> tuple[int, tupl
         problems.extend(_problems(table, schema, snapshot))
     problems.extend(broken_rules(snapshot, schema))
     if problems:
-        raise SchemaViolatedError(problems)
+        raise SchemaViolatedError(problems, schema=schema.definition)
     return checked, tuple(skipped)
 
 
@@ -79,7 +79,7 @@ def _problems(table: Table, schema: ActiveSchema, snapshot: Snapshot) -> Iterato
         document_id = document.pop("_id")
         document.pop("_creationTime")
         try:
-            path = _conversion(document, check(document, names))
+            path = conversion_path(document, check(document, names))
         except ValidationProblem as problem:
             # A sentence that shows the value would make a kind of its own for every document.
             kind = (problem.problem if problem.kind in _NAMES_A_FIELD else problem.kind.value, problem.path)
@@ -104,7 +104,7 @@ def _problems(table: Table, schema: ActiveSchema, snapshot: Snapshot) -> Iterato
         yield f'... and {len(kinds) - _KINDS_SHOWN} more kinds of mismatch in table "{table.name}".'
 
 
-def _conversion(stored: Any, checked: Any, path: str = "") -> str | None:
+def conversion_path(stored: Any, checked: Any, path: str = "") -> str | None:
     """The path to a number that a write would have made an Int64: what is stored already stays a number."""
     if checked is stored:
         return None
@@ -115,7 +115,7 @@ def _conversion(stored: Any, checked: Any, path: str = "") -> str | None:
         parts = ((f"[{place}]", each, checked[place]) for place, each in enumerate(stored))
     elif type(stored) is not type(checked):
         return path
-    return next((found for step, mine, theirs in parts if (found := _conversion(mine, theirs, path + step))), None)
+    return next((found for step, mine, theirs in parts if (found := conversion_path(mine, theirs, path + step))), None)
 
 
 def with_schema(snapshot: Snapshot, schema: ActiveSchema) -> Snapshot:

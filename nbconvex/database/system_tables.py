@@ -15,6 +15,7 @@ REQUESTS_TABLE = 3
 SCHEDULED_FUNCTIONS_TABLE = 11
 STORAGE_TABLE = 12
 CRONS_TABLE = 13
+MIGRATIONS_TABLE = 14
 #: Tables of the platform. User tables start at 10,001. Source: semantics 3.7.
 SYSTEM_TABLES: Mapping[int, str] = {
     TABLES_TABLE: "_tables",
@@ -23,6 +24,7 @@ SYSTEM_TABLES: Mapping[int, str] = {
     SCHEDULED_FUNCTIONS_TABLE: "_scheduled_functions",
     STORAGE_TABLE: "_storage",
     CRONS_TABLE: "_crons",
+    MIGRATIONS_TABLE: "_migrations",
 }
 #: The index of `_scheduled_functions` that has those of one state in the order in which they are due.
 BY_DUE = "by_due"

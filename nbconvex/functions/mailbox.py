@@ -13,6 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+#: Outcomes told in one turn of the loop. Of 64 callers that go on at once, the first half is on its way to the disk
+#: while the second runs, and the loop's other work comes in between.
+OUTCOMES_A_TURN_MAX = 32
+
 
 class Mailbox:
     """Outcomes on their way to the futures of one loop."""
@@ -54,7 +58,7 @@ class Mailbox:
         # Lowered before looking: whoever posts from here on wakes the loop again.
         self._is_woken = False
         items = self._items
-        while items:
+        for _ in range(min(len(items), OUTCOMES_A_TURN_MAX)):
             future, outcome = items.popleft()
             if future.done():
                 continue
@@ -62,6 +66,9 @@ class Mailbox:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+        if items and not self._is_woken:
+            self._is_woken = True
+            self.loop.call_soon(self._drain)
 
 
 def mailbox_of(loop: asyncio.AbstractEventLoop, known: Mailbox | None) -> Mailbox:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.magic import Magics, magics_class
 
-from nbconvex.errors import CallerError
+from nbconvex.errors import CallerError, SchemaViolatedError
+from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.functions.deploy import define_value_cell
-from nbconvex.notebook.arguments import parse_arguments, unquoted
 from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
@@ -86,7 +86,7 @@ class CellMagics(Magics):
                 display(schema_listing(None if schema is None else schema.definition))
                 return
             source = CellSource.of(self._session.shell, "schema", line, cell)
-            with cell_errors(self._session, source):
+            with cell_errors(self._session, source), migrations_offered(self._session):
                 report = backend.define_schema_cell(
                     source.padded,
                     namespace=self._session.shell.user_ns,
@@ -274,6 +274,23 @@ def _live_problems(report: CellReport, session: Session) -> Iterator[str]:
     for path, error in live.failing((*report.added, *report.changed, *report.removed)).items():
         reason = str(error).partition("\n")[0]
         yield f"The live query {path.removesuffix(':default')} fails now: {type(error).__name__}: {reason}"
+
+
+@contextmanager
+def migrations_offered(session: Session) -> Iterator[None]:
+    """Show the cells that would make the data fit where a schema is refused for it."""
+    __tracebackhide__ = True
+    session.migration_drafts = {}
+    try:
+        yield
+    except SchemaViolatedError as error:
+        # Not at the top: loading the extension is to stay quick.
+        from nbconvex.notebook.schema_report import migration_offers
+
+        session.migration_drafts, offers = migration_offers(session.backend, error)
+        for each in offers:
+            display(each)
+        raise
 
 
 @contextmanager

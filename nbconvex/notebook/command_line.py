@@ -18,7 +18,7 @@ from typing import NoReturn
 from IPython.core.error import UsageError
 
 from nbconvex.errors import NbconvexError
-from nbconvex.notebook.arguments import LineError, split_line
+from nbconvex.functions.command_words import LineError, split_line
 from nbconvex.notebook.tracebacks import has_user_frames
 
 
@@ -85,7 +85,7 @@ def short_errors() -> Iterator[None]:
     except LineError as error:
         raise UsageError(str(error)) from None
     except NbconvexError as error:
-        if has_user_frames(error):
+        if has_user_frames(error) or (error.__cause__ is not None and has_user_frames(error.__cause__)):
             raise
         raise UsageError(str(error)) from None
 

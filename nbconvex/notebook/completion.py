@@ -36,8 +36,14 @@ def candidates(session: Session, line: str) -> list[str] | None:
         return _of_live(session, rest)
     if magic == "schema":
         return _starting(rest, ["--check-only", "--no-validation", "--help"])
+    if magic == "migration":
+        if rest.split(" ")[-2:-1] == ["--table"]:
+            return _starting(rest, _tables(session))
+        return _starting(rest, ["--table", "--batch", "--dry-run", "--reset", "--help"])
     if magic == "http":
         return _starting(rest, _HTTP_OPTIONS if " " in rest else METHODS)
+    if magic == "trigger":
+        return _starting(rest, [*_tables(session), "--help"])
     if magic in _KINDS:
         options = ["--internal", "--help", *(["--live"] if magic == "query" else [])]
         return _starting(rest, [*_modules(session), *options])

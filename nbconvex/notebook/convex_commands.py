@@ -18,13 +18,14 @@ from typing import Any, Final
 import nbconvex.notebook.auth_doctor
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
+from nbconvex.functions.command_words import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
-from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import COMMANDS, argument, command
 from nbconvex.notebook.declarations import load_file
+from nbconvex.notebook.migration_commands import migrations_listing  # noqa: F401 - importing it adds its command
 from nbconvex.notebook.picture import ROWS_MAX
 from nbconvex.notebook.schedule_commands import job_rows  # noqa: F401 - importing it adds its commands
 from nbconvex.notebook.server_commands import server_line
@@ -55,6 +56,8 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
     backend = session.backend
     functions = backend.registry.functions.values()
     kinds = {kind: sum(each.kind == kind for each in functions) for kind in ("query", "mutation", "action")}
+    if len(backend.triggers):
+        kinds["trigger"] = len(backend.triggers)
     tables = _tables(session)
     documents = sum(count for _, count in tables)
     following = sum(view.is_following for view in session.views)
@@ -87,6 +90,7 @@ def _functions(session: Session, options: argparse.Namespace) -> Listing:
         for each in functions
         if each.is_internal or not options.internal
     ]
+    rows += [[each.name, "trigger", "internal", "change", ""] for each in session.backend.triggers]
     return Listing(
         "functions",
         ["function", "kind", "visibility", "arguments", "returns"],
@@ -264,6 +268,7 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%mutation [MODULE]", "Likewise, functions that write: all of it or nothing."),
         ("%%action [MODULE]", "Likewise, functions that reach out; they may be async."),
         ("%%cron NAME --every 5m", "The call in the cell recurs; also --daily 09:00, --weekly mon 09:00 and more."),
+        ("%%migration NAME --table T", "Changes the documents of a table, batch by batch, each of them once."),
         ("%%http METHOD PATH", "An endpoint: a function that answers HTTP requests of anybody, with CORS."),
         ("%%auth", "Who may vouch for callers: providers = [...], as in an auth.config."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),

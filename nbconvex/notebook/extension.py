@@ -24,16 +24,19 @@ from nbconvex.notebook.declarations import collect_declarations, refuse_declarat
 from nbconvex.notebook.http_cells import HttpMagics
 from nbconvex.notebook.line_magics import LineMagics
 from nbconvex.notebook.live import live
+from nbconvex.notebook.migration_cells import MigrationMagics
 from nbconvex.notebook.nest import old_package_applied
 from nbconvex.notebook.options import NbConvex
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
+from nbconvex.notebook.trigger_cells import TriggerMagics, forget_triggers_of
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "trigger", "auth", "migration")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
+_MAGICS: Final = (CellMagics, HttpMagics, TriggerMagics, MigrationMagics, LineMagics)
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
 
 
@@ -45,6 +48,8 @@ class Extension:
         self._shell = shell
         shell.register_magics(CellMagics(session))
         shell.register_magics(HttpMagics(session))
+        shell.register_magics(TriggerMagics(session))
+        shell.register_magics(MigrationMagics(session))
         shell.register_magics(LineMagics(session))
         self._completion = Completion(session)
         self._folding = Folding(shell, is_wanted=lambda: session.options.fold_tracebacks)
@@ -58,16 +63,14 @@ class Extension:
         self._shell.events.unregister("pre_run_cell", self._before_cell)
         self._shell.events.unregister("post_run_cell", self._after_cell)
         # IPython lists magics there too.
-        ours = (CellMagics, HttpMagics, LineMagics, NbConvex)
+        ours = (*_MAGICS, NbConvex)
         self._shell.configurables[:] = [each for each in self._shell.configurables if not isinstance(each, ours)]
         self._folding.remove()
         self._completion.remove()
         registered = self._shell.magics_manager.magics
         for kind, names in (("cell", _CELL_MAGICS), ("line", _LINE_MAGICS)):
             for name in names:
-                if isinstance(
-                    getattr(registered[kind].get(name), "__self__", None), (CellMagics, HttpMagics, LineMagics)
-                ):
+                if isinstance(getattr(registered[kind].get(name), "__self__", None), _MAGICS):
                     del registered[kind][name]
         if not keeps_session:
             self.session.withdraw()
@@ -75,7 +78,7 @@ class Extension:
 
     def _before_cell(self, _info: Any) -> None:
         cell = cell_origin(self._shell)
-        self.session.cron_cell = None
+        self.session.cron_cell = self.session.trigger_cell = None
         if cell is not None:
             # The page throws the cell's old output away; its views must not go on running unseen.
             self.session.end_views("This view has stopped: its cell was run again.", cell=cell)
@@ -83,9 +86,10 @@ class Extension:
     def _after_cell(self, result: Any) -> None:
         if getattr(result, "success", True):
             collect_declarations(self.session)
-            gone = forget_cron_of(self.session, cell_origin(self._shell))
-            if gone is not None:
-                display(gone)
+            cell = cell_origin(self._shell)
+            for gone in (forget_cron_of(self.session, cell), forget_triggers_of(self.session, cell)):
+                if gone is not None:
+                    display(gone)
         else:
             refuse_declarations(self.session)
         if self.session.types_watch is not None:

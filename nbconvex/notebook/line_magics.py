@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
-from nbconvex.notebook.arguments import parse_arguments, unquoted
+from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.notebook.cell_magics import read_options
 from nbconvex.notebook.command_line import read_words, short_errors
 from nbconvex.notebook.live import show_live
@@ -85,8 +85,8 @@ class LineMagics(Magics):
     @argument(
         "command",
         nargs="?",
-        help="status, functions, routes, data, files, upload, snippet, logs, run, jobs, crons, pause, resume, as, "
-        "auth, token, serve, url, doctor, codegen, reset, open, close, nest, help",
+        help="status, functions, routes, data, files, upload, snippet, logs, run, jobs, crons, migrations, pause, "
+        "resume, as, auth, token, serve, url, doctor, codegen, reset, open, close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")
     @line_magic

@@ -60,10 +60,44 @@ class Counts:
         return " · ".join(parts)
 
 
+class SharedCounts(Protocol):
+    """How much is done."""
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+
+    @property
+    def text(self) -> str:
+        """In words."""
+
+
+class Followed(Protocol):
+    """What a bar follows."""
+
+    title: str
+
+    @property
+    def counts(self) -> SharedCounts:
+        """As it was last looked at."""
+
+    def refresh(self) -> SharedCounts:
+        """As it is now."""
+
+    def attach(self, screen: ProgressScreen) -> None:
+        """Show it on `screen` from now on."""
+
+    def stop(self, reason: str) -> None:
+        """Follow no more."""
+
+    def to_html(self) -> str:
+        """The bar as HTML that is saved with the notebook."""
+
+
 class ProgressScreen(Protocol):
     """Where progress is shown."""
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Followed) -> None:
         """Draw it. Called in the painter's thread only."""
 
 

@@ -16,7 +16,7 @@ import anywidget
 from traitlets import Float, Unicode
 
 if TYPE_CHECKING:
-    from nbconvex.notebook.progress import Progress
+    from nbconvex.notebook.progress import Followed
 
 _HERE: Final = Path(__file__).parent
 
@@ -29,13 +29,13 @@ class ProgressBar(anywidget.AnyWidget):
     share = Float(0.0).tag(sync=True)
     text = Unicode("").tag(sync=True)
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Followed) -> None:
         self.progress = progress
         counts = progress.refresh()
         super().__init__(title=progress.title, share=counts.share, text=counts.text)
         progress.attach(self)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Followed) -> None:
         """Send the counts to every page that shows the widget."""
         if self.comm is None:
             return

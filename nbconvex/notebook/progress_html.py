@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nbconvex.notebook.live_html import Publisher
-    from nbconvex.notebook.progress import Progress
+    from nbconvex.notebook.progress import Followed
 
 
 class ProgressHtml:
     """Static HTML that follows a batch; `progress` is what it shows."""
 
-    def __init__(self, progress: Progress, publisher: Publisher) -> None:
+    def __init__(self, progress: Followed, publisher: Publisher) -> None:
         self.progress = progress
         self._publisher = publisher
         self._display_id = f"nbconvex-{uuid.uuid4().hex}"
         self._is_displayed = False
         progress.attach(self)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Followed) -> None:
         """Replace the bar on the page, once there is one."""
         if self._is_displayed:
             self._publish(update=True)

@@ -1,6 +1,7 @@
 """What a `%%schema` cell answers.
 
-Owns:  the lines about a schema that was put in force or checked, and the listing of the one in force.
+Owns:  the lines about a schema that was put in force or checked, the listing of the one in force, and the migration
+cells that are offered where the data does not fit.
 Must not know: how schemas are compared or checked.
 Threads: pure.
 """
@@ -10,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nbconvex.notebook.card import Lines, Listing
+from nbconvex.notebook.card import Code, Lines, Listing
 from nbconvex.values.schema_diff import is_unique
 
 if TYPE_CHECKING:
+    from nbconvex.backend import Backend
     from nbconvex.database.schema_push import SchemaReport
+    from nbconvex.errors import SchemaViolatedError
     from nbconvex.values.schema import SchemaDefinition
     from nbconvex.values.schema_diff import AnyIndex
 
@@ -47,6 +50,28 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
     if report.checked_documents:
         lines.append(("", f"{report.checked_documents:,} documents were checked, all of them fit"))
     return Lines(lines)
+
+
+def migration_offers(backend: Backend, error: SchemaViolatedError) -> tuple[dict[str, str], list[Lines | Code]]:
+    """Migration cells that would make the data fit, by table, and how they are shown."""
+    # Not at the top: most schemas fit.
+    from nbconvex.database.misfits import is_checked, misfits
+    from nbconvex.notebook.migration_draft import drafts
+
+    if error.schema is None:
+        return {}, []
+    snapshot = backend.database.snapshot
+    found = misfits(snapshot, error.schema)
+    checked = [table for table in found if is_checked(snapshot, table)]
+    # One that is not done can go on under its name.
+    taken = [each.name for each in backend.migrations.statuses() if each.state == "done"]
+    texts = drafts(found, checked=checked, taken=taken)
+    shown: list[Lines | Code] = []
+    for table, text in texts.items():
+        word = "" if len(texts) == 1 else f" {table}"
+        said = f"A migration can make the documents of {table} fit. This cell is a draft of it; copy it, or have it put"
+        shown += [Lines([("→", f"{said} below with  %convex migrations --draft{word}")]), Code(text)]
+    return texts, shown
 
 
 def schema_listing(schema: SchemaDefinition | None) -> Listing:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbconvex.functions.mailbox import Mailbox
+from nbconvex.functions.mailbox import OUTCOMES_A_TURN_MAX, Mailbox, mailbox_of
 
 
 def test_outcomes_posted_together_wake_the_loop_once() -> None:
@@ -58,3 +58,31 @@ def test_closed_loop_swallows_what_comes_late() -> None:
     loop.close()
     mailbox.post(future, 1)
     assert not future.done()
+
+
+def test_many_outcomes_are_told_over_several_turns_in_their_order() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        mailbox = Mailbox(loop)
+        futures = [loop.create_future() for _ in range(2 * OUTCOMES_A_TURN_MAX + 1)]
+        for number, future in enumerate(futures):
+            mailbox.post(future, number)
+        done = []
+        while not futures[-1].done():
+            await asyncio.sleep(0)
+            done.append(sum(future.done() for future in futures))
+        assert [each for each in dict.fromkeys(done) if each] == [
+            OUTCOMES_A_TURN_MAX, 2 * OUTCOMES_A_TURN_MAX, 2 * OUTCOMES_A_TURN_MAX + 1
+        ]  # fmt: skip
+        assert [future.result() for future in futures] == list(range(len(futures)))
+
+    asyncio.run(work())
+
+
+def test_a_mailbox_is_used_again_by_its_own_loop_only() -> None:
+    here, there = asyncio.new_event_loop(), asyncio.new_event_loop()
+    known = mailbox_of(here, None)
+    assert mailbox_of(here, known) is known
+    assert mailbox_of(there, known).loop is there
+    here.close()
+    there.close()
