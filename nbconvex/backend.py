@@ -47,6 +47,7 @@ from nbconvex.services.migrations.migration_forms import declared_migrations
 from nbconvex.services.migrations.migrations import Migrations
 from nbconvex.services.scheduler.cron_forms import declared_crons
 from nbconvex.services.scheduler.scheduler import Scheduler
+from nbconvex.services.transfer.plain import PlainTransfer
 from nbconvex.storage.blobs import BlobFolder
 from nbconvex.storage.location import IN_MEMORY, blobs_at, memory_budget, persistence_at
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
@@ -90,6 +91,8 @@ class Backend:
         self._deployer = Deployer(self.runner, self.live, self.http, self.triggers, remembered, self._host)
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
+        transfer = PlainTransfer(self.database, self.files.transferred)
+        self.import_data, self.export_data = transfer.import_data, transfer.export_data
         self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
         #: Whom plain code calls as, where no `as_user` block says so.
         self.acting: Identity | None = None
@@ -308,12 +311,12 @@ class Backend:
         """
         return self.runner.sql.result(text, parameters)
 
-    def sql_parameters(self, text: str, /) -> tuple[str, ...]:
-        """The names behind `$` in a SELECT that is to run in a query, in order; see `functions.sql`.
+    def sql_parameters(self, text: str, /, *, in_query: bool = True) -> tuple[str, ...]:
+        """The names behind `$` in a SELECT that is to run in a query, or in plain code, in order; see `functions.sql`.
 
-        Raises:  SqlInvalidError where it could not run in one.
+        Raises:  SqlInvalidError where it could not run there.
         """
-        return self.runner.sql.parameters(text)
+        return self.runner.sql.parameters(text, is_repeatable=in_query)
 
     def write_tables(self) -> None:
         """Bring the typed tables in the store's file up to the newest commit, as `close` does.
