@@ -305,7 +305,8 @@ class Backend:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def sql(self, text: str, /, **parameters: Any) -> SqlResult:
-        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter.
+        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter, and
+        a data frame given by name is read from like a table.
 
         Raises:  SqlInvalidError; LimitExceededError; NotAllowedError in a function, where it is `ctx.db.sql`.
         """

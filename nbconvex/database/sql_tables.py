@@ -10,11 +10,12 @@ Threads: as the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nbconvex.database.snapshot import BY_CREATION_TIME, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE
+from nbconvex.errors import SqlInvalidError
 from nbconvex.storage.tables.columns import unique_names
 from nbconvex.storage.tables.engine import AskedTable
 from nbconvex.storage.tables.explanation import no_table
@@ -77,18 +78,24 @@ def _number(item: tuple[str, int]) -> int:
     return item[1]
 
 
-def asked_tables(transaction: Transaction, statement: Statement) -> list[AskedTable]:
+def asked_tables(transaction: Transaction, statement: Statement, besides: Collection[str] = ()) -> list[AskedTable]:
     """The tables that a statement reads, as the transaction sees them; its read set then has them whole.
 
-    Raises:  SqlInvalidError for a name that is no table.
+    `besides` are names of what is read and is no table.
+    Raises:  SqlInvalidError for a name that is no table, or that is one and should not be.
     """
     snapshot = transaction.snapshot
     names = names_in_sql(snapshot)
     tables = {in_sql.lower(): name for name, in_sql in names.items()}
+    others = {each.lower() for each in besides}
     asked: dict[str, AskedTable] = {}
     for written in (*statement.tables, *statement.maybe_tables):
         name = tables.get(written.lower(), written)
         table = None if name.startswith("_") else transaction.table(name)
+        if written.lower() in others:
+            if table is not None:
+                raise SqlInvalidError(f"{written} is a table: give the data frame another name.")
+            continue
         if table is None:
             if written in statement.maybe_tables:
                 continue

@@ -66,7 +66,9 @@ class Sql:
         Raises:  SqlInvalidError, LimitExceededError.
         """
         from nbconvex.database.sql_tables import asked_tables
+        from nbconvex.storage.tables.frames_beside import refuse
 
+        refuse(parameters)
         transaction.metrics.charge_query()
         # DuckDB is our own: what it does with threads and modules is not the function's doing.
         token = CURRENT.set(None)
@@ -78,18 +80,20 @@ class Sql:
             CURRENT.reset(token)
 
     def result(self, text: str, parameters: dict[str, Any]) -> SqlResult:
-        """The answer at the newest durable snapshot.
+        """The answer at the newest durable snapshot. A parameter that is a data frame is a table of that name.
 
         Raises:  SqlInvalidError, LimitExceededError; NotAllowedError inside of a function; StorageError.
         """
         from nbconvex.database.sql_tables import asked_tables
+        from nbconvex.storage.tables.frames_beside import split
 
         outer = CURRENT.get()
         if outer is not None:
             raise _inside_function(outer.path, outer.definition.kind)
         transaction = self._database.begin(writable=False, reader="SQL")
         statement = self.engine.read(text, is_repeatable=False)
-        return self.engine.result(statement, asked_tables(transaction, statement), parameters)
+        values, frames = split(statement, parameters)
+        return self.engine.result(statement, asked_tables(transaction, statement, frames), values, frames)
 
     def write_tables(self, snapshot: Snapshot, path: Path) -> None:
         """Bring the typed tables in the store's file, complete as of `snapshot`, up to its documents.

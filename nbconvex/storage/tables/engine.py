@@ -25,6 +25,7 @@ from nbconvex.errors import LimitExceededError, SqlInvalidError
 from nbconvex.limits import Limits
 from nbconvex.storage.tables.columns import quoted
 from nbconvex.storage.tables.explanation import explained
+from nbconvex.storage.tables.frames_beside import arrow
 from nbconvex.storage.tables.parameters import bound
 from nbconvex.storage.tables.patience import Patience
 from nbconvex.storage.tables.plain_rows import reader_of
@@ -127,14 +128,20 @@ class SqlEngine:
 
         return self._ask(tables, ask)
 
-    def result(self, statement: Statement, tables: Sequence[AskedTable], parameters: Mapping[str, Any]) -> SqlResult:
-        """The answer as DuckDB has it, as many rows as there are.
+    def result(
+        self, statement: Statement, tables: Sequence[AskedTable], parameters: Mapping[str, Any],
+        frames: Mapping[str, Any] | None = None,
+    ) -> SqlResult:  # fmt: skip
+        """The answer as DuckDB has it, as many rows as there are. `frames` are read from beside the tables, by name.
 
         Raises:  SqlInvalidError; LimitExceededError.
         """
         values = bound(statement, parameters)
 
         def ask(cursor: duckdb.DuckDBPyConnection) -> SqlResult:
+            for name, frame in (frames or {}).items():
+                # A view of this cursor's own, gone with it.
+                cursor.register(name, arrow(frame))
             relation = cursor.sql(statement.text, params=values or None)
             types = [str(kind) for kind in relation.types]
             return SqlResult(relation.to_arrow_table(), types)
