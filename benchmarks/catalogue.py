@@ -34,6 +34,8 @@ PYTHON_PEERS = {
     "nbconvex-sql": ("benchmarks.peers.sql", "NbconvexSql"),
     "duckdb-table": ("benchmarks.peers.sql", "DuckdbTable"),
     "duckdb-file-table": ("benchmarks.peers.sql", "DuckdbFileTable"),
+    "nbconvex-texts": ("benchmarks.peers.texts", "NbconvexTexts"),
+    "sqlite-texts": ("benchmarks.peers.texts", "SqliteTexts"),
     "nbconvex-vectors": ("benchmarks.peers.vectors", "NbconvexVectors"),
     "numpy-vectors": ("benchmarks.peers.vectors", "NumpyVectors"),
     "duckdb-vectors": ("benchmarks.peers.vectors", "DuckdbVectors"),
