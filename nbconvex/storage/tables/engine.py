@@ -18,11 +18,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbconvex.errors import LimitExceededError, SqlInvalidError
 from nbconvex.limits import Limits
+from nbconvex.storage import allocator
 from nbconvex.storage.tables.columns import quoted
 from nbconvex.storage.tables.explanation import explained
 from nbconvex.storage.tables.frames_beside import arrow
@@ -40,6 +41,9 @@ _Answer = TypeVar("_Answer")
 
 #: Rows that are taken from DuckDB at once.
 _FETCH_ROWS = 2_048
+#: Rows of a table that may be as they came; then they are compressed. DuckDB does so by the group of 122,880.
+_FRESH_MAX = 122_880
+_CATALOG = "nbconvex_tables"
 _MOMENT = "TIMESTAMP WITH TIME ZONE"
 
 
@@ -76,10 +80,18 @@ class _Opened:
         )
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("SET TimeZone = 'UTC'")
+        # A database that is compressed as one in a file is: a fifth of the memory, and quicker to read.
+        self.connection.execute(f"ATTACH ':memory:' AS {_CATALOG} (COMPRESS)")
         self.connection.execute("SET lock_configuration = true")
         self.reader = StatementReader(self.connection.cursor(), text_bytes_max=limits.sql_text_bytes)
         #: What stands in the tables, and as of which commit it was asked for.
         self.tables: dict[str, tuple[Projected, int]] = {}
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor in the database of the tables."""
+        cursor = self.connection.cursor()
+        cursor.execute(f"USE {_CATALOG}")
+        return cursor
 
 
 class SqlEngine:
@@ -224,6 +236,10 @@ class SqlEngine:
             if stay is None:
                 return False
             cursor.commit()
+            if any(table.fresh >= _FRESH_MAX for table, _ in stay.values()):
+                cursor.execute(f"CHECKPOINT {_CATALOG}")
+                allocator.give_back()
+                stay = {name: (replace(table, fresh=0), ts) for name, (table, ts) in stay.items()}
             opened.tables.update(stay)
             cursor.begin()
             for table in tables:
@@ -237,7 +253,7 @@ class SqlEngine:
     def _at(self, tables: Sequence[AskedTable]) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor in a transaction that sees these tables as they are to be seen."""
         opened = self._open()
-        cursor = opened.connection.cursor()
+        cursor = opened.cursor()
         self._lock.acquire()
         is_locked = True
         try:
