@@ -337,6 +337,10 @@ class Database:
         An interrupt that arrives meanwhile is raised when the outcome is known.
         Raises:  ConflictError, CallerError, LimitExceededError: nothing was written; StorageFailedError.
         """
+        if self.watch is not None and any(name in self.watch.tables for name in bulk.loads):
+            with self._state_lock:
+                self._last_creation_ms = max(self._last_creation_ms, bulk.newest_creation_ms)
+            return bulk.commit_told(self.begin, self.commit, system)
         for is_last in (False, False, True):
             base = self._accepted
             built = bulk.build(self._transaction(base, writable=True, reader="import"), system)
