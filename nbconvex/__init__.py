@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_declaration import http
     from nbconvex.functions.http_message import Response
     from nbconvex.functions.plain_sql import sql
+    from nbconvex.functions.trigger import trigger
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.notebook.progress import progress
@@ -65,6 +66,7 @@ __all__ = [
     "serve",
     "sql",
     "table",
+    "trigger",
     "unload_ipython_extension",
     "upload",
     "v",
@@ -80,6 +82,7 @@ _HOMES = {
     "nbconvex.functions.http_declaration": ("http",),
     "nbconvex.functions.http_message": ("Response",),
     "nbconvex.functions.plain_sql": ("sql",),
+    "nbconvex.functions.trigger": ("trigger",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.notebook.progress": ("progress",),

@@ -12,6 +12,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +36,8 @@ from nbconvex.functions.remembered import Remembered
 from nbconvex.functions.run import CURRENT, DEFINING, Kind, Run
 from nbconvex.functions.runner import Runner
 from nbconvex.functions.tracebacks import trim
+from nbconvex.functions.trigger import trigger
+from nbconvex.functions.triggers import Triggers
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.services.auth.auth import Auth
 from nbconvex.services.auth.providers import read_providers
@@ -82,9 +85,10 @@ class Backend:
         )
         self.live = LiveQueries(self.runner)
         self.scheduler = Scheduler(self.runner)
+        self.triggers = Triggers(self.runner)
         self.migrations = Migrations(self.runner)
         self.migration = self.migrations.define
-        self._deployer = Deployer(self.runner, self.live, self.http, remembered, self._host)
+        self._deployer = Deployer(self.runner, self.live, self.http, self.triggers, remembered, self._host)
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
         self.env = Variables(self.runner, on_moved=self._deployer.forget_results)
@@ -97,6 +101,7 @@ class Backend:
         self.query = decorator("query", self._deployer.declare)
         self.mutation = decorator("mutation", self._deployer.declare)
         self.action = decorator("action", self._deployer.declare)
+        self.trigger = partial(trigger, on_declare=self.triggers.declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
         determinism.enter()
@@ -389,7 +394,7 @@ class Backend:
         return count
 
     def add_module(self, module: ModuleType | Mapping[str, Any], name: str | None = None) -> CellReport:
-        """Put in force what a module, or any namespace, declares: with decorators, `http`, `cron` and `migration`.
+        """Put in force what a module declares, or any namespace: decorators, `http`, `trigger`, `cron`, `migration`.
 
         Adding it again replaces what it had declared. `name` is the module's part of the paths: by default the
         module's own name with `/` for `.`, or `main`.

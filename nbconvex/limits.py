@@ -41,6 +41,7 @@ class Limits:
     functions_scheduled: int = 1_000
     scheduled_arguments_bytes: int = 16 * MIB
     scheduled_call_bytes: int = 4 * MIB
+    trigger_depth: int = 64
 
     # One schedule.
     scheduled_pending: int = 1_000_000

@@ -41,6 +41,7 @@ PUBLIC = [
     "serve",
     "sql",
     "table",
+    "trigger",
     "unload_ipython_extension",
     "upload",
     "v",

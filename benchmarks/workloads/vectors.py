@@ -38,9 +38,10 @@ def nearest(settings: Settings, probe: Probe) -> Result:
                 stack.callback(child.close)
                 child.open()
                 child.ask("load_vectors", vectors=count)
-                before = child.ask("memory")
+                before, took = child.ask("memory"), child.ask("first_search")
+                grown = child.ask("memory") - before
+                result.notes.append(f"{child.title}: the first search took {took:.2f} s and added {grown:,.0f} MB")
                 found[child.title] = [child.ask("found", genre=genre) for genre in (None, "genre-03")]
-                result.notes.append(f"{child.title}: the first search added {child.ask('memory') - before:,.0f} MB")
                 children.append(child)
             except (PeerMissingError, PeerFailedError) as problem:
                 result.missing[title_of(name)] = str(problem)

@@ -15,6 +15,7 @@ from typing import Final
 
 from nbconvex.codegen.source_text import block, deeper, head, key, member, quoted, union, used
 from nbconvex.codegen.type_text import document_text, field_paths, has_other_fields
+from nbconvex.values.content_indexes import SearchIndexDefinition
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.schema_rules import SYSTEM_FIELDS
 from nbconvex.values.vector_indexes import VectorIndexDefinition
@@ -85,7 +86,7 @@ def _table(name: str, definition: TableDefinition) -> str:
         member("document", document_text(definition.validator, name, inside)),
         member("fieldPaths", "string" if is_open else union(sorted(paths), inside)),
         f"indexes: {_indexes(definition, inside)}",
-        "searchIndexes: {}",
+        f"searchIndexes: {_search_indexes(definition, inside)}",
         f"vectorIndexes: {_vector_indexes(definition, inside)}",
     ]
     return block(entries, _INSIDE, is_flat_allowed=False)
@@ -96,6 +97,16 @@ def _indexes(definition: TableDefinition, indent: str) -> str:
     # A staged index is built and not yet used.
     indexes |= {name: [*each.fields, "_creationTime"] for name, each in definition.indexes.items() if not each.staged}
     entries = [f"{key(name)}: [{', '.join(map(quoted, fields))}]" for name, fields in sorted(indexes.items())]
+    return block(entries, indent)
+
+
+def _search_indexes(definition: TableDefinition, indent: str) -> str:
+    entries = []
+    for name, each in sorted(definition.content_indexes.items()):
+        if isinstance(each, SearchIndexDefinition) and not each.staged:
+            inside = deeper(indent)
+            filters = member("filterFields", union(sorted(map(quoted, each.filter_fields)), deeper(inside)))
+            entries.append(f"{key(name)}: {block([f'searchField: {quoted(each.search_field)}', filters], inside)}")
     return block(entries, indent)
 
 

@@ -114,18 +114,18 @@ def changed_contents(
     return changed
 
 
-def touched_contents(
-    number: int, contents: Mapping[str, ContentIndex], write: Write
-) -> Iterator[tuple[int, str] | bytes]:
+def touched_contents(number: int, contents: Mapping[str, ContentIndex], write: Write) -> list[tuple[int, str] | bytes]:
     """What a write touches in the content indexes of table `number`: an index and a key in turn."""
+    touched: list[tuple[int, str] | bytes] = []
     before, after = write.keys_before, write.keys_after
     for position, (name, index) in enumerate(contents.items(), -len(contents)):
-        index_id = (number, name)
         change = ContentChange(
             write.document_id,
             None if before is None else before[position],
             None if after is None else after[position],
         )
-        for key in index.touched(change):
-            yield index_id
-            yield key
+        keys = list(index.touched(change))
+        pairs: list[tuple[int, str] | bytes] = [(number, name)] * (2 * len(keys))
+        pairs[1::2] = keys
+        touched += pairs
+    return touched

@@ -23,7 +23,7 @@ from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.content_index import touched_contents
 from nbconvex.database.field_reads import Mask, changed_of
-from nbconvex.database.guarded_transaction import GuardedTransaction
+from nbconvex.database.guarded_transaction import GuardedTransaction, Watch
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.payload import CREATION_TIME_BYTES
@@ -65,6 +65,8 @@ class Database:
         self.clock = clock
         self.memory_bytes_max = memory_bytes_max
         self.write_log = WriteLog(snapshot.ts)
+        #: Who hears of writes, in transactions that begin from now on.
+        self.watch: Watch | None = None
         self._persistence = persistence
         self._random = random
         self._make_id = IdMaker(random, clock).make
@@ -158,9 +160,11 @@ class Database:
         if writable and creation_ms <= self._last_creation_ms:
             creation_ms = math.nextafter(self._last_creation_ms, math.inf)
         seed = self._random.getrandbits(64)
+        parts = (snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
         schema = snapshot.schema
-        kind = GuardedTransaction if writable and schema is not None and schema.rules else Transaction
-        return kind(snapshot, self.limits, now_ms, creation_ms, seed, self._make_id, writable, reader)
+        if writable and (self.watch is not None or (schema is not None and schema.rules)):
+            return GuardedTransaction(self.watch, *parts)
+        return Transaction(*parts)
 
     # -- committing --------------------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ def paginate(query: Query, options: Mapping[str, Any] | None, named: Mapping[str
     request = _request(given, fingerprint, kept_end, transaction.limits)
     transaction.metrics.charge_query()
     page = _read(query, request)
-    result = _result(page, request, fingerprint, transaction.limits)
+    result = _result(page, request, fingerprint, transaction.limits, is_whole=query.is_searched)
     if is_first:
         transaction.page_end = result["continueCursor"]
     return result
@@ -158,7 +158,7 @@ def _read(query: Query, request: _Request) -> _Page:
     return page
 
 
-def _result(page: _Page, request: _Request, fingerprint: bytes, limits: Limits) -> dict[str, Any]:
+def _result(page: _Page, request: _Request, fingerprint: bytes, limits: Limits, *, is_whole: bool) -> dict[str, Any]:
     if request.end is not None:
         position = request.end
     elif page.is_exhausted:
@@ -170,6 +170,9 @@ def _result(page: _Page, request: _Request, fingerprint: bytes, limits: Limits) 
         "isDone": position.key is None,
         "continueCursor": str(position),
     }
+    if is_whole:
+        # Results of a search are few, and their positions move: such a page is never split. Source: semantics 6.1.
+        return result
     middle = len(page.keys) // 2
     split = str(Cursor(fingerprint, page.keys[middle - 1])) if len(page.keys) > 2 else None
     is_large = (

@@ -21,6 +21,7 @@ from nbconvex.database.aggregates import Aggregates
 from nbconvex.database.field_reads import mask_of
 from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
+from nbconvex.database.searches import Searches, documents_found, entries_found, relevance_only
 from nbconvex.database.selection import Selection, checked_paths
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
 from nbconvex.database.writes import Document
@@ -30,13 +31,14 @@ from nbconvex.values.codec import decode_document
 if TYPE_CHECKING:
     from nbconvex.database.index import Index
     from nbconvex.database.reads import Interval
+    from nbconvex.database.search import TextSearch
     from nbconvex.database.transaction import Transaction
     from nbconvex.values.validators import Validator
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
 
 
-class Query(Aggregates):
+class Query(Aggregates, Searches):
     """A query under construction. Consume it once with collect, take, first, unique, paginate or a loop, or ask it for
     a number: count, sum, avg, min, max, aggregate.
 
@@ -44,8 +46,8 @@ class Query(Aggregates):
     """
 
     __slots__ = (
-        "_conditions", "_filters", "_index", "_interval", "_is_used", "_order", "_selection", "_table", "_table_name",
-        "_transaction",
+        "_conditions", "_filters", "_index", "_interval", "_is_used", "_order", "_search", "_selection", "_table",
+        "_table_name", "_transaction",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +62,7 @@ class Query(Aggregates):
         order: str | None = None,
         filters: tuple[Filter, ...] = (),
         selection: Selection | None = None,
+        search: TextSearch | None = None,
     ) -> None:
         self._transaction = transaction
         self._table = table
@@ -70,6 +73,7 @@ class Query(Aggregates):
         self._conditions = conditions
         self._filters = filters
         self._selection = selection
+        self._search = search
         self._is_used = False
 
     # -- the chain ---------------------------------------------------------------------------------------------------
@@ -111,6 +115,8 @@ class Query(Aggregates):
 
     def order(self, order: str) -> Query:
         """`"asc"` or `"desc"`, at most once."""
+        if self._search is not None:
+            raise relevance_only()
         if self._order is not None:
             raise CallerError("this query already has its order: .order can be used once.")
         if order not in {"asc", "desc"}:
@@ -151,7 +157,7 @@ class Query(Aggregates):
     def collect(self) -> list[Document]:
         """All documents."""
         self._use("collect")
-        if self._filters:
+        if self.has_filters:
             return list(self.read())
         found: list[Document] = []
         metrics = self._transaction.metrics
@@ -200,9 +206,9 @@ class Query(Aggregates):
         return found[0] if found else None
 
     def count(self) -> int:
-        """How many documents there are; without filters this reads none of them."""
+        """How many documents there are; without filters or a search this reads none of them."""
         self._use("count")
-        if self._filters:
+        if self.has_filters:
             return sum(1 for _ in self.copy(selection=Selection(())).read())
         entries = self._open(frozenset())
         return 0 if entries is None else entries.count(*self._interval)
@@ -237,8 +243,8 @@ class Query(Aggregates):
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = ["with_index", "full_table_scan", "order", "filter", "select", "collect", "take", "first", "unique",
-                 "count", "sum", "avg", "min", "max", "aggregate", "paginate"]  # fmt: skip
+        known = ["with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take",
+                 "first", "unique", "count", "sum", "avg", "min", "max", "aggregate", "paginate"]  # fmt: skip
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
         raise CallerError(
@@ -264,6 +270,7 @@ class Query(Aggregates):
             "order": self._order,
             "filters": self._filters,
             "selection": self._selection,
+            "search": self._search,
         }
         kept.update(changed)
         return Query(self._transaction, self._table, self._table_name, **kept)
@@ -299,6 +306,12 @@ class Query(Aggregates):
 
     def _named_index(self, table: Table, name: str) -> TableIndex:
         index = table.indexes.get(name)
+        if index is None and name in table.content:
+            kind = table.content[name].definition.KIND
+            raise IndexInvalidError(
+                f"{table.name}.{name} is a {kind}: .with_index is for ordinary indexes.",
+                hint=f'.with_search_index("{name}", lambda q: q.search("field", text))' if kind[0] == "s" else None,
+            )
         if index is None:
             known = [BY_ID, *table.indexes]
             close = difflib.get_close_matches(name, known, 1)
@@ -365,12 +378,24 @@ class Query(Aggregates):
     def read(self) -> Iterator[Document]:
         """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
         self._transaction.metrics.charge_query()
+        table, search = self._current(), self._search
+        if search is not None and table is not None:
+            return documents_found(self, search, table)
         return (document for _, document in self.scan(*self._interval) if document is not None)
+
+    def kept(self, document: Document) -> Document | None:
+        """What a whole document comes out as; None where a filter drops it."""
+        if not all(each.holds(document) for each in self._filters):
+            return None
+        return document if self._selection is None else self._selection.of(document)
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
         table = self._current()
         if table is None:
+            return
+        if self._search is not None:
+            yield from entries_found(self, self._search, table, low, high)
             return
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
         start = (b"\xff" if high is None else high) if is_descending else low
@@ -405,6 +430,8 @@ class Query(Aggregates):
         number = None if table is None else table.number
         fields = table.indexes[index].fields if table is not None and index in table.indexes else ()
         sources = tuple([each.source for each in self._filters])
+        if self._search is not None:
+            return (number, *self._search.description, sources)
         return (number, index, fields, *self._interval, self._order or "asc", sources)
 
     @property
@@ -419,8 +446,8 @@ class Query(Aggregates):
 
     @property
     def has_filters(self) -> bool:
-        """Whether some documents of the interval may be left out."""
-        return bool(self._filters)
+        """Whether some documents of the interval may be left out, by a filter or by a search."""
+        return bool(self._filters) or self._search is not None
 
     @property
     def table_name(self) -> str:
@@ -444,6 +471,11 @@ class Query(Aggregates):
     def is_descending(self) -> bool:
         """Whether documents come in descending order."""
         return self._order == "desc"
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether documents come by relevance."""
+        return self._search is not None
 
     @property
     def transaction(self) -> Transaction:

@@ -2,7 +2,7 @@
 
 Owns:  `TextIndex`: its entries, its postings, the statistics that ranking needs, the keys that readers and writers meet
        at.
-Must not know: how documents are ranked (`ranking`), what was asked for (`search_query`), transactions.
+Must not know: how documents are ranked (`ranking`), what was asked for (`search`), transactions.
 Invariants:
 - Postings lie in an ordinary copy-on-write index: under each word one or more blocks, whose postings are in the order
   of creation time and id. So a version costs what changed, and an insert rewrites one block a word.
@@ -22,6 +22,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 from zlib import crc32
 
 from nbconvex.database.index import Change, Index
@@ -53,10 +54,13 @@ class TextLayout:
         count = len(self.filter_fields)
         #: Bytes of one posting.
         self.posting_bytes = POSTING_KEY_BYTES + 8 + 4 * count
-        #: Key, occurrences, words of the field, then a hash for each filter field.
-        self.postings = struct.Struct(f">{POSTING_KEY_BYTES}sII{count}I").iter_unpack
         #: Number of words, number of different words, lengths of the filter fields' sort keys.
         self.head = struct.Struct(f">{2 + count}I")
+
+    def reader(self, places: Sequence[int] = ()) -> Callable[[bytes], Iterator[tuple[Any, ...]]]:
+        """What goes through postings: key, occurrences, words of the field, then the hashes of these filter fields."""
+        hashes = "".join(["I" if place in places else "4x" for place in range(len(self.filter_fields))])
+        return struct.Struct(f">{POSTING_KEY_BYTES}sII{hashes}").iter_unpack
 
     def read(self, document: Document, document_id: bytes) -> Reading | None:
         """What the index takes from a document; None where its field holds no string."""
@@ -132,19 +136,24 @@ class TextIndex:
         reading = self.layout.read(document, document_id)
         return b"" if reading is None else self.layout.entry(reading)
 
-    def touched(self, change: ContentChange) -> Iterable[bytes]:
+    def touched(self, change: ContentChange) -> Sequence[bytes]:
         """The keys of `interval` under which the document could have been found, before or after.
 
         A document that changed in another field is touched too: a search returns all of it.
         """
-        keys: dict[bytes, None] = {}
-        for entry in dict.fromkeys((change.before, change.after)):
-            if entry:
-                words, filters, _ = self.layout.words(entry)
-                leads = [b"\0", *(_lead(place, key) for place, key in enumerate(filters))]
-                tail = b"\0" + change.document_id
-                keys.update(dict.fromkeys([lead + word + tail for lead in leads for word in words]))
+        before, after = change.before, change.after
+        keys = self._found_by(after, change.document_id) if after else []
+        if before and before != after:
+            # Without repeating a key that it had and has.
+            return list(dict.fromkeys([*self._found_by(before, change.document_id), *keys]))
         return keys
+
+    def _found_by(self, entry: bytes, document_id: bytes) -> list[bytes]:
+        words, filters, _ = self.layout.words(entry)
+        tail = b"\0" + document_id
+        tails = [word + tail for word in words]
+        leads = [b"\0", *(_lead(place, key) for place, key in enumerate(filters))]
+        return [lead + each for lead in leads for each in tails]
 
     def with_changes(self, changes: Sequence[ContentChange]) -> TextIndex:
         """The version after `changes`, at most one a document."""
@@ -258,14 +267,15 @@ class TextIndex:
             [(key, posting)] = edits.items()
             block_key, block = self._block_for(first, key)
             return self._cut_again(block_key, block, _spliced(block, key, posting, self.layout.posting_bytes))
-        grouped: dict[bytes, tuple[bytes, list[tuple[bytes, bytes | None]]]] = {}
-        for edit in sorted(edits.items(), key=_edit_key):
-            block_key, block = self._block_for(first, edit[0])
-            grouped.setdefault(block_key, (block, []))[1].append(edit)
-        changes: list[Change] = []
-        for block_key, (block, mine) in grouped.items():
-            changes += self._cut_again(block_key, block, _edited(block, mine, self.layout.posting_bytes))
-        return changes
+        ordered = sorted(edits.items(), key=_edit_key)
+        parts: list[list[Change]] = []
+        while ordered:
+            # From behind: what is not before the block of the last one is in that block.
+            block_key, block = self._block_for(first, ordered[-1][0])
+            start = bisect_left(ordered, block_key[len(first) :], key=_edit_key)
+            parts.append(self._cut_again(block_key, block, _edited(block, ordered[start:], self.layout.posting_bytes)))
+            del ordered[start:]
+        return [change for part in reversed(parts) for change in part]
 
     def _block_for(self, first: bytes, key: bytes) -> tuple[bytes, bytes]:
         """The block in which a posting stands or would stand, by its key; an empty one where there is none yet."""

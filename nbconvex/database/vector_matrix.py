@@ -31,7 +31,7 @@ from nbconvex.values.sort_key import encode_key
 Array = np.ndarray[Any, Any]
 
 #: Rows that are read and made into numbers together.
-_BATCH = 2_048
+_BATCH = 256
 #: Half the distance between 1 and the next float32: what one rounding may do.
 _ROUNDING = 2.0**-24
 #: Above this share of dead rows (and some more), the living ones are moved together.
@@ -216,7 +216,9 @@ class VectorMatrix:
         dimensions and is finite.
         """
         query = _scaled(np.asarray([vector], np.float64))
-        rows = self._candidates(_units(query)[0], limit, conditions, min_score, difference.rows)
+        # As float32: otherwise the whole matrix would be made float64 for this one product.
+        unit = _units(query)[0].astype(np.float32)
+        rows = self._candidates(unit, limit, conditions, min_score, difference.rows)
         payloads = itertools.chain((self._rows.payloads[row] for row in rows), self._held(difference, conditions))
         scored = [
             (-score, id_key(payload))

@@ -176,7 +176,7 @@ class MutationCtx(Context):
     """`ctx` of a mutation."""
 
     __slots__ = ("db",)
-    _names = (*_TRANSACTIONAL, "run_mutation", "scheduler")
+    _names: tuple[str, ...] = (*_TRANSACTIONAL, "run_mutation", "scheduler")
 
     def __init__(self, run: Run) -> None:
         assert run.tx is not None, run.path

@@ -27,6 +27,8 @@ from nbconvex.functions.http_routes import NO_CHANGE, RoutesChange
 from nbconvex.functions.reference import FunctionReference, Host, reference_to
 from nbconvex.functions.registry import RegistryChange, path_in_module
 from nbconvex.functions.tracebacks import trim
+from nbconvex.functions.triggers import NO_CHANGE as NO_TRIGGERS_CHANGE
+from nbconvex.functions.triggers import Triggers, TriggersChange
 from nbconvex.values.schema import SchemaDefinition, TableDefinition, define_schema
 
 if TYPE_CHECKING:
@@ -42,12 +44,14 @@ class Deployer:
     """Puts code in force in one backend; references to what it defines call `host`."""
 
     def __init__(
-        self, runner: Runner, live: LiveQueries, http: Endpoints, remembered: Remembered, host: Callable[[], Host]
-    ) -> None:
+        self, runner: Runner, live: LiveQueries, http: Endpoints, triggers: Triggers, remembered: Remembered,
+        host: Callable[[], Host],
+    ) -> None:  # fmt: skip
         self._runner = runner
         self._registry = runner.registry
         self._live = live
         self._http = http
+        self._triggers = triggers
         self._remembered = remembered
         self._host = host
 
@@ -77,8 +81,9 @@ class Deployer:
             raise
         self._remembered.keep(definitions, f"a %%{kind} {module} cell", change.removed)
         if origin is not None:
-            # The cell may have been an endpoint before.
+            # The cell may have been an endpoint or a trigger before.
             self._http.forget(origin)
+            self._triggers.forget(origin)
         return self._report(change, definitions)
 
     def define_schema_cell(
@@ -128,12 +133,13 @@ class Deployer:
         declared = list(module_definitions(module, name, origin))
         # Before anything is swapped: a route that breaks a rule must change no function.
         routes = self._http.add_module(module, origin, place)
+        triggers = self._triggers.add_module(module, origin, place)
         change = self._registry.replace(origin, [definition for _, definition in declared])
         for declaration, definition in declared:
             declaration.reference = self._reference(definition.path, definition.is_internal)
         definitions = tuple(definition for _, definition in declared)
         self._remembered.keep(definitions, place, change.removed)
-        return self._report(change, definitions, routes)
+        return self._report(change, definitions, routes, triggers)
 
     def declare(self, declaration: Declaration) -> None:
         """What `backend.query` and its like do with a handler."""
@@ -147,13 +153,18 @@ class Deployer:
         return reference_to(path, self._host, internal=is_internal)
 
     def _report(
-        self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange = NO_CHANGE
-    ) -> CellReport:
+        self, change: RegistryChange, definitions: tuple[FunctionDefinition, ...], routes: RoutesChange = NO_CHANGE,
+        triggers: TriggersChange = NO_TRIGGERS_CHANGE,
+    ) -> CellReport:  # fmt: skip
         return CellReport(
-            change.added + routes.added,
-            change.changed + routes.changed,
-            change.removed + routes.removed,
+            change.added + routes.added + _named(triggers.added),
+            change.changed + routes.changed + _named(triggers.changed),
+            change.removed + routes.removed + _named(triggers.removed),
             self._live.following(change.paths),
             tuple(each.path for each in definitions),
             notes_about(definitions),
         )
+
+
+def _named(triggers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"trigger {name}" for name in triggers)

@@ -103,7 +103,7 @@ def call_handler(run: Run, args: dict[str, Any]) -> Any:
     token = CURRENT.set(run)
     try:
         result = definition.handler(ctx, **args)
-        return _driven(run, result) if definition.is_async else result
+        return driven(run, result) if definition.is_async else result
     except TypeError as error:
         taught = teaching.awaited_value(run.path, error)
         if taught is None:
@@ -114,7 +114,7 @@ def call_handler(run: Run, args: dict[str, Any]) -> Any:
         ctx.db._end()  # noqa: SLF001 - the end is not the user's to call
 
 
-def _driven(run: Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
+def driven(run: Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
     """The result of a coroutine that never truly waits. Works inside a running loop."""
     try:
         waited_for = coroutine.send(None)

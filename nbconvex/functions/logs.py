@@ -126,6 +126,24 @@ class LineSink:
             stream.write(text)
 
 
+class LabelledSink:
+    """A call's sink as a part of the call has it: each line says who printed it."""
+
+    def __init__(self, sink: Any, label: str) -> None:
+        self._sink = sink
+        self._label = label
+        self._begins = True
+
+    def write(self, text: str, stream: TextIO) -> None:
+        """Take what a part wrote; `stream` is where it would have gone."""
+        for line in text.splitlines(keepends=True):
+            self._sink.write(f"{self._label}{line}" if self._begins else line, stream)
+            self._begins = line.endswith("\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+
 def request_id(number: int) -> str:
     """The text of a request's number: 16 hexadecimal digits."""
     return f"{number * _REQUEST_STEP & 0xFFFFFFFFFFFFFFFF:016x}"

@@ -42,6 +42,8 @@ def candidates(session: Session, line: str) -> list[str] | None:
         return _starting(rest, ["--table", "--batch", "--dry-run", "--reset", "--help"])
     if magic == "http":
         return _starting(rest, _HTTP_OPTIONS if " " in rest else METHODS)
+    if magic == "trigger":
+        return _starting(rest, [*_tables(session), "--help"])
     if magic in _KINDS:
         options = ["--internal", "--help", *(["--live"] if magic == "query" else [])]
         return _starting(rest, [*_modules(session), *options])

@@ -57,6 +57,8 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
     backend = session.backend
     functions = backend.registry.functions.values()
     kinds = {kind: sum(each.kind == kind for each in functions) for kind in ("query", "mutation", "action")}
+    if len(backend.triggers):
+        kinds["trigger"] = len(backend.triggers)
     tables = _tables(session)
     documents = sum(count for _, count in tables)
     following = sum(view.is_following for view in session.views)
@@ -89,6 +91,7 @@ def _functions(session: Session, options: argparse.Namespace) -> Listing:
         for each in functions
         if each.is_internal or not options.internal
     ]
+    rows += [[each.name, "trigger", "internal", "change", ""] for each in session.backend.triggers]
     return Listing(
         "functions",
         ["function", "kind", "visibility", "arguments", "returns"],

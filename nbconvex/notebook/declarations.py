@@ -1,4 +1,4 @@
-"""Functions and endpoints that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
+"""Functions, endpoints and triggers that plain cells and files declare with decorators: `@query def newest(ctx): ...`.
 
 Owns:  finding them after a cell has run, loading a file of them, and having the backend define them.
 Must not know: what a declaration means.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from nbconvex.errors import CallerError, NbconvexError
 from nbconvex.functions.definition import Declaration
 from nbconvex.functions.http_declaration import RouteDeclaration
+from nbconvex.functions.trigger import TriggerDeclaration
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.cell_magics import report_lines
 from nbconvex.notebook.command_line import say
@@ -26,6 +27,7 @@ from nbconvex.notebook.session import Session
 from nbconvex.notebook.shell_words import display
 
 if TYPE_CHECKING:
+    from nbconvex.notebook.session import Declared
     from nbconvex.services.migrations.migration_forms import MigrationDefinition
     from nbconvex.services.scheduler.cron_forms import CronDefinition
 
@@ -91,14 +93,14 @@ def _crons(session: Session) -> dict[str, CronDefinition | MigrationDefinition]:
     }
 
 
-def _declared(session: Session) -> dict[str, Declaration | RouteDeclaration]:
+def _declared(session: Session) -> dict[str, Declared]:
     """The declarations that are bound in the notebook and belong to it."""
     ours = set(map(id, session.declared.values()))
     return {
         name: value
         for name, value in list(session.shell.user_ns.items())
         # IPython keeps the last results under names of its own.
-        if isinstance(value, Declaration | RouteDeclaration)
+        if isinstance(value, Declaration | RouteDeclaration | TriggerDeclaration)
         and not name.startswith("_")
         and (getattr(value, "reference", None) is None or id(value) in ours)
     }

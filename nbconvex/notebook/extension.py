@@ -31,11 +31,12 @@ from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
 from nbconvex.notebook.tracebacks import Folding
+from nbconvex.notebook.trigger_cells import TriggerMagics, forget_triggers_of
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "auth", "migration")
+_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "trigger", "auth", "migration")
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
-_MAGICS: Final = (CellMagics, HttpMagics, MigrationMagics, LineMagics)
+_MAGICS: Final = (CellMagics, HttpMagics, TriggerMagics, MigrationMagics, LineMagics)
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
 
 
@@ -47,6 +48,7 @@ class Extension:
         self._shell = shell
         shell.register_magics(CellMagics(session))
         shell.register_magics(HttpMagics(session))
+        shell.register_magics(TriggerMagics(session))
         shell.register_magics(MigrationMagics(session))
         shell.register_magics(LineMagics(session))
         self._completion = Completion(session)
@@ -76,7 +78,7 @@ class Extension:
 
     def _before_cell(self, _info: Any) -> None:
         cell = cell_origin(self._shell)
-        self.session.cron_cell = None
+        self.session.cron_cell = self.session.trigger_cell = None
         if cell is not None:
             # The page throws the cell's old output away; its views must not go on running unseen.
             self.session.end_views("This view has stopped: its cell was run again.", cell=cell)
@@ -84,9 +86,10 @@ class Extension:
     def _after_cell(self, result: Any) -> None:
         if getattr(result, "success", True):
             collect_declarations(self.session)
-            gone = forget_cron_of(self.session, cell_origin(self._shell))
-            if gone is not None:
-                display(gone)
+            cell = cell_origin(self._shell)
+            for gone in (forget_cron_of(self.session, cell), forget_triggers_of(self.session, cell)):
+                if gone is not None:
+                    display(gone)
         else:
             refuse_declarations(self.session)
         if self.session.types_watch is not None:

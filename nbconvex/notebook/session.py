@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.functions.http_declaration import RouteDeclaration
     from nbconvex.functions.identity import Identity
+    from nbconvex.functions.trigger import TriggerDeclaration
     from nbconvex.notebook.live_chart import Drawing
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from nbconvex.server.serve import Server
     from nbconvex.services.migrations.migration_forms import MigrationDefinition
     from nbconvex.services.scheduler.cron_forms import CronDefinition
+
+    #: What decorators leave in a plain cell.
+    Declared = Declaration | RouteDeclaration | TriggerDeclaration
 
 #: The attribute of the shell that holds the extension and its session. Module globals would not survive `%reload_ext`.
 ATTRIBUTE: Final = "nbconvex_extension"
@@ -94,14 +98,16 @@ class Session:
         self.types_watch: TypesWatch | None = None
         #: The cell that is running, if it has declared a cron.
         self.cron_cell: str | None = None
+        #: The cell that is running, if it has defined triggers.
+        self.trigger_cell: str | None = None
         #: The functions that plain cells have declared with decorators, by the name they are bound to.
-        self.declared: dict[str, Declaration | RouteDeclaration] = {}
+        self.declared: dict[str, Declared] = {}
         #: The crons and migrations that plain cells have bound to names.
         self.crons: dict[str, CronDefinition | MigrationDefinition] = {}
         #: The migration cells that the last `%%schema` offered, by table.
         self.migration_drafts: dict[str, str] = {}
         #: Those that cells which failed have declared, by their identity.
-        self.refused: dict[int, Declaration | RouteDeclaration] = {}
+        self.refused: dict[int, Declared] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
         self.is_loaded = False
         host = Host(self)

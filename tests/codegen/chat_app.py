@@ -22,7 +22,9 @@ TABLES = {
             "marks": v.record(v.string(), v.number()),
             "at": v.object({"line": v.integer(), "extra": v.any()}),
         }
-    ).index("by_channel", ["channel", "at.line"]),
+    )
+    .index("by_channel", ["channel", "at.line"])
+    .search_index("by_words", search_field="body", filter_fields=["channel", "at.line"]),
     "shapes": table(
         v.union(
             v.object({"kind": v.literal("circle"), "radius": v.number()}),
@@ -95,7 +97,7 @@ def chat_app(backend: Backend) -> None:
 _IMPORTS = """
 import { ConvexReactClient, useAction, useMutation, usePaginatedQuery, useQuery } from "convex/react";
 import { ConvexClient, ConvexHttpClient } from "convex/browser";
-import type { FunctionArgs, FunctionReturnType, WithoutSystemFields } from "convex/server";
+import type { FunctionArgs, FunctionReturnType, SearchIndexes, WithoutSystemFields } from "convex/server";
 import { api, internal } from "../convex/_generated/api";
 import type { DataModel, Doc, Id, TableNames } from "../convex/_generated/dataModel";
 
@@ -116,6 +118,9 @@ same<Doc<"messages">["picture"], ArrayBuffer | undefined>(true);
 same<Doc<"messages">["marks"], Record<string, number>>(true);
 same<Doc<"messages">["at"], { line: number; extra: any }>(true);
 same<DataModel["messages"]["indexes"]["by_channel"], ["channel", "at.line", "_creationTime"]>(true);
+same<SearchIndexes<DataModel["messages"]>["by_words"], { searchField: "body"; filterFields: "channel" | "at.line" }>(
+  true,
+);
 same<FunctionReturnType<typeof api.messages.list>, Doc<"messages">[]>(true);
 same<FunctionArgs<typeof api.messages.list>, { channel: Id<"channels">; limit?: number }>(true);
 same<FunctionReturnType<typeof api.stats.daily.summary>, { channel: string; count: number }[]>(true);

@@ -76,6 +76,25 @@ export type DataModel = {
     assert data_model_declarations(define_schema({"free": table(v.any()), "messages": MESSAGES}), ["channels"]) == text
 
 
+def test_search_indexes_have_their_fields() -> None:
+    searched = (
+        MESSAGES.search_index("by_words", search_field="note", filter_fields=["channel", "at.line"])
+        .search_index("all", search_field="note")
+        .search_index("later", search_field="note", filter_fields=["channel"], staged=True)
+    )
+    text = data_model_declarations(define_schema({"messages": searched}), ["channels"])
+    assert (
+        """\
+    searchIndexes: {
+      all: { searchField: "note"; filterFields: never };
+      by_words: { searchField: "note"; filterFields: "at.line" | "channel" };
+    };
+    vectorIndexes: {};
+"""
+        in text
+    )
+
+
 def test_vector_indexes_say_what_they_are_on() -> None:
     long = [f"a_rather_long_name_of_a_field_{number}" for number in range(4)]
     movies = (

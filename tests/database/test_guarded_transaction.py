@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbconvex.database.database import Database
-from nbconvex.database.guarded_transaction import GuardedTransaction
+from nbconvex.database.guarded_transaction import GuardedTransaction, Written
+from nbconvex.database.system_tables import TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.errors import CallerError, ConflictError, UniqueViolatedError
 from nbconvex.limits import Limits
 from nbconvex.storage.memory import MemoryPersistence
+from nbconvex.values.codec import decode_document
 from nbconvex.values.scalars import UNSET
 from nbconvex.values.schema import SchemaDefinition, define_schema, table
 from nbconvex.values.validators import v
@@ -318,3 +320,97 @@ def expect(is_refused: bool, act: Any) -> None:
 
 def test_the_error_is_one_that_user_code_may_catch() -> None:
     assert issubclass(UniqueViolatedError, CallerError)
+
+
+# -- who hears of writes -----------------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Hears of writes to "t"; does what `then` says about each."""
+
+    tables = frozenset({"t"})
+
+    def __init__(self, then: Any = None) -> None:
+        self.heard: list[tuple[Any, Any, int]] = []
+        self._then = then
+
+    def react(self, transaction: GuardedTransaction, written: Written) -> Exception | None:
+        before, after = (
+            None if each is None else decode_document(each)["a"] for each in (written.before, written.after)
+        )
+        self.heard.append((before, after, written.depth))
+        if self._then is not None:
+            return self._then(transaction, written)  # type: ignore[no-any-return]
+        return None
+
+
+def watched(recorder: Recorder) -> tuple[Database, GuardedTransaction]:
+    database = open_database()
+    database.watch = recorder
+    tx = database.begin(writable=True)
+    assert isinstance(tx, GuardedTransaction)
+    return database, tx
+
+
+def test_each_write_is_heard_of_with_what_was_there_right_before() -> None:
+    recorder = Recorder()
+    _, tx = watched(recorder)
+    key = tx.insert("t", {"a": 1})
+    tx.patch(key, {"a": 2})
+    tx.patch(key, {"a": 2})
+    tx.insert("others", {"a": 1})
+    tx.delete(key)
+    assert recorder.heard == [(None, 1, 1), (1, 2, 1), (2, None, 1)]
+
+
+def test_what_a_watch_writes_stands_in_line_and_counts_deeper() -> None:
+    def count_up(tx: GuardedTransaction, written: Written) -> None:
+        if written.depth < 3:
+            tx.insert("t", {"a": written.depth * 10})
+            tx.insert("t", {"a": written.depth * 10 + 1})
+
+    recorder = Recorder(count_up)
+    _, tx = watched(recorder)
+    tx.insert("t", {"a": 0})
+    assert [(after, depth) for _, after, depth in recorder.heard] == [
+        (0, 1), (10, 2), (11, 2), (20, 3), (21, 3), (20, 3), (21, 3),
+    ]  # fmt: skip
+    tx.insert("t", {"a": 5})
+    assert recorder.heard[7] == (None, 5, 1)
+
+
+def test_the_first_error_comes_out_when_all_was_heard_of_and_the_write_stays() -> None:
+    errors = iter([KeyError("first"), None, ValueError("third"), None])
+    recorder = Recorder(lambda tx, written: next(errors))
+    database, tx = watched(recorder)
+    with tx.quiet():
+        tx.insert("t", {"a": 0})
+    with pytest.raises(KeyError):
+        tx.insert("t", {"a": 1})
+    tx.insert("t", {"a": 2})
+    with pytest.raises(ValueError, match="third"):
+        tx.insert("t", {"a": 3})
+    database.commit(tx)
+    assert [after for _, after, _ in recorder.heard] == [1, 2, 3]
+    assert read(database, lambda tx: tx.query("t").count()) == 4
+
+
+def test_writes_of_a_rolled_back_sub_transaction_leave_the_line() -> None:
+    def nested(tx: GuardedTransaction, written: Written) -> None:
+        if written.depth == 1:
+            tx.insert("t", {"a": "kept"})
+            savepoint = tx.savepoint()
+            tx.insert("t", {"a": "undone"})
+            tx.rollback(savepoint)
+
+    recorder = Recorder(nested)
+    _, tx = watched(recorder)
+    tx.insert("t", {"a": 0})
+    assert [after for _, after, _ in recorder.heard] == [0, "kept"]
+
+
+def test_system_tables_are_not_watched() -> None:
+    recorder = Recorder()
+    _, tx = watched(recorder)
+    tx.put_system(TABLES_TABLE, {"name": "x", "number": 10_001})
+    assert recorder.heard == []

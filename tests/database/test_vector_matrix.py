@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -266,3 +267,18 @@ def test_a_document_whose_other_fields_change_keeps_its_row() -> None:
     assert (matrix.size_bytes, len(matrix)) == (before, 2)
     gone = changed(index, {id_key(payload(0)): None})
     assert numbers(matrix.advanced(gone).nearest([1, 2, 3], 5), gone) == [1]
+
+
+def test_a_search_makes_no_copy_of_the_matrix() -> None:
+    """Mixing float32 and float64 in one product would make one, and take ten times as long."""
+    rng = random.Random(3)
+    vectors = [[rng.gauss(0, 1) for _ in range(100)] for _ in range(2_000)]
+    matrix = VectorMatrix.empty(READER, 100, 2).advanced(of(*vectors))
+    matrix.nearest(vectors[0], 5)
+    tracemalloc.start()
+    try:
+        matrix.nearest(vectors[1], 5)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < matrix.size_bytes / 4

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nbconvex.functions import logs
-from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
+from nbconvex.functions.logs import CallLog, CallRecord, LabelledSink, LineSink, StreamProxy, request_id
 from nbconvex.testing import convex_test
 
 
@@ -154,3 +154,12 @@ def test_log_can_be_waited_for() -> None:
         log.add(a_record(1))
         waiter.join(0.01)
     assert seen == [True]
+
+
+def test_a_labelled_sink_says_in_each_line_who_printed_it() -> None:
+    sink, stream = LineSink(10, 100, is_echoed=True), io.StringIO()
+    labelled = LabelledSink(sink, "[t] ")
+    for text in ("one", " and\ntwo\n", "", "three\n\n"):
+        labelled.write(text, stream)
+    assert sink.lines == labelled.lines == ("[t] one and", "[t] two", "[t] three", "[t] ")
+    assert stream.getvalue() == "[t] one and\n[t] two\n[t] three\n[t] \n"

@@ -19,6 +19,8 @@ from nbconvex.backend import Backend
 from nbconvex.errors import ConvexError
 from nbconvex.limits import MIB, Limits
 from nbconvex.server.serve import serve
+from nbconvex.values.schema import define_schema, table
+from nbconvex.values.validators import v
 
 LOSSLESS = "convex_encoded_json"
 
@@ -358,3 +360,31 @@ def test_large_integers_stay_numbers(app, http) -> None:
     answer = http.post("/api/query", content=text, headers={"Content-Type": "application/json"})
     assert answer.json()["value"] == {"a": 1.2345678901234568e29}
     assert Int64(1) == Int64(1)
+
+
+def test_a_vector_search_is_asked_for_over_http(backend, http, site) -> None:
+    movies = table({"v": v.array(v.number())}).vector_index("by_v", vector_field="v", dimensions=2)
+    backend.push_schema(define_schema({"movies": movies}))
+
+    @backend.mutation(name="m:keep")
+    def keep(ctx, vector: list[float]) -> str:
+        return ctx.db.insert("movies", {"v": vector})
+
+    @backend.action(name="m:similar")
+    async def similar(ctx, vector: list[float]) -> Any:
+        return await ctx.vector_search("movies", "by_v", vector=vector)
+
+    @backend.http.get("/similar")
+    def endpoint(ctx, request):
+        return ctx.vector_search("movies", "by_v", vector=[0, 2], limit=1)
+
+    def ask(kind: str, path: str, vector: list[float]) -> Any:
+        return http.post(f"/api/{kind}", json={"path": path, "args": {"vector": vector}, "format": "json"}).json()
+
+    ids = [ask("mutation", "m:keep", vector)["value"] for vector in ([1, 0], [0, 3.5])]
+    found = ask("action", "m:similar", [0, 2])
+    assert found["value"] == [{"_id": ids[1], "_score": 1.0}, {"_id": ids[0], "_score": 0.0}]
+    assert site.get("/similar").json() == found["value"][:1]
+    assert (
+        "has 2 dimensions, but the vector of this search has 3" in ask("action", "m:similar", [0, 2, 1])["errorMessage"]
+    )
