@@ -100,7 +100,7 @@ def value_of(run: Run, name: Any) -> str | None:
     if document is None:
         return None
     # It may have been set after the run began.
-    run.sink.mask = runner.environment.mask
+    run.root.sink.mask = runner.environment.mask
     value: str = document["value"]
     return value
 

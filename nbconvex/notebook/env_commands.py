@@ -31,7 +31,7 @@ Answer = Lines | Listing
     "env",
     "The variables that functions find in ctx.env: keys and addresses that no notebook should hold.",
     argument("action", nargs="?", default="list", help="list, set, get, remove"),
-    argument("words", nargs="*", help="without VALUE, set asks for it and does not show it"),
+    argument("words", nargs="*", help="a name, and of set a value; without one, set asks for it and does not show it"),
     argument("--from-file", metavar="FILE", help="of set: NAME=value lines, as in .env"),
     argument("--from-process", action="store_true", help="of set: the value that the kernel's own environment has"),
     argument("--into", metavar="NAME", help="of get: bind the value to this name of the notebook"),
