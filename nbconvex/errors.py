@@ -7,7 +7,7 @@ NbconvexError
 ├── CallerError                 the caller or the app's author must change something; never retried
 │   ├── FunctionNotFoundError · ArgumentsInvalidError · ReturnInvalidError · ValueInvalidError
 │   ├── DocumentInvalidError · DocumentNotFoundError · SchemaInvalidError · SchemaViolatedError
-│   ├── UniqueViolatedError
+│   ├── UniqueViolatedError · ReferenceViolatedError
 │   ├── MigrationFailedError    a document for which a migration raised; what is done stays
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
 │   ├── VariableMissingError    also a KeyError
@@ -154,6 +154,26 @@ class UniqueViolatedError(CallerError):
         self.index = index
         self.values = dict(values)
         self.document_id = document_id
+
+
+class ReferenceViolatedError(CallerError):
+    """A write would leave a document that refers to one which is not there; nothing was written.
+
+    `table` and `field` are those of the reference, `document_id` is what it names. Where a deletion was refused,
+    `referrer_id` is the first of `count` documents that refer to it.
+    """
+
+    code = "ReferenceViolated"
+
+    def __init__(
+        self, message: str, *, table: str, field: str, document_id: str, referrer_id: str | None = None, count: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        self.field = field
+        self.document_id = document_id
+        self.referrer_id = referrer_id
+        self.count = count
 
 
 class SchemaInvalidError(CallerError):

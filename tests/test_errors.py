@@ -24,6 +24,7 @@ from nbconvex.errors import (
     LimitExceededError,
     NbconvexError,
     NotAllowedError,
+    ReferenceViolatedError,
     RequestRefusedError,
     ReturnInvalidError,
     SchemaViolatedError,
@@ -65,6 +66,7 @@ SENTENCES: list[tuple[NbconvexError, str]] = [
             '  Write instead:  ctx.db.query("users").with_index("by_nick", team=..., **{"a.b": ...}).unique()'
         ),
     ),
+    (ReferenceViolatedError("No such user.", table="messages", field="author", document_id="j57"), "No such user."),
     (DocumentNotFoundError("Update", "j57"), "Update on nonexistent document ID j57."),
     (
         SchemaViolatedError(["3 documents of messages: body is missing"]),

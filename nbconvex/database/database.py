@@ -125,6 +125,11 @@ class Database:
         return self._queue.published.memory_bytes
 
     @property
+    def has_failed(self) -> bool:
+        """Whether an append has failed, after which nothing more is accepted."""
+        return self._queue.failure is not None
+
+    @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._is_closed

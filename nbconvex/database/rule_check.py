@@ -13,8 +13,12 @@ from collections.abc import Iterator
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.snapshot import Snapshot, Table
-from nbconvex.database.write_rules import UniqueRule
+from nbconvex.database.write_rules import TableRules, UniqueRule
+from nbconvex.errors import ValueInvalidError
 from nbconvex.values.codec import decode_document
+from nbconvex.values.ids import decode_id
+from nbconvex.values.references import Reference
+from nbconvex.values.sort_key import field_value
 
 #: Values that a report names, each with two ids; the others are counted.
 _VALUES_SHOWN = 3
@@ -27,10 +31,14 @@ def broken_rules(snapshot: Snapshot, schema: ActiveSchema) -> Iterator[str]:
         table = snapshot.table(name)
         if table is None or not len(table.documents):
             continue
-        known = old[name].unique if name in old else ()
+        known = old.get(name, TableRules())
         for rule in rules.unique:
-            if rule not in known:
+            if rule not in known.unique:
                 yield from _duplicates(table, rule)
+        kept = {(each.path, each.target) for each in known.refers}
+        for reference in rules.refers:
+            if (reference.path, reference.target) not in kept:
+                yield from _dangling(snapshot, table, reference)
 
 
 def _duplicates(table: Table, rule: UniqueRule) -> Iterator[str]:
@@ -64,3 +72,32 @@ def _duplicates(table: Table, rule: UniqueRule) -> Iterator[str]:
         f"{len(repeated):,} {'value' if len(repeated) == 1 else 'values'}: {'; '.join(samples)}{more}. "
         "Change or delete all but one of each, then run the cell again."
     )
+
+
+def _dangling(snapshot: Snapshot, table: Table, reference: Reference) -> Iterator[str]:
+    """The sentence about references to documents that are not there."""
+    target = snapshot.table(reference.target)
+    found: list[tuple[str, str]] = []
+    for _, payload in table.documents.entries():
+        document = decode_document(payload)
+        value = field_value(document, reference.path)
+        if type(value) is not str or not _is_of(snapshot, value, reference.target):
+            continue
+        if target is None or target.documents.get(value.encode("ascii")) is None:
+            found.append((document["_id"], value))
+    if found:
+        referrer, value = found[0]
+        count = "1 document" if len(found) == 1 else f"{len(found):,} documents"
+        yield (
+            f'Field "{reference.path}" of table "{reference.table}" cannot have on_delete="{reference.on_delete}": in '
+            f'{count} it refers to a document of "{reference.target}" that does not exist, e.g. in the one with ID '
+            f'"{referrer}" to "{value}". Change or delete those documents, then run the cell again.'
+        )
+
+
+def _is_of(snapshot: Snapshot, value: str, table: str) -> bool:
+    try:
+        number = decode_id(value)[0]
+    except ValueInvalidError:
+        return False
+    return snapshot.table_name(number) == table

@@ -1,4 +1,4 @@
-"""What must hold between documents, beyond the shape of each: unique indexes.
+"""What must hold between documents, beyond the shape of each: unique indexes, references.
 
 Owns:  `TableRules`, made of a schema's definition.
 Must not know: documents that are stored; when a rule is looked at.
@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nbconvex.values.references import Reference
 from nbconvex.values.scalars import UNSET
-from nbconvex.values.schema import SchemaDefinition, TableDefinition
+from nbconvex.values.schema import SchemaDefinition
 from nbconvex.values.sort_key import encode_key, field_value
 from nbconvex.values.validator_report import show_value
 
@@ -57,16 +58,26 @@ class UniqueRule:
 
 @dataclass(frozen=True, slots=True)
 class TableRules:
-    """The rules of one table."""
+    """The rules of one table: its unique indexes, its own references, and those of all tables to it."""
 
     unique: tuple[UniqueRule, ...] = ()
+    refers: tuple[Reference, ...] = ()
+    referred: tuple[Reference, ...] = ()
+
+
+_NO_RULES = TableRules()
 
 
 def rules_of(schema: SchemaDefinition) -> Mapping[str, TableRules]:
     """The rules of those tables that have some."""
-    return {name: rules for name, table in schema.tables.items() if (rules := _rules(table)) is not None}
-
-
-def _rules(table: TableDefinition) -> TableRules | None:
-    unique = tuple(UniqueRule(index.name, index.fields) for index in table.indexes.values() if index.unique)
-    return TableRules(unique) if unique else None
+    refers = {name: schema.references(name) for name in schema.tables}
+    found = {}
+    for name, table in schema.tables.items():
+        rules = TableRules(
+            tuple(UniqueRule(index.name, index.fields) for index in table.indexes.values() if index.unique),
+            refers[name],
+            tuple(each for references in refers.values() for each in references if each.target == name),
+        )
+        if rules != _NO_RULES:
+            found[name] = rules
+    return found

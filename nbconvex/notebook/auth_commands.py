@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.errors import CallerError
 from nbconvex.functions.acting import LOCAL_ISSUER, identity_named
-from nbconvex.notebook.arguments import parse_arguments, unquoted
+from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.notebook.card import Card, Lines
 from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import argument, command

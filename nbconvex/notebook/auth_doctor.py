@@ -15,7 +15,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.auth_commands import checks_lines, token_of
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.doctor_commands import LOOKS, WITHOUT_URL

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError, SchemaViolatedError
+from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.functions.deploy import define_value_cell
-from nbconvex.notebook.arguments import parse_arguments, unquoted
 from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Card, Lines
 from nbconvex.notebook.server_commands import seen_addresses
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 from IPython.core.error import UsageError
 
 from nbconvex.errors import NbconvexError
-from nbconvex.notebook.arguments import LineError, split_line
+from nbconvex.functions.command_words import LineError, split_line
 from nbconvex.notebook.tracebacks import has_user_frames
 
 

@@ -18,9 +18,9 @@ from typing import Any, Final
 import nbconvex.notebook.auth_doctor
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
+from nbconvex.functions.command_words import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook import env_commands as _env_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
-from nbconvex.notebook.arguments import parse_arguments, unquoted, write_arguments
 from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest

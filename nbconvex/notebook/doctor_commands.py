@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import argument, command

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_line import nearest
 from nbconvex.notebook.command_table import argument, command

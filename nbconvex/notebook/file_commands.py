@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Code, Lines, Listing
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session

@@ -17,7 +17,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Card
 from nbconvex.notebook.cell_magics import cell_errors, read_options
 from nbconvex.notebook.cell_source import CellSource, cell_origin

@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_table import command
 from nbconvex.notebook.doctor_commands import LOOKS, ORIGIN

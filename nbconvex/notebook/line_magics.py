@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
-from nbconvex.notebook.arguments import parse_arguments, unquoted
+from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.notebook.cell_magics import read_options
 from nbconvex.notebook.command_line import read_words, short_errors
 from nbconvex.notebook.live import show_live

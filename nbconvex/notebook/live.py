@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.acting import acting_identity, as_user
-from nbconvex.notebook.arguments import write_arguments
+from nbconvex.functions.command_words import write_arguments
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.tracebacks import describe
 

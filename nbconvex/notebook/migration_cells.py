@@ -14,7 +14,7 @@ import argparse
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.cell_magics import cell_errors, read_options
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import short_errors

@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.cron_cells import moment

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.notebook.arguments import unquoted, write_arguments
+from nbconvex.functions.command_words import unquoted, write_arguments
 from nbconvex.notebook.card import Lines, Listing, Result
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.cron_cells import moment

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
-from nbconvex.notebook.arguments import unquoted
+from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_magics import cell_errors, read_options
 from nbconvex.notebook.cell_source import CellSource, cell_origin

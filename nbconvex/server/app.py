@@ -48,7 +48,7 @@ _SLASHES: Final = re.compile(r"/{2,}")
 _THERE_IS: Final = (
     "POST /api/query, /api/mutation, /api/action, /api/function, /api/run/{module}/{function}, /api/query_ts, "
     f"/api/query_at_ts, /api/query_batch, {file_api.UPLOAD}; GET /api/query, {file_api.FILES}{{name}}, /version, "
-    f"/instance_name, /instance_version, {BUNDLE}; WebSocket /api/sync"
+    f"/healthz, /instance_name, /instance_version, {BUNDLE}; WebSocket /api/sync"
 )
 
 
@@ -64,6 +64,14 @@ async def _version(_service: Service, _request: Request) -> Response:
     return text_answer(nbconvex.__version__)
 
 
+async def _health(service: Service, _request: Request) -> Response:
+    """For whoever watches over the process: whether calls would be answered."""
+    backend = service.backend
+    if backend.is_closed or service.is_stopping or backend.database.has_failed:
+        return text_answer("not well\n", 503)
+    return text_answer("ok\n")
+
+
 async def _instance_name(service: Service, _request: Request) -> Response:
     return text_answer(service.instance_name)
 
@@ -76,6 +84,7 @@ async def _echo(service: Service, request: Request) -> Response:
 _ENDPOINTS: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/": {"GET": _home},
     "/version": {"GET": _version},
+    "/healthz": {"GET": _health},
     "/instance_name": {"GET": _instance_name},
     "/instance_version": {"GET": _version},
     "/echo": {"POST": _echo},

@@ -150,7 +150,8 @@ def _generic(tp: Any, origin: Any, reading: Reading) -> Validator:
 
 
 def _annotated(arguments: tuple[Any, ...], reading: Reading) -> Validator:
-    for extra in arguments[1:]:
+    # What is written last says most: Annotated[Id["users"], v.id("users", on_delete="cascade")].
+    for extra in reversed(arguments[1:]):
         if isinstance(extra, IdTable):
             return v.id(extra.table_name)
         if isinstance(extra, Validator):

@@ -20,6 +20,7 @@ from nbconvex.errors import SchemaInvalidError
 from nbconvex.limits import Limits
 from nbconvex.values.annotations import fields_from_class, is_typed_class
 from nbconvex.values.content_indexes import ContentDefinition, checked_search_index
+from nbconvex.values.references import Reference, references_of
 from nbconvex.values.schema_rules import check_identifier, check_index, check_table_name, table_validator
 from nbconvex.values.validator_json import validator_from_json
 from nbconvex.values.validators import IdValidator, ObjectValidator, UnionValidator, Validator, object_fields, v
@@ -250,6 +251,15 @@ class SchemaDefinition:
         self._table(table_name)
         return v.id(table_name)
 
+    def references(self, table_name: str) -> tuple[Reference, ...]:
+        """The references of a table that are kept: those with `on_delete`.
+
+        Raises:  SchemaInvalidError where one cannot be kept.
+        """
+        table = self.tables[table_name]
+        indexes = {index.name: index.fields for index in table.indexes.values() if not index.staged}
+        return tuple(references_of(table_name, table.validator, indexes, self.tables))
+
     def _table(self, table_name: str) -> TableDefinition:
         definition = self.tables.get(table_name)
         if definition is None:
@@ -314,6 +324,9 @@ def define_schema(
             raise SchemaInvalidError(
                 f'table "{name}" must be a table definition, got {definition!r:.80}', hint=f'"{name}": table({{...}})'
             )
-    return SchemaDefinition(
+    schema = SchemaDefinition(
         MappingProxyType(dict(tables)), schema_validation=schema_validation, strict_table_names=strict_table_names
     )
+    for name in tables:
+        schema.references(name)
+    return schema

@@ -17,6 +17,7 @@ from nbconvex.values.validator_check import compile_check
 from nbconvex.values.validator_report import ValidationProblem
 from nbconvex.values.validators import (
     ArrayValidator,
+    IdValidator,
     LiteralValidator,
     ObjectValidator,
     RecordValidator,
@@ -151,6 +152,9 @@ def is_superset(new: Validator, old: Validator) -> bool:
     if isinstance(old, LiteralValidator):
         return _matches(new, old)
     match new, old:
+        case IdValidator(), IdValidator():
+            # Whether what they name is there is a rule between documents, and looked at as such.
+            return new.table_name == old.table_name
         case SimpleValidator(), SimpleValidator():
             return new.name == old.name and not new.is_whole
         case SimpleValidator(), _:

@@ -43,7 +43,7 @@ def _read(tree: Mapping[str, Any]) -> Validator:
         case "optional":
             return v.optional(_read(tree["value"]))
         case "id":
-            return v.id(tree["tableName"])
+            return v.id(tree["tableName"], on_delete=tree.get("onDelete"))
         case "literal":
             return v.literal(from_json(tree["value"]))
         case "array":

@@ -22,6 +22,8 @@ from nbconvex.values.foreign import shown
 from nbconvex.values.normalization import is_identifier
 from nbconvex.values.scalars import NUMBER_MAX, Int64
 
+#: What may become of a document when one is deleted that it refers to.
+ON_DELETE = ("cascade", "set_null", "restrict")
 #: From the number of a table to its name.
 TableNames = Mapping[int, str]
 #: A compiled validator: returns the value (an int turned into Int64 where that is asked for) or raises
@@ -129,19 +131,22 @@ class SimpleValidator(Validator):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class IdValidator(Validator):
-    """Ids of one table. Whether a document exists is not asked."""
+    """Ids of one table. Whether a document exists is not asked, except with `on_delete` in a table's field."""
 
     table_name: str
+    on_delete: str | None = None
 
     @property
     def kind(self) -> str:
         return "id"
 
     def _inner_json(self) -> Any:
-        return {"type": "id", "tableName": self.table_name}
+        tree = {"type": "id", "tableName": self.table_name}
+        return tree if self.on_delete is None else {**tree, "onDelete": self.on_delete}
 
     def _source(self) -> str:
-        return f"v.id({json.dumps(self.table_name)})"
+        more = "" if self.on_delete is None else f", on_delete={json.dumps(self.on_delete)}"
+        return f"v.id({json.dumps(self.table_name)}{more})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -389,11 +394,20 @@ class ValidatorNamespace:
         known = [known for known in dir(type(self)) if not known.startswith("_")]
         raise AttributeError(f"v.{name} does not exist; {cure or 'there are ' + ', '.join(known)}")
 
-    def id(self, table_name: Any) -> IdValidator:
-        """Ids of a table."""
+    def id(self, table_name: Any, *, on_delete: str | None = None) -> IdValidator:
+        """Ids of a table. In a field of a table's documents, `on_delete` keeps what the id names there.
+
+        When that is deleted: "cascade" deletes the document with the field too, "set_null" empties the field,
+        "restrict" refuses the deletion.
+        """
         if not isinstance(table_name, str) or not is_identifier(table_name):
             raise SchemaInvalidError(f"v.id takes the name of a table, got {table_name!r}", hint='v.id("users")')
-        return IdValidator(table_name)
+        if on_delete is not None and on_delete not in ON_DELETE:
+            raise SchemaInvalidError(
+                f'v.id("{table_name}"): on_delete is one of {", ".join(ON_DELETE)}, got {on_delete!r:.60}',
+                hint=f'v.id("{table_name}", on_delete="cascade")',
+            )
+        return IdValidator(table_name, on_delete)
 
     def null(self) -> SimpleValidator:
         """None."""

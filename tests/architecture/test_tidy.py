@@ -28,6 +28,7 @@ FORBIDDEN_NAMES = {"base", "common", "core", "helper", "helpers", "manager", "mi
 
 # Modules without a test file of their own, each with the test that stands in for it.
 TESTED_ELSEWHERE = {
+    "__main__": "tests/cli/test_main.py",
     "storage/persistence": "tests/storage/persistence_suite.py",
 }
 

@@ -367,6 +367,29 @@ def test_prints_stand_in_the_calls_log_under_the_triggers_name(capsys: pytest.Ca
         assert capsys.readouterr().out == "\n".join(expected) + "\n"
 
 
+def test_what_goes_along_with_a_deletion_is_heard_of_when_all_of_it_has_gone() -> None:
+    users = table({"name": v.string()})
+    messages = table({"author": v.id("users", on_delete="cascade")}).index("by_author", ["author"])
+    notes = table({"by": v.nullable(v.id("users", on_delete="set_null"))}).index("by_by", ["by"])
+    seen: list[Any] = []
+
+    def hear(ctx: Any, change: Change) -> None:
+        left = ctx.db.query("messages").count()
+        seen.append((change.table, change.operation, bare(change.new_doc), left))
+
+    schema = define_schema({"users": users, "messages": messages, "notes": notes})
+    with watched(("users", hear), ("messages", hear), ("notes", hear), schema=schema) as t:
+        ada = t.run(lambda ctx: ctx.db.insert("users", {"name": "Ada"}))
+        t.run(lambda ctx: [ctx.db.insert("messages", {"author": ada}) for _ in range(2)] and None)
+        t.run(lambda ctx: ctx.db.insert("notes", {"by": ada}))
+        seen.clear()
+        t.run(lambda ctx: ctx.db.delete(ada))
+    assert seen == [
+        ("users", "delete", None, 0), ("messages", "delete", None, 0), ("messages", "delete", None, 0),
+        ("notes", "update", {"by": None}, 0),
+    ]  # fmt: skip
+
+
 # -- other doors -------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.arguments import LineError
+from nbconvex.functions.command_words import LineError
 from nbconvex.notebook.command_line import CommandParser, HelpWanted, nearest, read_words, short_errors
 
 

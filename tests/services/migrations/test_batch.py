@@ -198,8 +198,8 @@ def test_triggers_hear_of_what_a_migration_writes_and_one_that_refuses_stops_it(
 
         @backend.trigger("users")
         def note(ctx, change):
-            ctx.db.insert("notes", {"name": change.after["name"]})
-            if change.after.get("age") == 2:
+            ctx.db.insert("notes", {"name": change.new_doc["name"]})
+            if change.new_doc.get("age") == 2:
                 raise ConvexError("too old")
 
         with pytest.raises(MigrationFailedError, match="too old"):

@@ -1,7 +1,7 @@
-"""What a person writes after a magic: words, options, and a function's arguments as `name=value`.
+"""What a person writes after a magic or a command: words, options, and a function's arguments as `name=value`.
 
 Owns:  `split_line`, `parse_arguments`, `write_arguments`.
-Must not know: IPython, backends.
+Must not know: magics, commands, backends.
 Invariants: a value is read as Python, then as JSON, then taken as the text it is; whatever `write_arguments` writes,
        `parse_arguments` reads back.
 Threads: pure.

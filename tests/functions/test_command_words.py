@@ -1,4 +1,4 @@
-"""Lines as people write them: nbconvex.notebook.arguments."""
+"""Lines as people write them: nbconvex.functions.command_words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbconvex.notebook.arguments import LineError, parse_arguments, split_line, write_arguments
+from nbconvex.functions.command_words import LineError, parse_arguments, split_line, write_arguments
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,95 @@
+"""`nbconvex`: the command line.
+
+Owns:  the commands' words and options, and what becomes of errors.
+Must not know: what a command does.
+Invariants: a mistake of the user's ends with a sentence and status 2, a failure with one and status 1; a traceback is
+shown only for user code, or for a mistake of ours.
+Threads: the main thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import nbconvex
+from nbconvex.cli.commands import run_codegen, run_data, run_function
+from nbconvex.cli.printed import complain
+from nbconvex.cli.serving import run_serve
+from nbconvex.errors import ConvexError, NbconvexError
+from nbconvex.functions.command_words import LineError
+
+_APP = "the app: a notebook (app.ipynb) or a Python file (app.py)"
+_DATABASE = "the store; by default the app's name with .duckdb, beside it. Environment: NBCONVEX_DATABASE"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what `words` ask for; the status that the process ends with."""
+    options = _parser().parse_args(words)
+    run: Callable[[argparse.Namespace], int] | None = getattr(options, "run", None)
+    if run is None:
+        _parser().print_help()
+        return 2
+    try:
+        return run(options)
+    except LineError as error:
+        complain(str(error))
+        return 2
+    except ConvexError as error:
+        complain(f"ConvexError: {error}")
+        return 1
+    except NbconvexError as error:
+        complain(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nbconvex", description="A reactive backend in a notebook, and without one.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"nbconvex {nbconvex.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve an app to web pages and clients, without Jupyter")
+    serve.add_argument("app", help=_APP)
+    serve.add_argument("--watch", action="store_true", help="load the file again whenever it is saved")
+    serve.add_argument("--host", default="127.0.0.1", help="the network to bind to; 127.0.0.1 is this machine only")
+    serve.add_argument("--port", type=int, default=3210, help="the port of clients; busy pairs move up (3210)")
+    serve.add_argument("--site-port", type=int, help="the port of endpoints; by default the next one")
+    serve.add_argument("--database", metavar="PATH", help=_DATABASE)
+    serve.add_argument("--production", action="store_true", help="keep the texts of errors from clients")
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME",
+                       help="a name that the server answers to besides localhost; may be repeated")  # fmt: skip
+    serve.add_argument("--cors-origins", metavar='"ORIGIN ..."', help="whose pages may use endpoints; by default all")
+    serve.add_argument("--development-tokens", action="store_true",
+                       help="take the tokens of the development issuer on other networks too")  # fmt: skip
+    serve.set_defaults(run=run_serve)
+    run = commands.add_parser("run", help="run one function of an app and print its value")
+    run.add_argument("function", help="module:function")
+    run.add_argument("arguments", nargs="*", metavar="name=value", help="its arguments: Python, JSON or plain text")
+    run.add_argument("--app", required=True, help=_APP)
+    run.add_argument("--database", metavar="PATH", help=_DATABASE)
+    run.add_argument("--identity", metavar="SUBJECT", help="call as this user; by default nobody")
+    run.set_defaults(run=run_function)
+    data = commands.add_parser("data", help="the tables of a store, or the documents of one")
+    data.add_argument("store", help="the store (app.duckdb), or the app that it belongs to")
+    data.add_argument("table", nargs="?", help="print this table's documents, as JSON lines")
+    data.add_argument("--limit", type=int, default=100, help="how many (100)")
+    data.add_argument("--newest", action="store_true", help="the newest first")
+    data.set_defaults(run=run_data)
+    codegen = commands.add_parser("codegen", help="write the types of an app for a web app")
+    codegen.add_argument("app", help=_APP)
+    codegen.add_argument("folder", help="the web app's convex folder, in which _generated is to stand")
+    codegen.add_argument("--database", metavar="PATH", help=_DATABASE)
+    codegen.set_defaults(run=run_codegen)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

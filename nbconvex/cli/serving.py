@@ -1,0 +1,130 @@
+"""`nbconvex serve app.ipynb`: an app on the network, until it is told to stop.
+
+Owns:  opening the store, loading the file, serving, following the file's changes, stopping on signals.
+Must not know: how a file is read, how requests are answered.
+Invariants: SIGINT and SIGTERM end it cleanly: requests that run get a moment, the store is closed, the status is 0. An
+app with an error is not served; one that gets an error while it is followed goes on as it was.
+Threads: the main thread, where signals arrive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nbconvex.backend import Backend
+from nbconvex.cli.app_file import AppFile, LoadReport
+from nbconvex.cli.printed import complain, tell
+from nbconvex.errors import CallerError
+
+if TYPE_CHECKING:
+    from nbconvex.server.serve import Server
+
+#: How often a followed file is looked at, and whether the server still runs.
+_LOOK_S: Final = 0.5
+
+
+def store_of(path: Path, database: str | None) -> str:
+    """Where an app's data is: what was asked for, or `<name>.duckdb` beside its file, as in a notebook."""
+    return database or os.environ.get("NBCONVEX_DATABASE") or str(path.with_suffix(".duckdb"))
+
+
+@contextmanager
+def opened(path: Path, database: str | None, *, production: bool = False) -> Iterator[tuple[Backend, LoadReport]]:
+    """The backend of an app, with the app in force, and what came of loading it.
+
+    Raises:  StorageError; CallerError for a file that cannot be read.
+    """
+    path = path.absolute()
+    if not path.is_file():
+        raise CallerError(f"there is no file {path}.")
+    store = store_of(path, database)
+    with Backend.open(store if store == ":memory:" or "://" in store else Path(store).absolute(),
+                      production=production) as backend:  # fmt: skip
+        # Where a kernel would be, so that the file's own paths mean the same.
+        os.chdir(path.parent)
+        yield backend, AppFile(backend, path).load()
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """Serve until a signal comes; the status that the process ends with."""
+    # Starlette and uvicorn: other commands need not wait for them.
+    from nbconvex.server.serve import serve
+
+    path = Path(options.app).absolute()
+    ending = threading.Event()
+    with _ending_by_signals(ending), opened(path, options.database, production=options.production) as (backend, report):
+        if report.problems:
+            _tell_problems(report)
+            return 1
+        if options.cors_origins:
+            backend.http.origins = options.cors_origins
+        with serve(
+            backend, host=options.host, port=options.port, site_port=options.site_port,
+            allowed_hosts=options.allow_host, development_tokens=options.development_tokens or None,
+        ) as server:  # fmt: skip
+            tell(_greeting(backend, server, path, report))
+            _until(ending, server, AppFile(backend, path) if options.watch else None, path)
+        tell("Stopped.")
+    return 0
+
+
+def _until(ending: threading.Event, server: Server, followed: AppFile | None, path: Path) -> None:
+    seen = _stamp(path)
+    while not ending.wait(_LOOK_S) and server.is_running:
+        if followed is None or _stamp(path) == seen:
+            continue
+        seen = _stamp(path)
+        try:
+            report = followed.load()
+        except Exception as error:  # a file that is half written, or gone: the next look may find it whole
+            complain(str(error))
+            continue
+        if report.problems:
+            _tell_problems(report)
+        else:
+            tell(f"{path.name} has changed: loaded again.")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _tell_problems(report: LoadReport) -> None:
+    for problem in report.problems:
+        complain(problem)
+
+
+def _greeting(backend: Backend, server: Server, path: Path, report: LoadReport) -> str:
+    functions = len(backend.registry.functions)
+    lines = [
+        f"{path.name}: {functions:,} function{'' if functions == 1 else 's'}, store {backend.name}",
+        f"  clients    {server.url}",
+        f"  endpoints  {server.site_url}",
+    ]
+    if report.skipped:
+        lines.append(f"  {report.skipped:,} cells that only try things were not run")
+    return "\n".join([*lines, "Ctrl+C stops it."])
+
+
+@contextmanager
+def _ending_by_signals(ending: threading.Event) -> Iterator[None]:
+    def end(_number: int, _frame: object) -> None:
+        ending.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
