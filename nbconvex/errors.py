@@ -10,7 +10,7 @@ NbconvexError
 │   ├── UniqueViolatedError · ReferenceViolatedError
 │   ├── MigrationFailedError    a document for which a migration raised; what is done stays
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
-│   ├── VariableMissingError    also a KeyError
+│   ├── VariableMissingError    also what a dict raises for a key that it has not
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
 │   ├── FileRefusedError        a file that may not come in, or may not be had
