@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nbconvex.services.files.plain_storage import files
     from nbconvex.services.migrations.migration_forms import migration
     from nbconvex.services.scheduler.cron_forms import cron
+    from nbconvex.services.transfer.plain import export_data, import_data
     from nbconvex.values.scalars import UNSET, Id, Int64
     from nbconvex.values.schema import define_schema, define_table, table
     from nbconvex.values.validators import v
@@ -52,8 +53,10 @@ __all__ = [
     "cron",
     "define_schema",
     "define_table",
+    "export_data",
     "files",
     "http",
+    "import_data",
     "internal",
     "live",
     "load_ipython_extension",
@@ -91,6 +94,7 @@ _HOMES = {
     "nbconvex.services.files.plain_storage": ("files",),
     "nbconvex.services.migrations.migration_forms": ("migration",),
     "nbconvex.services.scheduler.cron_forms": ("cron",),
+    "nbconvex.services.transfer.plain": ("export_data", "import_data"),
     "nbconvex.values.scalars": ("UNSET", "Id", "Int64"),
     "nbconvex.values.schema": ("define_schema", "define_table", "table"),
     "nbconvex.values.validators": ("v",),

@@ -48,6 +48,7 @@ from nbconvex.services.migrations.migration_forms import declared_migrations
 from nbconvex.services.migrations.migrations import Migrations
 from nbconvex.services.scheduler.cron_forms import declared_crons
 from nbconvex.services.scheduler.scheduler import Scheduler
+from nbconvex.services.transfer.plain import PlainTransfer
 from nbconvex.storage.blobs import BlobFolder
 from nbconvex.storage.location import IN_MEMORY, blobs_at, memory_budget, persistence_at
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
@@ -92,6 +93,8 @@ class Backend:
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
         self.env = Variables(self.runner, on_moved=self._deployer.forget_results)
+        transfer = PlainTransfer(self.database, self.files.transferred)
+        self.import_data, self.export_data = transfer.import_data, transfer.export_data
         self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
         #: Whom plain code calls as, where no `as_user` block says so.
         self.acting: Identity | None = None
@@ -307,12 +310,12 @@ class Backend:
         """
         return self.runner.sql.result(text, parameters)
 
-    def sql_parameters(self, text: str, /) -> tuple[str, ...]:
-        """The names behind `$` in a SELECT that is to run in a query, in order; see `functions.sql`.
+    def sql_parameters(self, text: str, /, *, in_query: bool = True) -> tuple[str, ...]:
+        """The names behind `$` in a SELECT that is to run in a query, or in plain code, in order; see `functions.sql`.
 
-        Raises:  SqlInvalidError where it could not run in one.
+        Raises:  SqlInvalidError where it could not run there.
         """
-        return self.runner.sql.parameters(text)
+        return self.runner.sql.parameters(text, is_repeatable=in_query)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 

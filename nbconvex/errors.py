@@ -14,6 +14,7 @@ NbconvexError
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
 │   ├── FileRefusedError        a file that may not come in, or may not be had
+│   ├── DataRefusedError        rows that may not come in
 │   ├── RequestRefusedError     from the network, before any function ran
 │   │   └── UnauthenticatedError
 │   └── ConvexError             raised by user code; its data crosses the wire
@@ -311,6 +312,21 @@ class FileRefusedError(CallerError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class DataRefusedError(CallerError):
+    """What was to be imported is damaged, or does not fit; nothing was changed.
+
+    `problems` holds one sentence a kind of problem, each with the row, line or entry where it was first found.
+    """
+
+    code = "DataRefused"
+
+    def __init__(self, source: str, problems: Sequence[str], *, cure: str = "") -> None:
+        lines = [f"{source} was not imported; nothing was changed.", *problems, *([cure] if cure else [])]
+        super().__init__("\n".join(lines))
+        self.source = source
+        self.problems = tuple(problems)
 
 
 class RequestRefusedError(CallerError):

@@ -66,6 +66,7 @@ class Limits:
 
     # One schema.
     tables: int = 10_000
+    table_numbers: int = 1_000_000
     indexes_per_table: int = 32
     fields_per_index: int = 16
     search_indexes_per_table: int = 4
@@ -107,6 +108,12 @@ class Limits:
     upload_pause_s: float = 30.0
     uploads: int = 2_000
     file_threads: int = 4
+
+    # One import.
+    import_bytes: int = 64 * 1024 * MIB
+    import_line_bytes: int = 16 * MIB
+    import_entries: int = 1_000_000
+    import_ratio: int = 250
 
     # One token, and the keys that it is verified with.
     token_bytes: int = 8_192

@@ -21,7 +21,7 @@ from typing import Any
 
 from nbconvex.database.snapshot import Snapshot
 from nbconvex.errors import StorageError, StorageFailedError
-from nbconvex.storage.persistence import Commit, Persistence
+from nbconvex.storage.persistence import BulkCommit, Commit, Persistence
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,9 @@ class Pending:
 
     __slots__ = ("commit", "error", "is_done", "resolve", "snapshot", "ts")
 
-    def __init__(self, ts: int, commit: Commit | None, snapshot: Snapshot, resolve: Resolve | None) -> None:
+    def __init__(
+        self, ts: int, commit: Commit | BulkCommit | None, snapshot: Snapshot, resolve: Resolve | None
+    ) -> None:
         self.ts = ts
         self.commit = commit
         self.snapshot = snapshot

@@ -20,30 +20,28 @@ from collections.abc import Callable, Sequence
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
 from nbconvex.database.active_schema import ActiveSchema
+from nbconvex.database.bulk import Built, Bulk
 from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
-from nbconvex.database.content_index import touched_contents
-from nbconvex.database.field_reads import Mask, changed_of
+from nbconvex.database.commit_record import document_id_of, record_of
 from nbconvex.database.guarded_transaction import GuardedTransaction, Watch
 from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
-from nbconvex.database.payload import CREATION_TIME_BYTES
-from nbconvex.database.reads import NOTHING_KNOWN, CommitRecord, IndexId, ReadSet
-from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, listed_table
+from nbconvex.database.reads import ReadSet
+from nbconvex.database.snapshot import Snapshot
 from nbconvex.database.system_tables import ENVIRONMENT_TABLE, SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.storage.persistence import Commit, Persistence, Revision
-from nbconvex.values.ids import INTERNAL_ID_BYTES, IdMaker, encode_id
+from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
+from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
 #: A schema push that meets commits this often is repeated once more with commits held back.
 _PUSH_TRIES = 3
 #: From this many writes on, what a commit leaves in memory is put together.
 _BULK_MIN = 64
-_NO_TABLES: frozenset[int] = frozenset()
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
 
@@ -274,7 +272,7 @@ class Database:
                 (number, index), key = overlapped
                 raise ConflictError(
                     snapshot.table_name(number) or accepted.table_name(number) or str(number),
-                    document_id=_document_id(number, index, key) if key else None,
+                    document_id=document_id_of(number, index, key) if key else None,
                     writer=record.writer,
                     reader=transaction.reader,
                 )
@@ -286,7 +284,7 @@ class Database:
 
     def _enter(
         self, accepted: Snapshot, writes: Sequence[Write], writer: str, resolve: Resolve | None,
-        become: Callable[[Snapshot], Snapshot] | None = None,
+        become: Callable[[Snapshot], Snapshot] | None = None, bulk: Built | None = None,
     ) -> Pending:  # fmt: skip
         """Give the writes a timestamp and a place in the line; `_state_lock` is held."""
         ts = max(accepted.ts + 1, self.clock.now_ns())
@@ -296,9 +294,13 @@ class Database:
         if self.memory_bytes_max != UNLIMITED and following.memory_bytes > self.memory_bytes_max:
             self._require_shrinking(accepted, following)
         revisions = tuple([Revision(write.table, write.document_id, write.after) for write in writes])
-        self.write_log.append(_record(ts, accepted, writes, writer, self._by_field))
+        record = record_of(ts, accepted, writes, writer, self._by_field)
+        commit: Commit | BulkCommit = Commit(ts, revisions)
+        if bulk is not None and bulk.bulk:
+            record, commit = bulk.record_of(record), BulkCommit(ts, revisions, bulk.bulk)
+        self.write_log.append(record)
         self._accepted = following
-        pending = Pending(ts, Commit(ts, revisions), following, resolve)
+        pending = Pending(ts, commit, following, resolve)
         self._queue.enter(pending)
         return pending
 
@@ -316,6 +318,43 @@ class Database:
         return StorageFailedError(
             f"{self.name} is closed. Open it again with nbconvex.open(...) or %reload_ext nbconvex."
         )
+
+    # -- bulk --------------------------------------------------------------------------------------------------------
+
+    def begin_bulk(self) -> Bulk:
+        """A load of many documents over the newest accepted snapshot.
+
+        Raises:  StorageFailedError.
+        """
+        transaction = self.begin(writable=True, reader="import")
+        return Bulk(
+            transaction.snapshot, self.limits, transaction.creation_time_ms, self._make_id, self.memory_bytes_max
+        )
+
+    def commit_bulk(self, bulk: Bulk, system: Callable[[Transaction], None] = lambda _: None) -> int:
+        """The timestamp at which all documents of `bulk` are there, and what `system` writes with them.
+
+        An interrupt that arrives meanwhile is raised when the outcome is known.
+        Raises:  ConflictError, CallerError, LimitExceededError: nothing was written; StorageFailedError.
+        """
+        for is_last in (False, False, True):
+            base = self._accepted
+            built = bulk.build(self._transaction(base, writable=True, reader="import"), system)
+            with InterruptsHeld("what was imported had been committed"):
+                with self._state_lock:
+                    if self._queue.failure is not None or self._is_closed:
+                        raise self._refusal()
+                    if self._accepted is not base and not built.fits(self._accepted):
+                        if not is_last:
+                            continue
+                        built = bulk.build(self._transaction(self._accepted, writable=True, reader="import"), system)
+                    if not built.writes and not built.bulk:
+                        return base.ts
+                    self._last_creation_ms = max(self._last_creation_ms, bulk.newest_creation_ms)
+                    pending = self._enter(self._accepted, built.writes, "import", None, built.become, built)
+                self._queue.wait(pending)
+            return pending.ts
+        raise AssertionError("the last attempt returns or raises")
 
     # -- schema ------------------------------------------------------------------------------------------------------
 
@@ -449,46 +488,6 @@ class Database:
             self._queue.flush()
         self._queue.stop()
         self._persistence.close()
-
-
-def _document_id(number: int, index: str, key: bytes) -> str:
-    """The id of the document that a key belongs to: built-in indexes hold its text, others its 16 bytes."""
-    if index in {BY_ID, BY_CREATION_TIME}:
-        return key[0 if index == BY_ID else CREATION_TIME_BYTES :].decode("ascii")
-    return encode_id(number, key[-INTERNAL_ID_BYTES:])
-
-
-def _record(
-    ts: int, accepted: Snapshot, writes: Sequence[Write], writer: str, by_field: frozenset[int]
-) -> CommitRecord:
-    touched: list[tuple[int, str] | bytes] = []
-    changed: dict[tuple[IndexId, bytes], Mask] | None = {} if by_field else None
-    dropped = _NO_TABLES
-    layout = accepted.layout
-    for write in writes:
-        number = write.table
-        if number == TABLES_TABLE and write.before is not None:
-            dropped |= {listed_table(write.before)[1]}
-        table = layout.get(number)
-        if table is None:  # born in this commit: nobody can have read its indexes, but anyone may have had an id
-            touched += ((number, BY_ID), write.id_key)
-            continue
-        index_ids = table.index_ids
-        touched += (index_ids[0], write.id_key)
-        before, after = write.keys_before, write.keys_after
-        if table.content:
-            touched += touched_contents(number, table.content, write)
-            ordered = len(table.indexes)
-            before, after = before and before[:ordered], after and after[:ordered]
-        if before is not None:
-            for pair in zip(index_ids[1:], before, strict=True):
-                touched += pair
-        if after is not None and after != before:
-            for pair in zip(index_ids[1:], after, strict=True):
-                touched += pair
-        if changed is not None and number in by_field:
-            changed.update(changed_of(table, write))
-    return CommitRecord(ts, tuple(touched), writer, dropped, changed or NOTHING_KNOWN)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

@@ -31,9 +31,9 @@ class CommitRecord(NamedTuple):
     """What one commit touched.
 
     Shapes:  `touched` holds an index and a key for each old and new key of the documents written; a key ends in the 16
-    bytes of its document's internal id. `writer` is the function's path. `dropped` holds the numbers of deleted tables,
-    which concern whoever read anything of them. `changed` holds for an index and a key which fields of the document
-    were changed, where that is known.
+    bytes of its document's internal id. `writer` is the function's path. `dropped` holds the numbers of tables that
+    were deleted, or written in bulk, which concern whoever read anything of them. `changed` holds for an index and a
+    key which fields of the document were changed, where that is known.
     Units:  `ts` in nanoseconds.
     """
 
@@ -86,7 +86,7 @@ class ReadSet:
     def overlaps(self, record: CommitRecord) -> tuple[IndexId, bytes] | None:
         """The index and the key through which `record` changed something that was read here, or None.
 
-        Shapes:  the key is empty where the whole table was deleted.
+        Shapes:  the key is empty where the whole table was deleted, or written in bulk.
         """
         mine = self._intervals
         if record.dropped:

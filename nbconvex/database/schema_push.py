@@ -1,6 +1,7 @@
 """Putting a schema in force: whether the data fits, and what the database looks like afterwards.
 
-Owns:  `check_documents`, `with_schema`, `SchemaReport`; how a schema is kept in `_schemas`.
+Owns:  `check_documents`, `with_schema`, `SchemaReport`; how a schema is kept in `_schemas`; the
+       writes that delete tables.
 Must not know: the commit path, other transactions.
 Invariant: pure functions of a snapshot. The database repeats them when commits came between.
 Source: semantics 2.3.
@@ -9,7 +10,7 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,22 +194,29 @@ def deletions(snapshot: Snapshot, numbers: list[int]) -> tuple[list[Write], int]
         if number == TABLES_TABLE:
             continue
         count += len(table.documents) if number not in _SYSTEM_NUMBERS else 0
-        writes.extend(_deletion(table, internal, payload) for internal, payload in table.rows())
+        writes.extend(deletion(table, internal, payload) for internal, payload in table.rows())
+    return writes + unlisted(snapshot, numbers), count
+
+
+def unlisted(snapshot: Snapshot, numbers: Sequence[int]) -> list[Write]:
+    """The writes that take these tables out of the list of tables."""
+    writes: list[Write] = []
     listing = snapshot.tables[TABLES_TABLE]
     for internal, payload in listing.rows():
         name, number = listed_table(payload)
         if name is not None and number not in numbers:
             continue
-        deletion = _deletion(listing, internal, payload)
+        gone = deletion(listing, internal, payload)
         if number < snapshot.last_number:
-            writes.append(deletion)
+            writes.append(gone)
         elif name is not None:
             # The highest number is remembered until a higher one is given: ids of this table must fit no other.
             nameless = encode_document({**decode_document(payload), "name": None})
-            keys = deletion.keys_before
+            keys = gone.keys_before
             writes.append(Write.of(TABLES_TABLE, internal, payload, keys, nameless, keys))
-    return writes, count
+    return writes
 
 
-def _deletion(table: Table, internal: bytes, payload: bytes) -> Write:
+def deletion(table: Table, internal: bytes, payload: bytes) -> Write:
+    """The write that deletes a document."""
     return Write.of(table.number, internal, payload, table.keys_of(decode_document(payload), internal), None, None)

@@ -343,9 +343,9 @@ class Transaction:
         self._note_misspelling(name, "is not in the schema; inserting into it creates it")
         return self.create_table(name)
 
-    def create_table(self, name: str) -> Table:
+    def create_table(self, name: str, number: int | None = None) -> Table:
         """Bring a table into being. Two transactions that do so at once conflict: both read all table names."""
-        number = max((self.snapshot.last_number, *self._own_tables)) + 1
+        number = number or max((self.snapshot.last_number, *self._own_tables)) + 1
         if len(self.snapshot.layout) + len(self._own_tables) >= self.limits.tables:
             raise LimitExceededError("tables", f'cannot create table "{name}"', maximum=self.limits.tables)
         table = self._own_tables[number] = Table.empty(number, name)

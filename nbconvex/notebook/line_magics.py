@@ -85,7 +85,8 @@ class LineMagics(Magics):
     @argument(
         "command",
         nargs="?",
-        help="status, functions, routes, data, files, upload, snippet, logs, run, jobs, crons, migrations, env, pause, "
+        help="status, functions, routes, data, import, export, files, upload, snippet, logs, run, jobs, crons, "
+        "migrations, env, pause, "
         "resume, as, auth, token, serve, url, doctor, codegen, reset, open, close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")

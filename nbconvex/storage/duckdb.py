@@ -20,16 +20,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from nbconvex.clock import Clock, SystemClock
-from nbconvex.errors import HeadMovedError, StorageCorruptError, StorageError, StoragePathError
+from nbconvex.errors import HeadMovedError, StorageCorruptError, StorageError, StorageFailedError, StoragePathError
 from nbconvex.storage import allocator, frames
 from nbconvex.storage.duckdb_file import Applied, Changes, DuckdbFile, DuckdbSettings, Reader
 from nbconvex.storage.files import Disk, FileSystem
 from nbconvex.storage.journal import Holder, Journal
-from nbconvex.storage.persistence import Commit, Loaded, check_order
+from nbconvex.storage.persistence import BulkCommit, Commit, Loaded, check_order
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -129,20 +130,56 @@ class DuckdbPersistence:
         self._is_loaded = True
         return loaded
 
-    def append(self, commits: Sequence[Commit], expected_head: int) -> None:
+    def append(self, commits: Sequence[Commit | BulkCommit], expected_head: int) -> None:
         if expected_head != self._head:
             raise HeadMovedError(self._head)
         head = check_order(commits, self._head)
+        if BulkCommit not in map(type, commits):
+            self._append(cast("Sequence[Commit]", commits), head)
+            return
+        for commit in commits:
+            if isinstance(commit, BulkCommit):
+                self._append_bulk(commit)
+            else:
+                self._append([commit], commit.ts)
+
+    def _append(self, commits: Sequence[Commit], head: int) -> None:
         if not commits:
             return
         payload = frames.encode_commits(commits)
         if len(payload) > FRAME_BYTES_MAX and len(commits) > 1:
             half = len(commits) // 2
-            self.append(commits[:half], expected_head)
-            self.append(commits[half:], commits[half - 1].ts)
+            self._append(commits[:half], commits[half - 1].ts)
+            self._append(commits[half:], head)
             return
         self._write(payload)
         self._head = head
+
+    def _append_bulk(self, commit: BulkCommit) -> None:
+        """Write a bulk commit into the file at once, in one transaction of DuckDB's, and not into the journal.
+
+        The file says of itself up to which commit it is complete, so what the journal has goes into it before: a crash
+        at any moment leaves the file before or after the commit, and a journal that fits to either.
+        """
+        self._journal.require_usable()
+        with self._moving:
+            self._move_all()
+            self._close_reader()
+            before, sequence = self._applied, self._journal.end().sequence - 1
+            after = Applied(self._store_id, sequence, commit.ts)
+            documents: _Documents = {}
+            for table, document_id, payload in commit.revisions:
+                documents.setdefault(table, {})[document_id] = (commit.ts, payload)
+            try:
+                self._file.apply(Changes(documents, {}, commit.tables), before=before, after=after)
+            except StorageFailedError as error:
+                raise StorageFailedError(
+                    f"{self._name}: many documents could not be written at once ({error.__cause__ or error}). What was "
+                    "there before is there."
+                ) from error
+            self._applied = after
+        self._head = commit.ts
+        allocator.give_back()
 
     def changes(self, since: int) -> list[Commit]:
         with self._moving:  # so that nothing is cut meanwhile

@@ -8,15 +8,16 @@ Threads: any, one at a time.
 
 No connection is kept open between two calls: DuckDB's caches would cost tens of megabytes all day for work that takes
 moments. Values go in as lists of blobs: measured at 3 µs a row, where Arrow needs 1 µs, but also half a second and
-37 MB for its import. They come out as DuckDB's own rows, about a million a second.
+37 MB for its import; bulk commits go that way. They come out as DuckDB's own rows, about a million a second.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from nbconvex.errors import (
     StorageVersionError,
 )
 from nbconvex.storage.files import FileSystem
+from nbconvex.storage.persistence import BulkTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,6 +48,9 @@ STATEMENT_BYTES_MAX = 4 * 1024 * 1024
 
 #: Rows fetched at once.
 FETCH_ROWS = 4_096
+
+#: Rows of a bulk commit that are an Arrow batch.
+BULK_ROWS = 8_192
 
 # Not "nbconvex": DuckDB calls a file's catalog after the file, and in nbconvex.duckdb, the usual name, a schema of the
 # same name cannot be told from it.
@@ -106,11 +111,13 @@ class Applied:
 class Changes:
     """The net effect of some frames.
 
-    Shapes:  `documents` maps table number to id to (timestamp, payload), with None for a document that is gone.
+    Shapes:  `documents` maps table number to id to (timestamp, payload), with None for a document that is gone; `bulk`
+    is what a bulk commit adds.
     """
 
     documents: Mapping[int, Mapping[bytes, tuple[int, bytes | None]]]
     globals: Mapping[str, bytes]
+    bulk: Sequence[BulkTable] = ()
 
 
 class DuckdbFile:
@@ -213,6 +220,8 @@ class DuckdbFile:
         )
         connection.execute("INSERT INTO nbconvex_log.documents SELECT * FROM changed WHERE payload IS NOT NULL")
         connection.execute("DROP TABLE changed")
+        for table in changes.bulk:
+            _write_bulk(connection, table, after.ts)
         for key, value in changes.globals.items():
             connection.execute("DELETE FROM nbconvex_log.globals WHERE key = ?", [key])
             connection.execute("INSERT INTO nbconvex_log.globals VALUES (?, ?)", [key, value])
@@ -302,6 +311,26 @@ def _stage(connection: duckdb.DuckDBPyConnection, changes: Changes) -> None:
                 ids, timestamps, payloads, size = [], [], [], 0
         if ids:
             connection.execute(_STAGE, [table, ids, " ".join(timestamps), payloads])
+
+
+def _write_bulk(connection: duckdb.DuckDBPyConnection, bulk: BulkTable, ts: int) -> None:
+    """Write many documents of one table, some thousands at a time, through Arrow: a third of the time of `_stage`."""
+    import pyarrow as pa
+
+    if bulk.is_whole:
+        connection.execute("DELETE FROM nbconvex_log.documents WHERE table_number = ?", [bulk.table])
+    columns = pa.schema([("id", pa.binary()), ("payload", pa.binary())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        rows = iter(bulk.rows)
+        while part := list(islice(rows, BULK_ROWS)):
+            ids, payloads = zip(*part, strict=True)
+            yield pa.record_batch([pa.array(ids, pa.binary()), pa.array(payloads, pa.binary())], schema=columns)
+
+    connection.register("incoming", pa.RecordBatchReader.from_batches(columns, batches()))
+    values = "SELECT $1::INTEGER, id, $2::BIGINT, payload FROM incoming"
+    connection.execute(f"INSERT INTO nbconvex_log.documents {values}", [bulk.table, ts])
+    connection.unregister("incoming")
 
 
 def _errors() -> type[Exception]:

@@ -213,6 +213,16 @@ class Journal:
                 self._problem = f"{self._name}: a commit was interrupted while it was written. Open the database again."
                 raise
 
+    def require_usable(self) -> None:
+        """Let whoever writes past the journal pass, if an append would.
+
+        Raises:  StorageFailedError.
+        """
+        self._check_process()
+        with self._lock:
+            if self._problem:
+                raise StorageFailedError(self._problem)
+
     def read(self, start: Mark, end: Mark) -> Iterator[tuple[int, bytes, Mark]]:
         """Number, payload and end of each frame between two marks.
 

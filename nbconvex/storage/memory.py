@@ -2,7 +2,7 @@
 
 Owns:  `MemoryPersistence`. It forgets everything at `close`, and is otherwise the port as its promises are written.
 Must not know: files, DuckDB.
-Invariant: `_documents` is what replaying `_log` from the start would give.
+Invariant: `_documents` is what replaying `_log` from the start would give, as long as no bulk commit has cut it off.
 Threads: as the port; one lock around each operation.
 """
 
@@ -13,8 +13,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
 
-from nbconvex.errors import HeadMovedError, StorageFailedError
-from nbconvex.storage.persistence import Commit, Loaded, check_order
+from nbconvex.errors import HeadMovedError, StorageError, StorageFailedError
+from nbconvex.storage.persistence import BulkCommit, Commit, Loaded, check_order
 
 
 class MemoryPersistence:
@@ -24,6 +24,7 @@ class MemoryPersistence:
         self._name = name
         self._lock = threading.Lock()
         self._log: list[Commit] = []
+        self._logged_since = 0
         self._documents: dict[int, dict[bytes, bytes]] = {}
         self._globals: dict[str, bytes] = {}
         self._head = 0
@@ -38,7 +39,7 @@ class MemoryPersistence:
             tables = [(table, iter(list(rows.items()))) for table, rows in sorted(self._documents.items()) if rows]
             return Loaded(self._head, tables)
 
-    def append(self, commits: Sequence[Commit], expected_head: int) -> None:
+    def append(self, commits: Sequence[Commit | BulkCommit], expected_head: int) -> None:
         with self._open():
             if expected_head != self._head:
                 raise HeadMovedError(self._head)
@@ -50,11 +51,20 @@ class MemoryPersistence:
                         rows.pop(revision.document_id, None)
                     else:
                         rows[revision.document_id] = revision.payload
-            self._log.extend(commits)
+                if isinstance(commit, BulkCommit):
+                    for table, is_whole, new in commit.tables:
+                        rows = {} if is_whole else self._documents.get(table, {})
+                        rows.update(new)
+                        self._documents[table] = rows
+                    self._log, self._logged_since = [], commit.ts
+                else:
+                    self._log.append(commit)
             self._head = head
 
     def changes(self, since: int) -> list[Commit]:
         with self._open():
+            if since < self._logged_since:
+                raise StorageError(f"{self._name}: what came before a bulk commit is not kept. Load the store again.")
             return self._log[bisect_right(self._log, since, key=attrgetter("ts")) :]
 
     def wait_for_change(self, timeout_s: float) -> bool:

@@ -1,6 +1,6 @@
 """The port to durable bytes, and its promises in words.
 
-Owns:  `Persistence`, `Commit`, `Revision`, `Loaded`; the check that timestamps increase.
+Owns:  `Persistence`, `Commit`, `BulkCommit`, `Revision`, `Loaded`; the check that timestamps increase.
 Must not know: any database product; snapshots, conflicts, schemas, what a document means.
 Threads: `append` is called by one thread at a time (the database holds its flush lock), but not always the same one.
 `load` is called once, before the first `append`. `close` may be called from any thread, and twice.
@@ -8,7 +8,7 @@ Threads: `append` is called by one thread at a time (the database holds its flus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -33,6 +33,30 @@ class Commit(NamedTuple):
 
     ts: int
     revisions: tuple[Revision, ...]
+
+
+class BulkTable(NamedTuple):
+    """What a bulk commit does to one table.
+
+    Fields:  with `is_whole`, whatever the table held before is gone; else the documents are new ones beside it.
+    Shapes:  `rows` gives (document_id, payload) as in `Revision`, of any number of documents, and may be gone through
+    more than once.
+    """
+
+    table: int
+    is_whole: bool
+    rows: Iterable[tuple[bytes, bytes]]
+
+
+class BulkCommit(NamedTuple):
+    """A commit of so many documents that they are not listed one by one: an import's.
+
+    Shapes:  `revisions` are of other tables than `tables`.
+    """
+
+    ts: int
+    revisions: tuple[Revision, ...]
+    tables: tuple[BulkTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +91,7 @@ class Persistence(Protocol):
         Raises:  StorageCorruptError, StorageVersionError, StoragePathError, StorageLockedError.
         """
 
-    def append(self, commits: Sequence[Commit], expected_head: int) -> None:
+    def append(self, commits: Sequence[Commit | BulkCommit], expected_head: int) -> None:
         """Make `commits` durable, in order, if the log's head is `expected_head`.
 
         Raises:  HeadMovedError if somebody else appended; StorageFailedError, and so does every later call;
@@ -78,7 +102,7 @@ class Persistence(Protocol):
         """Every commit with a timestamp above `since`, in order and complete.
 
         Raises:  StorageError where `since` is older than what is kept commit by commit: at least everything after
-        the last `load` and the last `checkpoint`. The cure is to load again.
+        the last `load`, the last `checkpoint` and the last bulk commit. The cure is to load again.
         """
 
     def wait_for_change(self, timeout_s: float) -> bool:
@@ -107,7 +131,7 @@ class Persistence(Protocol):
         """
 
 
-def check_order(commits: Sequence[Commit], head: int) -> int:
+def check_order(commits: Sequence[Commit | BulkCommit], head: int) -> int:
     """The head after `commits`.
 
     Raises:  ValueError if a timestamp is not above the one before it.

@@ -29,6 +29,8 @@ FORBIDDEN_NAMES = {"base", "common", "core", "helper", "helpers", "manager", "mi
 # Modules without a test file of their own, each with the test that stands in for it.
 TESTED_ELSEWHERE = {
     "__main__": "tests/cli/test_main.py",
+    "services/transfer/files_port": "tests/services/files/test_transferred.py",
+    "services/transfer/rows": "tests/services/transfer/test_importer.py",
     "storage/persistence": "tests/storage/persistence_suite.py",
 }
 

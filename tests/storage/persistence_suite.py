@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from nbconvex.errors import HeadMovedError, StorageFailedError
-from nbconvex.storage.persistence import Commit, Loaded, Persistence, Revision
+from nbconvex.errors import HeadMovedError, StorageError, StorageFailedError
+from nbconvex.storage.persistence import BulkCommit, BulkTable, Commit, Loaded, Persistence, Revision
 
 Documents = dict[int, dict[bytes, bytes]]
 
@@ -26,10 +26,20 @@ def drop(ts: int, *numbers: int, table: int = 10001) -> Commit:
     return Commit(ts, tuple(Revision(table, key(number), None) for number in numbers))
 
 
-def fold(commits: Iterable[Commit]) -> Documents:
+def bulk(
+    ts: int, *numbers: int, table: int = 10001, is_whole: bool = False, besides: Commit | None = None
+) -> BulkCommit:
+    """A bulk commit of documents whose payload says what wrote them, with the revisions of another commit."""
+    rows = tuple((key(number), b"v%d.%d" % (ts, number)) for number in numbers)
+    return BulkCommit(ts, besides.revisions if besides else (), (BulkTable(table, is_whole, rows),))
+
+
+def fold(commits: Iterable[Commit | BulkCommit]) -> Documents:
     """The documents that a log leaves: the model."""
     documents: Documents = {}
     for commit in commits:
+        for table, is_whole, rows in commit.tables if isinstance(commit, BulkCommit) else ():
+            documents[table] = ({} if is_whole else documents.get(table, {})) | dict(rows)
         for revision in commit.revisions:
             rows = documents.setdefault(revision.table, {})
             if revision.payload is None:
@@ -143,6 +153,17 @@ class PersistenceSuite:
         assert store.changes(7) == [put(8, 3)]
         assert store.size_bytes() >= 0
 
+    def test_a_bulk_commit_is_the_new_head_and_the_log_goes_on_behind_it(self, store):
+        log = [put(5, 1, 2), bulk(7, 3, 4, besides=put(7, 9, table=1)), put(8, 3), bulk(9, is_whole=True), put(10, 1)]
+        store.append(log[:1], 0)
+        store.append(log[1:4], 5)
+        store.append(log[4:], 9)
+        with pytest.raises(HeadMovedError):
+            store.append([bulk(11, 5)], 9)
+        assert store.changes(9) == log[4:]
+        with pytest.raises(StorageError):
+            store.changes(5)
+
     def test_a_closed_store_says_so(self, store):
         store.append([put(5, 1)], 0)
         store.close()
@@ -184,6 +205,24 @@ class DurableSuite(PersistenceSuite):
         again = self.reopened(store)
         assert taken(again.load()) == (len(log), fold(log))
         again.close()
+
+    def test_bulk_commits_are_there_after_reopening(self, store):
+        log = [
+            put(5, 1, 2), put(6, 7, table=10002), bulk(7, *range(100, 20_000), besides=put(7, 1, table=1)), put(8, 100),
+            bulk(9, 1, 8, table=10002, is_whole=True), bulk(10, table=10003), drop(11, 101),
+        ]  # fmt: skip
+        store.append(log[:2], 0)
+        store.append(log[2:3], 6)
+        again = self.reopened(store)
+        assert taken(again.load()) == (7, fold(log[:3]))
+        again.append(log[3:6], 7)
+        again.append(log[6:], 10)
+        third = self.reopened(again)
+        assert taken(third.load()) == (11, fold(log))
+        third.append([bulk(12, is_whole=True)], 11)
+        fourth = self.reopened(third)
+        assert taken(fourth.load()) == (12, fold([*log, bulk(12, is_whole=True)]))
+        fourth.close()
 
     @pytest.mark.parametrize("seed", range(3))
     def test_any_log_reopened_at_any_time_equals_the_model(self, store, seed):

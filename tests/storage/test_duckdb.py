@@ -18,9 +18,10 @@ from nbconvex.errors import (
 )
 from nbconvex.storage import duckdb as duckdb_module
 from nbconvex.storage.duckdb import ApplySettings, DuckdbPersistence
+from nbconvex.storage.persistence import BulkCommit, BulkTable
 from tests.storage.duckdb_stores import abandon, contents, eventually, loaded, opened
 from tests.storage.forgetful_disk import ForgetfulDisk, PowerCut
-from tests.storage.persistence_suite import DurableSuite, drop, fold, key, put, taken
+from tests.storage.persistence_suite import DurableSuite, bulk, drop, fold, key, put, taken
 
 
 @pytest.fixture
@@ -127,6 +128,49 @@ class TestCrashes:
         again.close()
         assert contents(path) == (5, fold([put(3, 2), put(5, 9)]))
 
+    def test_a_killed_store_has_its_bulk_commit_and_what_came_around_it(self, path):
+        store = loaded(path)
+        log = [put(1, 1), put(2, 2), bulk(3, 3, 4), put(4, 3), put(5, 5)]
+        store.append(log[:2], 0)
+        store.append(log[2:3], 2)
+        abandon(store)
+        assert contents(path) == (3, fold(log[:3]))
+        again = loaded(path)
+        again.append(log[3:], 3)
+        abandon(again)
+        assert contents(path) == (5, fold(log))
+
+    def test_a_bulk_commit_that_cannot_be_written_is_none(self, path):
+        disk = ForgetfulDisk()
+        store = loaded(path, files=disk)
+        store.append([put(1, 1)], 0)
+        store.checkpoint()
+        store.append([put(2, 2)], 1)
+
+        def broken():
+            yield key(7), b"first"
+            raise OSError("the source is gone")
+
+        class Broken:
+            def __iter__(self):
+                return broken()
+
+        with pytest.raises(StorageFailedError, match=r"could not be written at once .*the source is gone"):
+            store.append([BulkCommit(3, (), (BulkTable(10001, True, Broken()),))], 2)
+        abandon(store)
+        assert contents(path) == (2, fold([put(1, 1), put(2, 2)]))
+
+    def test_a_bulk_commit_is_refused_where_an_append_would_be(self, path):
+        disk = ForgetfulDisk()
+        store = loaded(path, files=disk)
+        disk.failures["sync"] = errno.EIO
+        with pytest.raises(StorageFailedError):
+            store.append([put(1, 1)], 0)
+        disk.failures.clear()
+        with pytest.raises(StorageFailedError):
+            store.append([bulk(1, 1)], 0)
+        abandon(store)
+
     def test_a_crash_between_file_and_cut_doubles_nothing(self, path):
         disk = ForgetfulDisk()
         store = loaded(path, files=disk)
@@ -160,8 +204,8 @@ class TestCrashes:
 
     @pytest.mark.parametrize("mode", ["forget", "keep", "tear", "reorder"])
     def test_power_may_go_at_any_operation(self, path, mode, is_long):
-        """Two checkpoints and a close among appends; every operation is once the last."""
-        log = [put(ts, ts % 3, ts) for ts in range(1, 9)]
+        """Two checkpoints, a bulk commit and a close among appends; every operation is once the last."""
+        log = [put(ts, ts % 3, ts) if ts != 5 else bulk(ts, 50, 51) for ts in range(1, 9)]
 
         def run(store: DuckdbPersistence, acknowledged: list[int]) -> None:
             store.load()

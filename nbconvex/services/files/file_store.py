@@ -30,6 +30,7 @@ from nbconvex.services.files.sources import source_of
 from nbconvex.services.files.stored_file import StoredFile
 from nbconvex.services.files.sweeper import Sweeper
 from nbconvex.services.files.tickets import KEY_BYTES, Tickets
+from nbconvex.services.files.transferred import TransferredFiles
 from nbconvex.values.scalars import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class FileStore:
         self._blobs = blobs
         self._on_moved = on_moved
         self._sweeper = Sweeper(database, blobs)
+        #: What imports and exports work with.
+        self.transferred = TransferredFiles(self, blobs, self._sweeper)
         self._addresses: list[Address] = []
         self._told: str | None = None
         self._tickets: Tickets | None = None

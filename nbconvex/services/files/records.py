@@ -70,6 +70,18 @@ def put(transaction: Transaction, digest: bytes, size: int, content_type: str | 
     return transaction.put_system(STORAGE_TABLE, fields)
 
 
+def put_as(
+    transaction: Transaction, internal: bytes, digest: bytes, size: int, content_type: str | None, created_ms: float
+) -> None:
+    """Write the document of a file that brings its id and its time along, in milliseconds since 1970."""
+    fields: dict[str, Any] = {
+        "_creationTime": created_ms, "sha256": base64.b64encode(digest).decode(), "size": float(size)
+    }  # fmt: skip
+    if content_type is not None:
+        fields["contentType"] = content_type
+    transaction.put_system(STORAGE_TABLE, fields, internal=internal)
+
+
 def find(transaction: Transaction, file_id: Any, method: str) -> FileRecord | None:
     """The file of that id, or None where there is none (any more), which counts as read.
 

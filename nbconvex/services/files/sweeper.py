@@ -1,6 +1,7 @@
 """Which bytes are still needed, and removing those that are not.
 
-Owns:  `Sweeper`: pins on blobs whose documents are on their way, blobs whose documents are on their way out.
+Owns:  `Sweeper`: pins on blobs whose documents are on their way, blobs whose documents are on their way out; holds,
+       under which nothing is removed.
 Must not know: addresses, how a blob is written.
 Invariant: a blob is removed only while it has no pin and no document of the newest durable snapshot names it, which is
 looked at under one lock with the pins. A document is committed only under a pin. So no document loses its bytes.
@@ -15,7 +16,7 @@ import contextvars
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,8 @@ class Sweeper:
         self._blobs = blobs
         self._lock = threading.Lock()
         self._pins: Counter[bytes] = Counter()
+        #: How many wait for everything to stay as it is.
+        self._holds = 0
         #: Digest and time of the promise, by internal id.
         self._doomed: dict[bytes, tuple[bytes, float]] = {}
         # Not the other lock: that one may be held for as long as a look takes, and publishing waits for nobody.
@@ -62,6 +65,23 @@ class Sweeper:
                 if not self._pins[digest]:
                     del self._pins[digest]
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every blob: those that a snapshot names, and those whose documents are yet to come."""
+        with self._lock:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holds -= 1
+
+    def drop(self, digests: Sequence[bytes]) -> None:
+        """Remove those of these blobs that nobody needs."""
+        with self._lock:
+            if not self._holds:
+                self._discard(set(digests), self._database.snapshot)
+
     def doom(self, internal: bytes, digest: bytes) -> None:
         """The document `internal` is about to be deleted: once it is, nobody may need its bytes."""
         with self._lock:
@@ -70,12 +90,16 @@ class Sweeper:
     def sweep(self) -> int:
         """Remove all blobs that nobody needs; how many there were. Not while files are being stored."""
         with self._lock:
+            if self._holds:
+                return 0
             needed = {each.digest for each in records.every(self._database.snapshot)} | set(self._pins)
             return self._blobs.sweep(lambda digest: digest in needed)
 
     def look(self) -> None:
         """Remove the blobs of deletions that are durable by now."""
         with self._lock:
+            if self._holds:
+                return
             snapshot = self._database.snapshot
             late = time.monotonic() - _PATIENCE_S
             gone = set()
@@ -85,11 +109,14 @@ class Sweeper:
                 elif since > late:
                     continue
                 del self._doomed[internal]
-            gone -= set(self._pins)
-            if gone:
-                gone -= {each.digest for each in records.every(snapshot)}
-            for digest in gone:
-                self._blobs.discard(digest)
+            self._discard(gone, snapshot)
+
+    def _discard(self, gone: set[bytes], snapshot: Snapshot) -> None:
+        gone -= set(self._pins)
+        if gone:
+            gone -= {each.digest for each in records.every(snapshot)}
+        for digest in gone:
+            self._blobs.discard(digest)
 
     def close(self) -> None:
         """End the thread, and look once more."""

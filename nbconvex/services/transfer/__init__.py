@@ -1,0 +1,1 @@
+"""Data in, data out: imports and exports of whole tables and whole stores."""
