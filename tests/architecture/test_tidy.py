@@ -45,6 +45,7 @@ THEMES: dict[str, str] = {
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",
     "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
     "tests/notebook/test_files_notebook.py": "the notebook about files, in a real kernel",
+    "tests/notebook/test_search_notebook.py": "the notebook about search, in a real kernel",
     "tests/notebook/test_web_page.py": "the notebook with a web page, in JupyterLab",
     "tests/server/test_npm_client.py": "the whole server as the npm client sees it",
     "tests/server/test_npm_files.py": "files as the npm client's users upload them",
@@ -62,7 +63,7 @@ MACHINE_TRACES = re.compile(
     r"""(?<![\w.<>$}{~])/(?:home|Users|root|work|mnt|srv)/\w   # an absolute path of somebody's machine
       | \bpypi\.or[g]\b | pythonhosted\.or[g] | \bregistry\.npmj[s] | \bartifactor[y]\b
       | (?:extra-)?index-ur[l] | \bfind-link[s]\b
-      | \b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b""",
+      | (?<!==)\b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b""",
     re.VERBOSE,
 )
 TEXT_SUFFIXES = {
