@@ -92,7 +92,7 @@ class GuardedTransaction(Transaction):
                 self._delete_all(state, internal, stored)
                 return
         # By its name, which is quicker than super(): most tables of an app have no rules.
-        Transaction._record(self, state, internal, stored, document, size, decoded)
+        Transaction._record(self, state, internal, stored, document, size, decoded)  # noqa: SLF001 - its own
         if self._watch is not None:
             self._tell(state, internal, stored)
 
