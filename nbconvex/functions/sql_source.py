@@ -1,6 +1,6 @@
 """A SELECT as the source of a query: what a cell of SQL is deployed as.
 
-Owns:  `sql_query_source`: from SQL, a name and parameters as Python writes them to a `def` that asks the SQL.
+Owns:  `sql_cell`, `sql_query_source`: from SQL, a name and parameters as Python writes them to a `def` that asks it.
 Must not know: Jupyter; DuckDB; how SQL is run.
 Invariants: the function takes exactly the SQL's `$names`. Its one line stands where the SQL begins, and the SQL it
 holds is moved down as far, so that lines in errors of either language are those of the cell.
@@ -11,11 +11,25 @@ from __future__ import annotations
 
 import ast
 import keyword
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nbconvex.errors import CallerError
 
 _EXAMPLE = '--args "least: float = 0, city: str"'
+
+
+def sql_cell(
+    named: str, padded: str, args: str | None, parameters_of: Callable[[str], Sequence[str]]
+) -> tuple[str, str]:
+    """The module, and the source, of a cell whose body is one SELECT: `%%query module:name --sql`.
+
+    Shapes:  `named` is what stands on the cell's line; the rest as in `sql_query_source`.
+    Raises:  CallerError; SqlInvalidError of `parameters_of`, where the SQL could not run in a query.
+    """
+    module, colon, name = named.rpartition(":")
+    if not colon or not module:
+        raise CallerError("a query of SQL is named on its cell's first line.", hint=f"%%query {named}:totals --sql")
+    return module, sql_query_source(padded, name, parameters_of(padded), args)
 
 
 def sql_query_source(padded: str, name: str, parameters: Sequence[str], args: str | None) -> str:

@@ -21,6 +21,7 @@ from IPython.core.magic import Magics, magics_class
 from nbconvex.errors import CallerError, SchemaViolatedError
 from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.functions.deploy import define_value_cell
+from nbconvex.functions.sql_source import sql_cell
 from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
@@ -30,7 +31,6 @@ from nbconvex.notebook.live import show_live
 from nbconvex.notebook.schema_report import schema_lines, schema_listing
 from nbconvex.notebook.session import Session
 from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
-from nbconvex.notebook.sql_cells import sql_query
 
 if TYPE_CHECKING:
     from nbconvex.functions.deploy import CellReport
@@ -249,7 +249,10 @@ class CellMagics(Magics):
             raise UsageError("--args belongs to SQL; a def says in its own parameters what it takes.")
         source = CellSource.of(self._session.shell, kind, line, cell)
         with cell_errors(self._session, source):
-            module, code = sql_query(self._session, source, options) if is_sql else (options.module, source.padded)
+            module, code = options.module, source.padded
+            if is_sql:
+                args = None if options.args is None else unquoted(options.args)
+                module, code = sql_cell(unquoted(module), code, args, self._session.backend.sql_parameters)
             report = self._session.backend.define_cell(
                 kind,
                 code,

@@ -1,15 +1,13 @@
-"""SQL in cells: `%%convex_sql`, and `%%query module:name --sql`.
+"""`%%convex_sql`: cells that ask in SQL.
 
 Owns:  reading their options; which of the notebook's variables are a statement's parameters; what is shown.
-Must not know: what SQL may be, how it is run; those are the backend's.
-Invariants: values of variables come in as parameters, never as part of the text. A cell of SQL that is a query is
-deployed as any other cell: it replaces exactly what it had defined. Lines in errors are the cell's.
+Must not know: what SQL may be, how it is run; those are the backend's. `%%query --sql` is a defining cell as others.
+Invariants: values of variables come in as parameters, never as part of the text. Lines in errors are the cell's.
 Threads: the kernel's main thread.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import time
 from typing import Any, Final
@@ -18,8 +16,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError
-from nbconvex.functions.command_words import unquoted
-from nbconvex.functions.sql_source import sql_query_source
 from nbconvex.notebook.card import Result
 from nbconvex.notebook.cell_source import CellSource
 from nbconvex.notebook.command_line import HelpWanted, nearest, read_words, short_errors
@@ -102,19 +98,3 @@ def _variables(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, A
                 hint=f"{name} = ...   in a cell before",
             )
     return {name: namespace[name] for name in names}
-
-
-def sql_query(session: Session, source: CellSource, options: argparse.Namespace) -> tuple[str, str]:
-    """The module, and the code, of a cell whose body is one SELECT.
-
-    Raises:  SqlInvalidError where it could not run in a query; CallerError.
-    """
-    __tracebackhide__ = True
-    module, colon, name = options.module.rpartition(":")
-    if not colon or not module:
-        raise CallerError(
-            "a query of SQL is named on its cell's first line.", hint=f"%%query {options.module}:totals --sql"
-        )
-    parameters = session.backend.sql_parameters(source.padded)
-    args = None if options.args is None else unquoted(options.args)
-    return module, sql_query_source(source.padded, name, parameters, args)

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from nbconvex.errors import CallerError
-from nbconvex.functions.sql_source import sql_query_source
+from nbconvex.functions.sql_source import sql_cell, sql_query_source
 
 SQL = "\n\nSELECT *\nFROM t WHERE a > $least AND b = $city\n"
 
@@ -64,3 +64,14 @@ def test_name_that_python_cannot_have_is_refused(name) -> None:
 def test_parameter_that_python_cannot_have_is_refused(parameter) -> None:
     with pytest.raises(CallerError, match=rf"\${parameter} cannot be the name of a parameter"):
         source(parameters=(parameter,))
+
+
+def test_cell_is_named_as_module_and_name() -> None:
+    module, code = sql_cell("sales:all", "\nSELECT 1", None, lambda _: ())
+    assert (module, code) == ("sales", "\ndef all(ctx): return ctx.db.sql('\\nSELECT 1')")
+
+
+@pytest.mark.parametrize("named", ["sales", ":all", "main"])
+def test_cell_without_both_names_is_refused(named) -> None:
+    with pytest.raises(CallerError, match=r"%%query .*:totals --sql"):
+        sql_cell(named, "SELECT 1", None, lambda _: ())
