@@ -16,8 +16,6 @@ import math
 import random
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 
 from nbconvex.clock import Clock
 from nbconvex.database import schema_push
@@ -36,7 +34,7 @@ from nbconvex.database.write_log import WriteLog
 from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
+from nbconvex.storage.persistence import BulkCommit, Commit, Finish, Persistence, Revision
 from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
@@ -44,8 +42,6 @@ from nbconvex.values.schema import SchemaDefinition
 _PUSH_TRIES = 3
 #: From this many writes on, what a commit leaves in memory is put together.
 _BULK_MIN = 64
-#: What is done with the database file, complete as of a snapshot.
-WithFile = Callable[[Snapshot, Path], None]
 #: The share of the memory budget from which on `%convex status` warns.
 MEMORY_WARNING_SHARE = 0.8
 
@@ -469,8 +465,8 @@ class Database:
         """Bytes on disk."""
         return self._persistence.size_bytes()
 
-    def checkpoint(self, finish: WithFile | None = None) -> None:
-        """Bring the database file up to the log; `finish` is called with it, and the snapshot that it is of.
+    def checkpoint(self, finish: Finish | None = None) -> None:
+        """Bring the database file up to the log; `finish` is called with it, complete as of `snapshot`.
 
         Raises:  StorageError; whatever `finish` raises.
         """
@@ -478,14 +474,14 @@ class Database:
             self._queue.flush()
             if self._queue.failure is not None:
                 raise self._queue.failure
-            self._persistence.checkpoint(finish and partial(finish, self._queue.published))
+            self._persistence.checkpoint(finish)
 
-    def close(self, finish: WithFile | None = None) -> None:
+    def close(self, finish: Finish | None = None) -> None:
         """Make durable what waits, release the file. Afterwards every call is refused. `finish`: as `checkpoint`."""
         with InterruptsHeld("the store was closed"):
             self._close(finish)
 
-    def _close(self, finish: WithFile | None) -> None:
+    def _close(self, finish: Finish | None) -> None:
         with self._queue.flush_lock:
             if self._is_closed:
                 return
@@ -495,7 +491,7 @@ class Database:
             # Accepted between the two: they must not wait for ever.
             self._queue.flush()
         self._queue.stop()
-        self._persistence.close(finish and partial(finish, self._queue.published))
+        self._persistence.close(finish)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbconvex.database.database import Database
-    from nbconvex.database.snapshot import Snapshot
     from nbconvex.database.transaction import Transaction
     from nbconvex.limits import Limits
     from nbconvex.storage.tables.engine import SqlEngine
@@ -95,14 +94,15 @@ class Sql:
         values, frames = split(statement, parameters)
         return self.engine.result(statement, asked_tables(transaction, statement, frames), values, frames)
 
-    def write_tables(self, snapshot: Snapshot, path: Path) -> None:
-        """Bring the typed tables in the store's file, complete as of `snapshot`, up to its documents.
+    def write_tables(self, path: Path) -> None:
+        """Bring the typed tables in the store's file, complete as of the newest snapshot, up to its documents.
 
         Raises:  StorageFailedError; they are then what they were.
         """
         from nbconvex.database.sql_tables import stored_tables
         from nbconvex.storage.tables.file_tables import write_tables
 
+        snapshot = self._database.snapshot
         write_tables(path, stored_tables(snapshot), snapshot.ts)
 
     def close(self) -> None:
