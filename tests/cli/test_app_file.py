@@ -12,7 +12,6 @@ from nbconvex.cli.app_file import AppFile, notebook_names
 from nbconvex.errors import ArgumentsInvalidError, CallerError, FunctionNotFoundError
 from tests.cli.files import HELPERS, NEWEST, SEND, notebook
 
-
 COUNT = """%%trigger messages
 def count(ctx, change):
     ctx.inner_db.insert("changes", {"operation": change.operation})
