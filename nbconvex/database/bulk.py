@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from nbconvex.database.load_references import require_references
+from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.reads import CommitRecord
 from nbconvex.database.schema_push import deletion, unlisted
 from nbconvex.database.snapshot import Snapshot, Table
@@ -42,6 +44,11 @@ from nbconvex.values.ids import decode_id, encode_id
 if TYPE_CHECKING:
     from nbconvex.database.transaction import Transaction
 
+#: What one function may read and write, and an import may read and write more of.
+_UNBOUND: Final = (
+    "read_bytes", "documents_read", "database_queries", "written_bytes", "documents_written", "functions_scheduled",
+    "scheduled_arguments_bytes",
+)  # fmt: skip
 #: Up to this many documents written and deleted are written one by one. More would fill the write log.
 _WRITES_MAX: Final = 4_000
 #: How many documents are taken in between two looks at the memory.
@@ -268,6 +275,7 @@ class Bulk:
             _require_fitting(load, base)
             if base is not self.base and load.mode == "append" and (present := _present(load, base)) is not None:
                 load.require_unique_in(present)
+        require_references(self.loads, base)
         concerned = frozenset(chain(gone, (load.number for load in self.loads.values())))
         if sum(_written(load, base) for load in self.loads.values()) <= _WRITES_MAX and not gone:
             writes = chain.from_iterable(_writes(load, base) for load in self.loads.values())
@@ -276,6 +284,57 @@ class Bulk:
         bulk = [BulkTable(load.number, load.mode != "append", _Rows(load)) for load in self.loads.values()]
         bulk += [BulkTable(number, True, ()) for number in gone if number not in tables]
         return Built(base, listed, tables, tuple(bulk), concerned)
+
+    def commit_through(
+        self,
+        begin: Callable[[], Transaction],
+        commit: Callable[[Transaction], int],
+        system: Callable[[Transaction], None],
+    ) -> int:
+        """Commit the load document by document, as one transaction of whose writes somebody hears: triggers.
+
+        Raises:  as `build`; ConflictError, at last; whatever triggers raise.
+        """
+        for retries in range(self.limits.conflict_retries, -1, -1):
+            transaction = begin()
+            self._write_through(transaction, system)
+            try:
+                return commit(transaction)
+            except ConflictError:
+                if not retries:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _write_through(self, transaction: Transaction, system: Callable[[Transaction], None]) -> None:
+        base = transaction.snapshot
+        self._require_same_tables(base)
+        for load in self.loads.values():
+            _require_fitting(load, base)
+            if base.numbers.get(load.name, load.number) != load.number:
+                raise CallerError(
+                    f'the ids to be imported into "{load.name}" are of table number {load.number}, and the table has '
+                    "another. It cannot take that over while there are triggers: import before they are defined."
+                )
+        # The limits of functions are not those of an import.
+        transaction.limits = self.limits.without(*_UNBOUND)
+        transaction.metrics = TransactionMetrics(transaction.limits)
+        system(transaction)
+        for load in self.loads.values():
+            if load.name not in base.numbers:
+                transaction.create_table(load.name, load.number)
+        for load in self.loads.values():
+            present = _present(load, base) if load.mode == "replace" else None
+            before = {} if present is None else dict(present.documents.entries())
+            new = [decode_document(payload) for _, payload in load.rows()]
+            for key in before.keys() - {document["_id"].encode("ascii") for document in new}:
+                # One that is gone already went with another.
+                if transaction.get(key.decode("ascii")) is not None:
+                    transaction.delete(key.decode("ascii"))
+            for document in new:
+                if document["_id"].encode("ascii") in before:
+                    transaction.replace(document["_id"], document)
+                else:
+                    transaction.restore(load.name, document)
 
 
 def _require_empty(table: Table) -> None:

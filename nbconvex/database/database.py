@@ -25,7 +25,7 @@ from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.commit_record import document_id_of, record_of
 from nbconvex.database.guarded_transaction import GuardedTransaction, Watch
 from nbconvex.database.interrupts import InterruptsHeld
-from nbconvex.database.loading import load_snapshot
+from nbconvex.database.loading import load_snapshot, newest_creation_ms
 from nbconvex.database.reads import ReadSet
 from nbconvex.database.snapshot import Snapshot
 from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
@@ -70,7 +70,7 @@ class Database:
         self._make_id = IdMaker(random, clock).make
         self._accepted = snapshot
         self._queue = CommitQueue(persistence, snapshot)
-        self._last_creation_ms = _newest_creation_ms(snapshot)
+        self._last_creation_ms = newest_creation_ms(snapshot)
         self._state_lock = threading.Lock()
         self._is_closed = False
         #: Tables of which somebody has read some fields only: their commits say which fields they changed.
@@ -337,6 +337,11 @@ class Database:
         An interrupt that arrives meanwhile is raised when the outcome is known.
         Raises:  ConflictError, CallerError, LimitExceededError: nothing was written; StorageFailedError.
         """
+        watch = self.watch
+        if watch is not None and any(name in watch.tables for name in bulk.loads):
+            return bulk.commit_through(
+                lambda: self._transaction(self._accepted, writable=True, reader="import"), self.commit, system
+            )
         for is_last in (False, False, True):
             base = self._accepted
             built = bulk.build(self._transaction(base, writable=True, reader="import"), system)
@@ -485,8 +490,3 @@ class Database:
             self._queue.flush()
         self._queue.stop()
         self._persistence.close()
-
-
-def _newest_creation_ms(snapshot: Snapshot) -> float:
-    """The newest creation time of any document, so that later ones come behind it even if the clock went back."""
-    return max((table.newest_creation_ms for table in snapshot.tables.values()), default=0.0)

@@ -338,3 +338,70 @@ def test_readers_go_on_while_a_load_is_written(amount) -> None:
     stop.set()
     thread.join()
     assert set(seen) <= {0, 500}
+
+
+class Heard:
+    """A watch that writes what it hears into another table."""
+
+    tables = ("t",)
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def react(self, transaction, written):
+        if self.error is None:
+            transaction.insert("heard", {"was": written.before is not None, "is": written.after is not None})
+        return self.error
+
+
+def test_triggers_hear_of_each_document_in_the_same_commit() -> None:
+    database = open_database(limits=Limits(documents_written=5))
+    database.watch = Heard()
+    load(database, numbered(20))
+    head = database.head
+    assert found(database, "heard") == [{"was": False, "is": True}] * 20
+    (kept, *_) = read(database, lambda tx: tx.query("t").collect())
+    load(database, [{**kept, "a": 100}, {"a": 200}], "replace")
+    assert sorted(each["a"] for each in found(database)) == [100, 200]
+    heard = found(database, "heard")[20:]
+    assert sorted((each["was"], each["is"]) for each in heard) == [(False, True)] + [(True, False)] * 19 + [
+        (True, True)
+    ]
+    assert len(database.write_log.since(head)) == 1
+    load(database, numbered(1), name="unheard")
+    assert len(found(database, "heard")) == 20 + 21
+
+
+def test_a_trigger_that_raises_stops_the_load() -> None:
+    database = open_database()
+    watch = database.watch = Heard()
+    watch.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        load(database, numbered(3))
+    assert found(database) == []
+    bulk = database.begin_bulk()
+    bulk.open("t", "empty", number=10_005)
+    watch.error = None
+    database.commit_bulk(bulk)
+    bulk = database.begin_bulk()
+    bulk.open("t", "replace", number=10_006)
+    with pytest.raises(CallerError, match="while there are triggers"):
+        database.commit_bulk(bulk)
+
+
+def test_a_load_that_triggers_hear_of_is_repeated_after_a_conflict(monkeypatch) -> None:
+    database = open_database()
+    database.watch = Heard()
+    insert_all(database, "t", [{"a": 1}])
+    commit, races = Database.commit, [2]
+
+    def commit_late(self, transaction):
+        if races[0] and transaction.reader == "import":
+            races[0] -= 1
+            insert_all(database, "heard", [{"by": "another"}])
+            insert_all(database, f"new{races[0]}", [{}])
+        return commit(self, transaction)
+
+    monkeypatch.setattr(Database, "commit", commit_late)
+    load(database, [{"a": 2}], "replace")
+    assert found(database) == [{"a": 2}]
