@@ -64,14 +64,14 @@ def test_what_cannot_be_done_is_said_in_a_line(shell, line, said) -> None:
 def test_a_store_is_exported_and_imported(app) -> None:
     app.run("files.store(b'hello', 'text/plain')")
     answer = app.run("%convex export backup.zip").plain[0]
-    assert answer.startswith("✓ backup.zip: 3 documents of 1 tables of a store in memory, ")
+    assert answer.startswith("✓ backup.zip: 3 documents of 1 table of a store in memory, ")
     assert "The files are not in it: --include-files writes them too." in answer
     answer = app.run("%convex export backup.zip --include-files").plain[0]
-    assert "3 documents of 1 tables and 1 files" in answer
+    assert "3 documents of 1 table and 1 file of" in answer
     assert "--include-files" not in answer
     app.run("%convex reset --yes")
     answer = app.run("%convex import backup.zip").plain[0]
-    assert answer.startswith("✓ backup.zip: 3 into messages, and 1 files, in ")
+    assert answer.startswith("✓ backup.zip: 3 into messages, and 1 file, in ")
     app.run("%convex export all")
     app.run("%convex export messages.parquet --table messages")
     assert sorted(each.name for each in Path("all").iterdir()) == ["messages.parquet"]
