@@ -35,6 +35,7 @@ from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
+from nbconvex.values.id_batches import IdBatches
 from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
@@ -328,8 +329,9 @@ class Database:
         """
         transaction = self.begin(writable=True, reader="import")
         return Bulk(
-            transaction.snapshot, self.limits, transaction.creation_time_ms, self._make_id, self.memory_bytes_max
-        )
+            transaction.snapshot, self.limits, transaction.creation_time_ms, IdBatches(self._random, self.clock).make,
+            self.memory_bytes_max,
+        )  # fmt: skip
 
     def commit_bulk(self, bulk: Bulk, system: Callable[[Transaction], None] = lambda _: None) -> int:
         """The timestamp at which all documents of `bulk` are there, and what `system` writes with them.
