@@ -16,7 +16,7 @@ from benchmarks.machine import Probe, describe_machine
 from benchmarks.race import Settings
 from benchmarks.report import probe_line, render, write_docs, write_json
 from benchmarks.results import Result
-from benchmarks.workloads import commits, http, imports, kernel, live, reads, sockets, stores, vectors
+from benchmarks.workloads import commits, http, imports, kernel, live, reads, sockets, stores, texts, vectors
 
 WORKLOADS: dict[str, Callable[[Settings, Probe], Result]] = {
     "W1": commits.insert_one_caller,
@@ -34,6 +34,7 @@ WORKLOADS: dict[str, Callable[[Settings, Probe], Result]] = {
     "W13": stores.open_and_answer,
     "W14": kernel.first_steps,
     "W15": reads.empty_query,
+    "T1": texts.search,
     "V1": vectors.nearest,
 }
 

@@ -31,6 +31,8 @@ PYTHON_PEERS = {
     "websockets": ("benchmarks.peers.bare_sockets", "WebsocketsSend"),
     "websockets-broadcast": ("benchmarks.peers.bare_sockets", "WebsocketsBroadcast"),
     "starlette": ("benchmarks.peers.bare_sockets", "StarletteSend"),
+    "nbconvex-texts": ("benchmarks.peers.texts", "NbconvexTexts"),
+    "sqlite-texts": ("benchmarks.peers.texts", "SqliteTexts"),
     "nbconvex-vectors": ("benchmarks.peers.vectors", "NbconvexVectors"),
     "numpy-vectors": ("benchmarks.peers.vectors", "NumpyVectors"),
     "duckdb-vectors": ("benchmarks.peers.vectors", "DuckdbVectors"),

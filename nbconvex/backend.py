@@ -307,12 +307,12 @@ class Backend:
         """
         return self.runner.sql.result(text, parameters)
 
-    def sql_parameters(self, text: str, /) -> tuple[str, ...]:
-        """The names behind `$` in a SELECT that is to run in a query, in order; see `functions.sql`.
+    def sql_parameters(self, text: str, /, *, in_query: bool = True) -> tuple[str, ...]:
+        """The names behind `$` in a SELECT that is to run in a query, or in plain code, in order; see `functions.sql`.
 
-        Raises:  SqlInvalidError where it could not run in one.
+        Raises:  SqlInvalidError where it could not run there.
         """
-        return self.runner.sql.parameters(text)
+        return self.runner.sql.parameters(text, is_repeatable=in_query)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 

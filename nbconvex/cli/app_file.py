@@ -31,6 +31,7 @@ from nbconvex.functions.definition import Declaration
 from nbconvex.functions.deploy import define_value_cell
 from nbconvex.functions.http_declaration import RouteDeclaration
 from nbconvex.functions.http_message import Response
+from nbconvex.functions.sql_source import sql_cell
 from nbconvex.functions.tracebacks import trim
 from nbconvex.services.files.plain_storage import FilesOf
 from nbconvex.services.scheduler.cron_forms import CronDefinition, require_name
@@ -200,8 +201,12 @@ def _define_schema(
 def _define_functions(
     backend: Backend, options: argparse.Namespace, cell: FileCell, filename: str, namespace: dict[str, Any], origin: str
 ) -> None:
+    module, code = unquoted(options.module), cell.text
+    if getattr(options, "sql", False):
+        args = None if options.args is None else unquoted(options.args)
+        module, code = sql_cell(module, code, args, backend.sql_parameters)
     backend.define_cell(
-        cell.magic, cell.text, module=unquoted(options.module), internal=options.internal, origin=origin,  # type: ignore[arg-type]
+        cell.magic, code, module=module, internal=options.internal, origin=origin,  # type: ignore[arg-type]
         namespace=namespace, filename=filename,
     )  # fmt: skip
 

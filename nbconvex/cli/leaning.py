@@ -63,7 +63,7 @@ def needed_parts(cells: Sequence[FileCell], defining: frozenset[str]) -> list[Pa
     wanted = [cell for cell in cells if NEVER not in cell.tags]
     always = {cell.number for cell in wanted if ALWAYS in cell.tags and not cell.magic}
     statements = [each for cell in wanted if not cell.magic for each in _statements(cell)]
-    used = {name for cell in wanted if cell.magic in defining for name in _uses(cell.text)}
+    used = {name for cell in wanted if cell.magic in defining for name in _uses(_python_in(cell))}
     needed = [each for each in statements if each.cell in always or _declares(each.node)]
     newly = needed
     while True:
@@ -100,6 +100,12 @@ def _statements(cell: FileCell) -> Iterator[_Statement]:
         uses = _uses("\n".join(lines[start - 1 : node.end_lineno]))
         # What a statement binds itself it need not find.
         yield _Statement(cell.number, node, binds, uses - binds)
+
+
+def _python_in(cell: FileCell) -> str:
+    """The Python of a defining cell. A cell of SQL has it on its first line: the types of its arguments."""
+    words = cell.line.partition("--args")[2].lstrip(" =")
+    return f"def _({words[1:].partition(words[0])[0]}): ..." if words[:1] in {"'", '"'} else cell.text
 
 
 def _uses(code: str) -> frozenset[str]:

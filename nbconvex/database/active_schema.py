@@ -18,7 +18,7 @@ from nbconvex.limits import Limits
 from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
-from nbconvex.values.validator_check import compile_check
+from nbconvex.values.validator_check import compile_check, compile_filling, has_defaults
 from nbconvex.values.validator_report import ValidationProblem
 from nbconvex.values.validators import ObjectValidator, UnionValidator, Validator
 
@@ -30,11 +30,12 @@ class ActiveSchema:
     """A schema definition with its validators compiled.
 
     Shapes:  `checks` has a function for each table whose documents are validated; `flats` the quick pass of those whose
-    documents can be flat; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
+    documents can be flat; `fills` the function for tables whose fields have defaults, which it puts where a field is
+    absent; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
     numbers; `rules` what holds between documents, for the tables of which something does.
     """
 
-    __slots__ = ("checks", "definition", "flats", "int64_fields", "rules")
+    __slots__ = ("checks", "definition", "fills", "flats", "int64_fields", "rules")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -43,8 +44,12 @@ class ActiveSchema:
             if definition.schema_validation
             else {}
         )
+        validators = {name: definition.tables[name].validator for name in self.checks}
+        self.fills: dict[str, Check] = {
+            name: compile_filling(validator) for name, validator in validators.items() if has_defaults(validator)
+        }
         self.flats: dict[str, Flat] = {
-            name: flat for name in self.checks if (flat := compile_flat(definition.tables[name].validator)) is not None
+            name: flat for name, validator in validators.items() if (flat := compile_flat(validator)) is not None
         }
         self.int64_fields: dict[str, frozenset[str]] = {
             name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
@@ -61,11 +66,11 @@ class ActiveSchema:
         return flat.check(value, tables)
 
     def checked(self, table: str, document: dict[str, Any], tables: Callable[[], Mapping[int, str]]) -> dict[str, Any]:
-        """A normalized document as its table's validator returns it.
+        """A normalized document as its table's validator returns it, defaults filled in.
 
         Raises:  DocumentInvalidError.
         """
-        check = self.checks.get(table)
+        check = self.fills.get(table) or self.checks.get(table)
         if check is None:
             return document
         try:

@@ -18,15 +18,17 @@ Threads: any; nothing here is ever changed after it was made.
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from zlib import crc32
 
 from nbconvex.database.index import Change, Index
-from nbconvex.database.words import counted_words
+from nbconvex.database.words import counted_words, words_of
 from nbconvex.database.writes import ENTRY_OVERHEAD_BYTES, ContentChange, Document, entry_bytes
 from nbconvex.values.content_indexes import ContentDefinition, SearchIndexDefinition
 from nbconvex.values.sort_key import after_prefix, encode_key, field_value
@@ -41,6 +43,7 @@ _MERGE_MIN = 5
 _pack_number = struct.Struct(">I").pack
 _pack_creation = struct.Struct(">d").pack
 _unpack_number = struct.Struct(">I").unpack_from
+_ONCE = _pack_number(1)
 
 Interval = tuple[bytes, bytes]
 
@@ -68,22 +71,26 @@ class TextLayout:
         if type(text) is not str:
             return None
         counts, length = counted_words(text)
-        filters = [encode_key(field_value(document, path)) for path in self.filter_fields]
-        hashes = b"".join([_pack_number(crc32(key)) for key in filters])
+        filters = self.filters(document)
         key = _pack_creation(document["_creationTime"]) + document_id
-        return Reading({word.encode(): count for word, count in counts.items()}, length, filters, key, hashes)
+        return Reading(
+            {word.encode(): count for word, count in counts.items()}, filters, key, self.tail(length, filters)
+        )
+
+    def filters(self, document: Document) -> list[bytes]:
+        """The sort keys of a document's filter fields."""
+        return [encode_key(field_value(document, path)) for path in self.filter_fields]
+
+    @staticmethod
+    def tail(length: int, filters: Sequence[bytes]) -> bytes:
+        """What all postings of a document end with."""
+        return _pack_number(length) + b"".join([_pack_number(crc32(key)) for key in filters])
 
     def entry(self, reading: Reading) -> bytes:
         """A reading as bytes: head, filter keys, words, postings."""
-        head = self.head.pack(reading.length, len(reading.counts), *map(len, reading.filters))
+        head = self.head.pack(_unpack_number(reading.tail)[0], len(reading.counts), *map(len, reading.filters))
         words = b"".join([word + b"\0" for word in reading.counts])
         return b"".join([head, *reading.filters, words, *reading.postings()])
-
-    def entry_length(self, reading: Reading) -> int:
-        """The length of `entry(reading)`, without making it."""
-        count = len(reading.counts)
-        words = sum(map(len, reading.counts)) + count
-        return self.head.size + sum(map(len, reading.filters)) + words + count * self.posting_bytes
 
     def words(self, entry: bytes) -> tuple[list[bytes], list[bytes], int]:
         """The words of an entry, the sort keys of its filter fields, and where its postings begin."""
@@ -102,14 +109,13 @@ class Reading:
     """What an index takes from one document: its words, and what stands in each of their postings."""
 
     counts: dict[bytes, int]
-    length: int
     filters: list[bytes]
     key: bytes
-    hashes: bytes
+    tail: bytes
 
     def postings(self) -> list[bytes]:
         """A posting for each word, in the order of `counts`."""
-        key, tail = self.key, _pack_number(self.length) + self.hashes
+        key, tail = self.key, self.tail
         return [key + _pack_number(count) + tail for count in self.counts.values()]
 
 
@@ -185,27 +191,35 @@ class TextIndex:
     def loaded(self, documents: Iterable[tuple[bytes, Document]]) -> TextIndex:
         """The same index, itself empty, with all documents of its table, in the order of their creation."""
         layout = self.layout
-        postings: dict[bytes, bytearray] = {}
-        count = words = memory_bytes = 0
+        # Each document's posting of a word that it has once; and where each word occurs, by their places in that list.
+        single: list[bytes] = []
+        places: defaultdict[str, array[int]] = defaultdict(partial(array, "I"))
+        total = memory_bytes = 0
         for document_id, document in documents:
             memory_bytes += ENTRY_OVERHEAD_BYTES
-            reading = layout.read(document, document_id)
-            if reading is None:
+            text = field_value(document, layout.search_field)
+            if type(text) is not str:
                 continue
-            count += 1
-            words += reading.length
-            memory_bytes += layout.entry_length(reading)
-            for word, posting in zip(reading.counts, reading.postings(), strict=True):
-                known = postings.get(word)
-                if known is None:
-                    postings[word] = bytearray(posting)
-                else:
-                    known += posting
-        blocks = []
-        for word in sorted(postings):
-            blocks += self._cut(word + b"\0", bytes(postings.pop(word)), BLOCK_MAX)
-        index = Index.from_sorted([key for key, _ in blocks], [block for _, block in blocks])
-        return replace(self, blocks=index, documents=count, words=words, memory_bytes=memory_bytes)
+            place, words = len(single), words_of(text)
+            for word in words:
+                places[word].append(place)
+            total += len(words)
+            filters = layout.filters(document)
+            memory_bytes += layout.head.size + sum(map(len, filters))
+            tail = layout.tail(len(words), filters)
+            single.append(_pack_creation(document["_creationTime"]) + document_id + _ONCE + tail)
+        keys: list[bytes] = []
+        blocks: list[bytes] = []
+        # The order of characters is that of their bytes in UTF-8.
+        for known in sorted(places):
+            first = known.encode() + b"\0"
+            postings = _postings_at(single, places.pop(known))
+            memory_bytes += len(postings) + len(postings) // layout.posting_bytes * len(first)
+            for key, block in self._cut(first, postings, BLOCK_MAX):
+                keys.append(key)
+                blocks.append(block)
+        index = Index.from_sorted(keys, blocks)
+        return replace(self, blocks=index, documents=len(single), words=total, memory_bytes=memory_bytes)
 
     def redeclared(self, definition: ContentDefinition) -> TextIndex:
         """The same content under a definition that differs in nothing but whether it is staged."""
@@ -307,6 +321,20 @@ class TextIndex:
             key = first + postings[at : at + POSTING_KEY_BYTES] if at else block_key
             blocks.append((key, postings[at : at + step * size]))
         return blocks
+
+
+def _postings_at(single: Sequence[bytes], places: array[int]) -> bytes:
+    """The postings of a word at these places, in their order; a place is repeated where the word is."""
+    tally = Counter(places)
+    if len(tally) == len(places):
+        return b"".join([single[place] for place in places])
+    start, end = POSTING_KEY_BYTES, POSTING_KEY_BYTES + len(_ONCE)
+    return b"".join(
+        [
+            single[place] if count == 1 else single[place][:start] + _pack_number(count) + single[place][end:]
+            for place, count in tally.items()
+        ]
+    )
 
 
 def _lead(place: int, key: bytes) -> bytes:

@@ -256,7 +256,8 @@ class Transaction:
                     hint="leave them out, or use ctx.db.replace(id, value) for a document that exists",
                 )
             state = self._writable_table(table)
-            document = self._checked(table, document)
+            plain, document = document, self._checked(table, document)
+            size = size if document is plain else size_of(document)
         internal = self._make_id()
         document_id = encode_id(state.number, internal)
         creation_time_ms = self._next_creation_ms
@@ -285,7 +286,7 @@ class Transaction:
             )
         checked = self._checked(table, fields)
         stored = {"_id": plain["_id"], "_creationTime": float(created_ms), **checked}
-        self._record(state, internal, None, stored, size)
+        self._record(state, internal, None, stored, size if checked is fields else size_of(stored))
 
     def patch(self, document_id: str, fields: Any, *, table: str | None = None) -> None:
         """Merge `fields` into the document; one that is UNSET is removed, nested objects are replaced.

@@ -254,13 +254,13 @@ class VectorMatrix:
             scores = units @ unit
             places = np.arange(self._count) if count == self._count else np.flatnonzero(wanted)
             scores = scores if count == self._count else scores[places]
-        # |computed - true| of a sum of n products is at most n roundings of the product of the lengths, which is 1;
-        # the rest is for the rounding of both vectors to float32.
+        # |computed - true| of a sum of n products is at most n roundings of the product of the lengths, which is 1; the
+        # rest is for the rounding of both vectors and of the bound to float32.
         error = (self._dimensions + 8) * _ROUNDING
         lowest = min_score - error
         if limit < count:
             lowest = max(lowest, float(np.partition(scores, count - limit)[count - limit]) - 2 * error)
-        best: list[int] = places[scores >= np.float32(lowest - _ROUNDING)].tolist()
+        best: list[int] = places[scores >= np.float32(lowest)].tolist()
         return best
 
     def _matching(self, conditions: Conditions) -> Array:

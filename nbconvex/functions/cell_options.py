@@ -43,8 +43,11 @@ CELL_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         _HELP,
     ),
     "query": (
-        _MODULE,
+        _option("module", nargs="?", default="main",
+                help="the module of the functions: api.MODULE.function; of SQL MODULE:NAME"),
         _INTERNAL,
+        _option("--sql", action="store_true", help="the cell is one SELECT, and the query MODULE:NAME is its answer"),
+        _option("--args", metavar='"name: type = default, ..."', help="types and defaults of the $names in the SQL"),
         _option("--live", metavar='"name=value ..."',
                 help='show the cell\'s first query and follow it; "" for no arguments'),
         _HELP,

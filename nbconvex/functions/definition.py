@@ -17,7 +17,7 @@ from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.run import CURRENT, Kind
 from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.signature import validators_from_signature
-from nbconvex.values.validator_check import compile_check
+from nbconvex.values.validator_check import compile_check, compile_filling, for_callers, has_defaults
 from nbconvex.values.validator_report import misspelling
 from nbconvex.values.validators import Validator, v
 
@@ -133,6 +133,9 @@ def define(
     }
     from_signature = validators_from_signature(handler, name=path)
     args_validator = from_signature.args if not takes_dict and args is None else _object_or_any(args, path)
+    if has_defaults(args_validator):
+        assert args_validator is not None, path
+        args_validator = for_callers(args_validator)
     returns_validator = from_signature.returns if returns is None else _validator(returns, "returns", path)
     definition = FunctionDefinition(
         path=path,
@@ -142,7 +145,7 @@ def define(
         args=args_validator,
         is_annotated=args_validator is not None and args_validator is from_signature.args,
         returns=returns_validator,
-        check_args=None if args_validator is None or args_validator.kind == "any" else compile_check(args_validator),
+        check_args=None if args_validator is None or args_validator.kind == "any" else compile_filling(args_validator),
         flat_args=None if takes_dict or from_signature.convert_args else compile_flat(args_validator),
         check_returns=(
             None if returns_validator is None or returns_validator.kind == "any" else compile_check(returns_validator)
@@ -191,7 +194,7 @@ def _check_fields(validator: Validator, definition: FunctionDefinition) -> None:
             hint=f'@args({{..., "{name}": v.any()}})',
         )
     for name in sorted(definition.required):
-        if fields[name].is_optional:
+        if fields[name].is_optional and fields[name].default is None:
             raise CallerError(
                 f"{definition.path}: argument {name} is optional, so the handler's parameter needs a default.",
                 hint=f"{name}=None",

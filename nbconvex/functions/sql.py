@@ -50,12 +50,12 @@ class Sql:
                 self._engine = SqlEngine(self._limits)
             return self._engine
 
-    def parameters(self, text: str) -> tuple[str, ...]:
-        """The names of the parameters of a SELECT that is to run in queries.
+    def parameters(self, text: str, *, is_repeatable: bool = True) -> tuple[str, ...]:
+        """The names of the parameters of a SELECT that is to run in queries, or, if not repeatable, in plain code.
 
         Raises:  SqlInvalidError where `text` is no such SELECT; LimitExceededError.
         """
-        return self.engine.read(text, is_repeatable=True).parameters
+        return self.engine.read(text, is_repeatable=is_repeatable).parameters
 
     def rows(self, transaction: Transaction, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """The answer inside a transaction, which has then read the tables whole.

@@ -82,9 +82,22 @@ class Code:
 
 
 class Result:
-    """A value that a function returned, shown as a table with pages; `value` is the value itself."""
+    """A value that a function returned, shown as a table with pages; `value` is the value itself.
 
-    def __init__(self, value: Any, *, title: str, status: str = "", as_json: bool = False, first_row: int = 0) -> None:
+    `picture`, where there is one, is what to show of it.
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        *,
+        title: str,
+        status: str = "",
+        as_json: bool = False,
+        first_row: int = 0,
+        picture: Picture | None = None,
+    ) -> None:
+        self._shown = picture
         self.value = value
         self._title = title
         self._status = status
@@ -92,7 +105,7 @@ class Result:
         self._first_row = first_row
 
     def _picture(self) -> Picture:
-        return picture_of(self.value, as_json=self._as_json, first_row=self._first_row)
+        return self._shown or picture_of(self.value, as_json=self._as_json, first_row=self._first_row)
 
     def _repr_html_(self) -> str:
         return picture_html(self._picture(), title=self._title, status=self._status)

@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError, SchemaViolatedError
 from nbconvex.functions.command_words import parse_arguments, unquoted
 from nbconvex.functions.deploy import define_value_cell
+from nbconvex.functions.sql_source import sql_cell
 from nbconvex.notebook.auth_commands import provider_lines
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.cell_source import CellSource, cell_origin
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from nbconvex.functions.deploy import CellReport
     from nbconvex.functions.run import Kind
 
+_NAMED = argument(
+    "module", nargs="?", default="main", help="the module of the functions: api.MODULE.function; of SQL MODULE:NAME"
+)
 _MODULE = argument("module", nargs="?", default="main", help="the module of the functions: api.MODULE.function")
 _INTERNAL = argument("--internal", action="store_true", help="clients cannot call them, other functions can")
 #: How long a defining cell waits to hear how the live queries fare that follow it.
@@ -98,8 +103,10 @@ class CellMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @_MODULE
+    @_NAMED
     @_INTERNAL
+    @argument("--sql", action="store_true", help="the cell is one SELECT, and the query MODULE:NAME is its answer")
+    @argument("--args", metavar='"name: type = default, ..."', help="types and defaults of the $names in the SQL")
     @argument(
         "--live", metavar='"name=value ..."', help='show the cell\'s first query and follow it; "" for no arguments'
     )
@@ -113,6 +120,11 @@ class CellMagics(Magics):
             %%query messages
             def newest(ctx, channel: str, count: int = 10):
                 return ctx.db.query("messages").with_index("by_channel", channel=channel).order("desc").take(count)
+
+        With --sql the cell is one SELECT, whose $names are the arguments:
+
+            %%query messages:per_channel --sql --args "least: float = 0"
+            SELECT channel, count(*) AS messages FROM messages GROUP BY channel HAVING count(*) >= $least
         """
         __tracebackhide__ = True
         self._define("query", self.query, line, cell)
@@ -232,12 +244,19 @@ class CellMagics(Magics):
         # Read before anything is defined: a line with a mistake must change nothing.
         live = getattr(options, "live", None)
         arguments = None if live is None else parse_arguments(read_words(unquoted(live)))
+        is_sql = getattr(options, "sql", False)
+        if not is_sql and getattr(options, "args", None) is not None:
+            raise UsageError("--args belongs to SQL; a def says in its own parameters what it takes.")
         source = CellSource.of(self._session.shell, kind, line, cell)
         with cell_errors(self._session, source):
+            module, code = options.module, source.padded
+            if is_sql:
+                args = None if options.args is None else unquoted(options.args)
+                module, code = sql_cell(unquoted(module), code, args, self._session.backend.sql_parameters)
             report = self._session.backend.define_cell(
                 kind,
-                source.padded,
-                module=options.module,
+                code,
+                module=module,
                 internal=options.internal,
                 origin=cell_origin(self._session.shell),
                 namespace=self._session.shell.user_ns,

@@ -30,6 +30,7 @@ DOTS_MAX: Final = 80
 TABLE_ROWS_MAX: Final = 100
 #: Numbers in a field that all lie between these are times: milliseconds since 1970, of the years 2001 to 2100.
 _TIMES_MS: Final = (978_307_200_000.0, 4_133_980_800_000.0)
+_DAY_MS: Final = 86_400_000
 _PAGE_FIELDS: Final = frozenset({"page", "isDone", "continueCursor"})
 
 ChartKind = Literal["line", "bar", "scatter", "area"]
@@ -37,6 +38,8 @@ FieldKind = Literal["number", "time", "text"]
 CHART_KINDS: Final[tuple[str, ...]] = get_args(ChartKind)
 _FIELD_KINDS: Final[tuple[str, ...]] = get_args(FieldKind)
 
+#: Whether places are numbers or texts, moments, or days, which are the same for every reader.
+Times = Literal["", "moments", "days"]
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -96,14 +99,18 @@ class ChartPicture(Picture):
     key: int = 0
     points: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    has_times: bool = False
+    times: Times = ""
     said: str = ""
     chart_note: str = ""
 
     @property
-    def dots(self) -> int:
-        """Whether a line has dots, 1 or 0: a single point would be no line at all, thousands would hide it."""
-        return 1 if len(self.points["y"]) <= DOTS_MAX else 0
+    def signals(self) -> dict[str, float]:
+        """What the drawing goes by, besides its points: whether a line has dots, and how many bars stand side by side.
+
+        A single point would be no line at all, and the dots of thousands would hide it.
+        """
+        points = self.points["y"]
+        return {"dots": 1 if len(points) <= DOTS_MAX else 0, "bars": max(1, len(set(self.points["x"])))}
 
     def point_rows(self) -> list[dict[str, Any]]:
         """The points one by one, as a description wants them."""
@@ -112,8 +119,8 @@ class ChartPicture(Picture):
 
     def to_wire(self) -> dict[str, Any]:
         return {
-            "shape": "chart", "key": self.key, "spec": self.spec, **self.points, "dots": self.dots,
-            "labels": self.labels, "times": self.has_times, "said": self.said, "note": self.chart_note,
+            "shape": "chart", "key": self.key, "spec": self.spec, **self.points, "signals": self.signals,
+            "labels": self.labels, "times": self.times, "said": self.said, "note": self.chart_note,
         }  # fmt: skip
 
 
@@ -169,16 +176,19 @@ class Chart:
         self, table: Picture, x: _Field, ys: tuple[str, ...], points: dict[str, list[Any]], note: str, total: int,
         color: _Field | None = None,
     ) -> ChartPicture:  # fmt: skip
-        described = (x.kind, ys, "c" in points)
+        times = _times(x, points["x"])
+        described = (x.kind, times, ys, "c" in points)
         if points["y"] and described != self._described:
             self._key, self._described = self._key + 1, described
             kind = self._options.kind
-            self._spec = self._compile(chart_spec(kind, x.name, x.kind, ys, color=color.name if color else ""))
+            self._spec = self._compile(
+                chart_spec(kind, x.name, "day" if times == "days" else x.kind, ys, color=color.name if color else "")
+            )
         labels = {"x": x.name, "y": ys[0] if len(ys) == 1 else "", "c": color.name if color else ""}
         rows = f"{total:,} {'row' if total == 1 else 'rows'}"
         return ChartPicture(
             table.shape, table.columns, table.numeric, table.keys, table.rows, table.total, table.note, table.text,
-            spec=self._spec, key=self._key, points=points, labels=labels, has_times=x.kind == "time",
+            spec=self._spec, key=self._key, points=points, labels=labels, times=times,
             said=_in_words(self._options.kind, x, ys, points), chart_note="; ".join(filter(None, [rows, note])),
         )  # fmt: skip
 
@@ -351,6 +361,12 @@ def _points(
     return points
 
 
+def _times(x: _Field, places: Sequence[Any]) -> Times:
+    if x.kind != "time":
+        return ""
+    return "days" if all(place % _DAY_MS == 0 for place in places) else "moments"
+
+
 def _in_words(kind: str, x: _Field, ys: tuple[str, ...], points: Mapping[str, Sequence[Any]]) -> str:
     """What there is to see, for whoever does not see it."""
     drawn = [(where, height) for where, height in zip(points["x"], points["y"], strict=True) if height is not None]
@@ -370,7 +386,7 @@ def _in_words(kind: str, x: _Field, ys: tuple[str, ...], points: Mapping[str, Se
 
 def _place(where: Any, x: _Field) -> str:
     if x.kind == "time":
-        return cell_text(f"t{where!r}")
+        return cell_text(f"t{where!r}").removesuffix(" 00:00:00 UTC")
     return f"{where:,.6g}" if x.kind == "number" else str(where)
 
 

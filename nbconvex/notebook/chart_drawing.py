@@ -31,15 +31,17 @@ def compiled(spec: dict[str, Any]) -> dict[str, Any]:
     return vega
 
 
-def picture_src(vega: Mapping[str, Any], rows: list[dict[str, Any]], *, dots: int) -> str:
-    """A picture of a compiled description with `rows` in it, as what an <img> shows. Raises: CallerError."""
+def picture_src(vega: Mapping[str, Any], rows: list[dict[str, Any]], signals: Mapping[str, float]) -> str:
+    """A picture of a compiled description with `rows` in it and `signals` set, as what an <img> shows.
+
+    Raises:  CallerError where the package is missing.
+    """
     filled = json.loads(json.dumps(vega))
     for data in filled["data"]:
         if data["name"] == "rows":
             data["values"] = rows
     for signal in filled["signals"]:
-        if signal["name"] == "dots":
-            signal["value"] = dots
+        signal["value"] = signals.get(signal["name"], signal.get("value"))
     for scale in filled["scales"]:
         if scale["type"] == "time":
             # The page shows times in its reader's zone; who reads a saved notebook is not known.

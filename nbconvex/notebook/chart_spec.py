@@ -29,7 +29,7 @@ HEIGHT: Final = 280
 
 _VEGA_LITE: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-_KINDS: Final = {"number": "quantitative", "time": "temporal", "text": "nominal"}
+_KINDS: Final = {"number": "quantitative", "time": "temporal", "day": "temporal", "text": "nominal"}
 
 
 def chart_spec(kind: str, x: str, x_kind: str, ys: tuple[str, ...], *, color: str = "") -> dict[str, Any]:
@@ -60,18 +60,20 @@ def chart_spec(kind: str, x: str, x_kind: str, ys: tuple[str, ...], *, color: st
         "title": None if is_many else {"text": ys[0], "anchor": "start"},
         "params": [
             {"name": "ink", "value": INK}, {"name": "quiet", "value": INK}, {"name": "line", "value": LINE},
-            {"name": "dots", "value": 1},
+            {"name": "dots", "value": 1}, {"name": "bars", "value": 1},
         ],
         "data": {"name": "rows", "values": []},
-        "mark": _mark(kind, is_overlaid=kind == "area" and is_many),
+        "mark": _mark(kind, x_kind, is_overlaid=kind == "area" and is_many),
         "encoding": encoding,
         "config": _CONFIG,
     }  # fmt: skip
 
 
-def _mark(kind: str, *, is_overlaid: bool) -> dict[str, Any]:
+def _mark(kind: str, x_kind: str, *, is_overlaid: bool) -> dict[str, Any]:
     if kind == "bar":
-        return {"type": "bar", "cornerRadiusEnd": 2, "tooltip": True}
+        # Along a line of time there are no places of a width of their own.
+        width = {"width": {"expr": "clamp(0.7 * width / bars, 2, 60)"}} if x_kind in {"time", "day"} else {}
+        return {"type": "bar", "cornerRadiusEnd": 2, "tooltip": True, **width}
     if kind == "scatter":
         return {"type": "point", "filled": True, "size": 42, "opacity": 0.8, "tooltip": True}
     # Those that are not seen are still found by the pointer.
@@ -94,7 +96,12 @@ def _x(kind: str, title: str, x_kind: str) -> dict[str, Any]:
     axis["tickCount"] = {"expr": "ceil(width / 90)"}
     if not title:
         axis["tickMinStep"] = 1
-    scale = {"zero": False, "nice": kind == "scatter"} if x_kind == "number" else {}
+    scale: dict[str, Any] = {"zero": False, "nice": kind == "scatter"} if x_kind == "number" else {}
+    if x_kind == "day":
+        # Midnight in UTC: in the zone of a reader it might be the day before.
+        scale["type"] = "utc"
+    if kind == "bar":
+        scale["padding"] = {"expr": "clamp(0.4 * width / bars, 2, 34)"}
     return {"field": "x", "type": _KINDS[x_kind], "scale": scale, "axis": axis}
 
 

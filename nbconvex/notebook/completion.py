@@ -17,6 +17,8 @@ from nbconvex.notebook.session import Session
 
 _LINE: Final = re.compile(r"\s*(%{1,2})(\w+)\s+(.*)\Z", re.DOTALL)
 _KINDS: Final = ("query", "mutation", "action")
+#: A cell whose body is SQL.
+_SQL: Final = re.compile(r"\s*%%(convex_sql\b|query\s[^\n]*--sql\b)")
 _CHARTS: Final = ("line", "bar", "scatter", "area")
 _LIVE_OPTIONS: Final = ("--table", "--json", "--chart", "--x", "--y", "--color", "--static", "--help")
 _HTTP_OPTIONS: Final = (
@@ -36,6 +38,8 @@ def candidates(session: Session, line: str) -> list[str] | None:
         return _of_live(session, rest)
     if magic == "schema":
         return _starting(rest, ["--check-only", "--no-validation", "--help"])
+    if magic == "convex_sql":
+        return _starting(rest, [*_tables(session), "--into", "--help"])
     if magic == "migration":
         if rest.split(" ")[-2:-1] == ["--table"]:
             return _starting(rest, _tables(session))
@@ -45,7 +49,7 @@ def candidates(session: Session, line: str) -> list[str] | None:
     if magic == "trigger":
         return _starting(rest, [*_tables(session), "--help"])
     if magic in _KINDS:
-        options = ["--internal", "--help", *(["--live"] if magic == "query" else [])]
+        options = ["--internal", "--help", *(["--live", "--sql", "--args"] if magic == "query" else [])]
         return _starting(rest, [*_modules(session), *options])
     return None
 
@@ -138,6 +142,8 @@ def _matcher(session: Session) -> Callable[..., Any] | None:
     def nbconvex_matcher(context: Any) -> dict[str, Any]:
         try:
             found = candidates(session, context.text_until_cursor)
+            if found is None and _SQL.match(context.full_text):
+                found = _starting(context.text_until_cursor, _tables(session))
         except Exception:
             # Whatever is wrong will be said when the line is run.
             found = None

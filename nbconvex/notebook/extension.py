@@ -30,13 +30,17 @@ from nbconvex.notebook.options import NbConvex
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import ATTRIBUTE, Session
 from nbconvex.notebook.shell_words import display
+from nbconvex.notebook.sql_cells import SqlMagics
+from nbconvex.notebook.sql_picture import SqlForms
 from nbconvex.notebook.tracebacks import Folding
 from nbconvex.notebook.trigger_cells import TriggerMagics, forget_triggers_of
 
-_CELL_MAGICS: Final = ("schema", "query", "mutation", "action", "cron", "http", "trigger", "auth", "migration")
+_CELL_MAGICS: Final = (
+    "schema", "query", "mutation", "action", "cron", "http", "trigger", "auth", "migration", "convex_sql",
+)  # fmt: skip
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
-_MAGICS: Final = (CellMagics, HttpMagics, TriggerMagics, MigrationMagics, LineMagics)
+_MAGICS: Final = (CellMagics, HttpMagics, TriggerMagics, MigrationMagics, SqlMagics, LineMagics)
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
 
 
@@ -46,11 +50,9 @@ class Extension:
     def __init__(self, shell: Any, session: Session) -> None:
         self.session = session
         self._shell = shell
-        shell.register_magics(CellMagics(session))
-        shell.register_magics(HttpMagics(session))
-        shell.register_magics(TriggerMagics(session))
-        shell.register_magics(MigrationMagics(session))
-        shell.register_magics(LineMagics(session))
+        for magics in _MAGICS:
+            shell.register_magics(magics(session))
+        self._sql_forms = SqlForms(shell)
         self._completion = Completion(session)
         self._folding = Folding(shell, is_wanted=lambda: session.options.fold_tracebacks)
         shell.configurables.append(session.options)
@@ -67,6 +69,7 @@ class Extension:
         self._shell.configurables[:] = [each for each in self._shell.configurables if not isinstance(each, ours)]
         self._folding.remove()
         self._completion.remove()
+        self._sql_forms.remove()
         registered = self._shell.magics_manager.magics
         for kind, names in (("cell", _CELL_MAGICS), ("line", _LINE_MAGICS)):
             for name in names:

@@ -6,7 +6,7 @@
 //        of the chart that is there; the chart is made anew only when its description is another one.
 // Stands behind live_frame.js in one module.
 //
-// In:   the pictures of chart.py: {shape: "chart", key, spec, x, y, c, i, dots, labels, times, said, note}.
+// In:   the pictures of chart.py: {shape: "chart", key, spec, x, y, c, i, signals, labels, times, said, note}.
 
 const LIBRARY_PREFIX = "IPY_MODEL_";
 const WIDTH_LEAST = 220;
@@ -49,9 +49,10 @@ function colourOf(node, property, fallback) {
   return color;
 }
 
-function valueInWords(value, isTime) {
+function valueInWords(value, times) {
   if (value === null || value === undefined) return "–";
-  if (isTime) return dateAndTime(new Date(value));
+  if (times === "days") return new Date(value).toISOString().slice(0, 10);
+  if (times === "moments") return dateAndTime(new Date(value));
   return typeof value === "number" ? number.format(value) : String(value);
 }
 
@@ -169,7 +170,8 @@ class ChartContent {
 
   async update(picture) {
     if (picture.key !== this.key) return this.make(picture);
-    this.view.signal("dots", picture.dots).data("rows", this.rows);
+    for (const [name, value] of Object.entries(picture.signals)) this.view.signal(name, value);
+    this.view.data("rows", this.rows);
     await this.view.runAsync();
     return undefined;
   }
@@ -179,7 +181,7 @@ class ChartContent {
     this.view?.finalize();
     this.width = this.widthOfGround();
     const spec = { ...picture.spec, width: this.width };
-    const signals = { ...this.theme(), dots: picture.dots };
+    const signals = { ...this.theme(), ...picture.signals };
     spec.signals = spec.signals.map((each) => (each.name in signals ? { ...each, value: signals[each.name] } : each));
     spec.data = spec.data.map((each) => (each.name === "rows" ? { ...each, values: this.rows } : each));
     const { view } = await this.embed(this.canvas, spec, {

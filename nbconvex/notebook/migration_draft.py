@@ -188,9 +188,9 @@ def _conversion(value: str, found: str, wanted: Validator) -> str | None:
 
 
 def _default(validator: Validator) -> str | None:
-    """What the validator itself fills an absent field with, as Python; None where it has nothing."""
-    value = getattr(validator, "default", None)
-    return None if value is None or callable(value) else repr(value)
+    """What the validator itself fills an absent field with, as Python; None where it has nothing, or makes it anew."""
+    default = validator.default
+    return default.source() if default is not None and default.is_constant else None
 
 
 def _placeholder(validator: Validator) -> str | None:

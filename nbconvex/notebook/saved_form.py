@@ -42,7 +42,7 @@ def _saved_chart(picture: ChartPicture, title: str, *, status: str, problem: str
     from nbconvex.notebook.chart_drawing import picture_src
 
     html = chart_html(
-        picture_src(picture.spec, picture.point_rows(), dots=picture.dots),
+        picture_src(picture.spec, picture.point_rows(), picture.signals),
         title=title,
         said=picture.said,
         note=picture.chart_note,

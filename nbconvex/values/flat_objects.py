@@ -10,11 +10,12 @@ Threads: pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from nbconvex.values.defaults import Default
 from nbconvex.values.normalization import is_identifier
 from nbconvex.values.scalars import NUMBER_MAX, Int64
 from nbconvex.values.validator_check import compile_check, exact_types
@@ -62,13 +63,28 @@ class _Plan(NamedTuple):
 
 
 def compile_flat(validator: Validator | None) -> Flat | None:
-    """The pass for objects that match `validator`; None where these have unusual names, or other fields too."""
+    """The pass for objects that match `validator`, constant defaults filled in; None where these have unusual names, or
+    other fields too, or defaults that a function makes.
+    """
     if not isinstance(validator, ObjectValidator) or validator.rest is not None or not validator.fields:
         return None
     names = tuple(validator.fields)
     if not all(is_identifier(name) and not name.startswith("_") for name in names):
         return None
-    return Flat(_compile(validator, names), len(names), max(map(len, names)))
+    defaults = {name: item.default for name, item in validator.fields.items() if item.default is not None}
+    if not all(default.is_constant for default in defaults.values()):
+        return None
+    check = _compile(validator, names)
+    return Flat(_filling(check, defaults) if defaults else check, len(names), max(map(len, names)))
+
+
+def _filling(inner: FlatCheck, defaults: Mapping[str, Default]) -> FlatCheck:
+    constants = {name: default.constant for name, default in defaults.items()}
+
+    def check(value: dict[str, Any], tables: Callable[[], TableNames]) -> tuple[dict[str, Any], int] | None:
+        return inner({**constants, **value}, tables)
+
+    return check
 
 
 def _compile(validator: ObjectValidator, names: tuple[str, ...]) -> FlatCheck:

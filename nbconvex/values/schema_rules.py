@@ -64,6 +64,8 @@ def table_validator(validator: Validator) -> Validator:
     """
     if validator.is_optional:
         raise SchemaInvalidError("a table's validator cannot be optional", hint=f"table({validator.required()})")
+    if validator.default is not None:
+        raise SchemaInvalidError("a table's documents have no default as a whole; give its fields defaults")
     if isinstance(validator, ObjectValidator):
         plain = validator.omit(*(name for name in SYSTEM_FIELDS if name in validator.fields))
         _check_top_fields(plain)

@@ -9,7 +9,9 @@ Source: semantics 1.6, 2.2.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 from nbconvex.errors import ValueInvalidError
@@ -64,7 +66,59 @@ def compile_check(validator: Validator) -> Check:
     return check
 
 
-def _compile(validator: Validator, *, strict: bool) -> Check:
+def compile_filling(validator: Validator) -> Check:
+    """As `compile_check`, but absent fields with a default are filled: for what is written and what is called."""
+    if not has_defaults(validator):
+        return compile_check(validator)
+    inner = _compile(validator, strict=False, fills=True)
+
+    def check(value: Any, table_names: TableNames | None = None) -> Any:
+        try:
+            return inner(value, table_names)
+        except Mismatch as mismatch:
+            raise ValidationProblem(mismatch) from None
+
+    return check
+
+
+def has_defaults(validator: Validator | None) -> bool:
+    """Whether a field somewhere in a validator has a default."""
+    match validator:
+        case ArrayValidator():
+            return has_defaults(validator.element)
+        case ObjectValidator():
+            return has_defaults(validator.rest) or any(
+                item.default is not None or has_defaults(item) for item in validator.fields.values()
+            )
+        case RecordValidator():
+            return has_defaults(validator.value)
+        case UnionValidator():
+            return any(map(has_defaults, validator.members))
+        case _:
+            return False
+
+
+def for_callers(validator: Validator) -> Validator:
+    """The same validator as whoever gives a value sees it: a field with a default need not be given."""
+    match validator:
+        case ArrayValidator():
+            return dataclasses.replace(validator, element=for_callers(validator.element))
+        case ObjectValidator():
+            fields = {
+                name: for_callers(item if item.default is None else item.optional())
+                for name, item in validator.fields.items()
+            }
+            rest = None if validator.rest is None else for_callers(validator.rest)
+            return dataclasses.replace(validator, fields=MappingProxyType(fields), rest=rest)
+        case RecordValidator():
+            return dataclasses.replace(validator, value=for_callers(validator.value))
+        case UnionValidator():
+            return dataclasses.replace(validator, members=tuple(map(for_callers, validator.members)))
+        case _:
+            return validator
+
+
+def _compile(validator: Validator, *, strict: bool, fills: bool = False) -> Check:
     """`strict`: a plain int is not an Int64, because a union around this also takes numbers."""
     match validator:
         case SimpleValidator():
@@ -74,13 +128,13 @@ def _compile(validator: Validator, *, strict: bool) -> Check:
         case LiteralValidator():
             return _compile_literal(validator, strict=strict)
         case ArrayValidator():
-            return _compile_array(validator)
+            return _compile_array(validator, fills=fills)
         case ObjectValidator():
-            return _compile_object(validator)
+            return _compile_object(validator, fills=fills)
         case RecordValidator():
-            return _compile_record(validator)
+            return _compile_record(validator, fills=fills)
         case UnionValidator():
-            return _compile_union(validator)
+            return _compile_union(validator, fills=fills)
         case _:
             raise AssertionError(validator)
 
@@ -156,9 +210,9 @@ def _compile_literal(validator: LiteralValidator, *, strict: bool) -> Check:
     return check
 
 
-def _compile_array(validator: ArrayValidator) -> Check:
+def _compile_array(validator: ArrayValidator, *, fills: bool) -> Check:
     types = exact_types(validator.element)
-    element = _compile(validator.element, strict=False)
+    element = _compile(validator.element, strict=False, fills=fills)
 
     def check(value: Any, table_names: TableNames | None) -> Any:
         if type(value) is not list:
@@ -182,17 +236,21 @@ def _compile_array(validator: ArrayValidator) -> Check:
     return check
 
 
-def _compile_object(validator: ObjectValidator) -> Check:
+def _compile_object(validator: ObjectValidator, *, fills: bool) -> Check:
     fields = tuple(
-        (name, not item.is_optional, exact_types(item), _compile(item, strict=False))
+        (name, not item.is_optional, exact_types(item), _compile(item, strict=False, fills=fills))
         for name, item in validator.fields.items()
     )
-    rest = None if validator.rest is None else _compile(validator.rest, strict=False)
+    defaults = [(name, item.default) for name, item in validator.fields.items() if fills and item.default is not None]
+    rest = None if validator.rest is None else _compile(validator.rest, strict=False, fills=fills)
     named = frozenset(validator.fields)
 
     def check(value: Any, table_names: TableNames | None) -> Any:
         if type(value) is not dict:
             raise _no_match(value, validator)
+        if defaults:
+            absent = {name: default.value() for name, default in defaults if name not in value}
+            value = {**value, **absent} if absent else value
         result = value
         found = 0
         name = ""
@@ -245,10 +303,10 @@ def _wrong_fields(value: dict[str, Any], validator: ObjectValidator) -> Mismatch
     return Mismatch(MismatchKind.EXTRA_FIELD, value, validator.required(), extra)
 
 
-def _compile_record(validator: RecordValidator) -> Check:
+def _compile_record(validator: RecordValidator, *, fills: bool) -> Check:
     key_check = None if validator.key.kind == "string" else _compile(validator.key, strict=False)
     types = exact_types(validator.value)
-    value_check = _compile(validator.value, strict=False)
+    value_check = _compile(validator.value, strict=False, fills=fills)
 
     def check(value: Any, table_names: TableNames | None) -> Any:
         if type(value) is not dict:
@@ -288,14 +346,16 @@ def _takes_numbers(member: Validator) -> bool:
     )
 
 
-def _compile_union(validator: UnionValidator) -> Check:
+def _compile_union(validator: UnionValidator, *, fills: bool) -> Check:
     members = tuple(_flat_members(validator))
     if len(members) == 1:
-        return _compile(members[0], strict=False)
+        return _compile(members[0], strict=False, fills=fills)
     types = _NO_TYPES.union(*map(exact_types, members))
     strict = any(map(_takes_numbers, members))
     # Members that are wholly answered by the type of the value are not tried again.
-    checks = tuple(_compile(member, strict=strict) for member in members if not _is_by_type(member, strict=strict))
+    checks = tuple(
+        _compile(member, strict=strict, fills=fills) for member in members if not _is_by_type(member, strict=strict)
+    )
 
     def check(value: Any, table_names: TableNames | None) -> Any:
         if type(value) in types:

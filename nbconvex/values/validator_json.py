@@ -6,11 +6,13 @@ Must not know: where the JSON was kept.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from nbconvex.errors import SchemaInvalidError
 from nbconvex.values.codec import from_json
+from nbconvex.values.defaults import Default
 from nbconvex.values.validators import Validator, v
 
 _SIMPLE = {
@@ -36,6 +38,12 @@ def validator_from_json(tree: Mapping[str, Any]) -> Validator:
 
 
 def _read(tree: Mapping[str, Any]) -> Validator:
+    validator = _read_bare(tree)
+    default = tree.get("default")
+    return validator if default is None else dataclasses.replace(validator, default=Default.from_json(default))
+
+
+def _read_bare(tree: Mapping[str, Any]) -> Validator:
     kind = tree["type"]
     match kind:
         case "number" if tree.get("whole"):

@@ -24,6 +24,11 @@ _SHOWN_CHARACTERS_MAX = 400
 
 #: What is advised where a field is missing.
 OPTIONAL_ADVICE = "If it may be absent, wrap its validator in v.optional(...)."
+#: The same, where the field has a default.
+DEFAULT_ADVICE = (
+    "Its default is for documents that are written from now on; fill the stored ones in with a migration, or wrap the "
+    "validator in v.optional(...)."
+)
 
 
 class MismatchKind(Enum):
@@ -75,7 +80,9 @@ class ValidationProblem(ValueInvalidError):
 def _sentence(mismatch: Mismatch) -> str:
     match mismatch.kind:
         case MismatchKind.MISSING_FIELD:
-            return f'Object is missing the required field "{mismatch.detail}".{_guess(mismatch)} {OPTIONAL_ADVICE}'
+            known = getattr(mismatch.validator, "fields", {}).get(mismatch.detail)
+            advice = OPTIONAL_ADVICE if known is None or known.default is None else DEFAULT_ADVICE
+            return f'Object is missing the required field "{mismatch.detail}".{_guess(mismatch)} {advice}'
         case MismatchKind.EXTRA_FIELD:
             return f'Object has an extra field "{mismatch.detail}" that is not in the validator.{_guess(mismatch)}'
         case MismatchKind.LITERAL:

@@ -15,38 +15,33 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
-from nbconvex.errors import SchemaInvalidError
+from nbconvex.errors import SchemaInvalidError, ValueInvalidError
+from nbconvex.values.defaults import NO_DEFAULT, Default, default_of
 from nbconvex.values.foreign import shown
 from nbconvex.values.normalization import is_identifier
 from nbconvex.values.scalars import NUMBER_MAX, Int64
+from nbconvex.values.validator_teaching import check_on_delete, not_a_validator, unknown_word
 
-#: What may become of a document when one is deleted that it refers to.
-ON_DELETE = ("cascade", "set_null", "restrict")
 #: From the number of a table to its name.
 TableNames = Mapping[int, str]
 #: A compiled validator: returns the value (an int turned into Int64 where that is asked for) or raises
 #: ValidationProblem.
 Check = Callable[[Any, TableNames | None], Any]
 
-_PYTHON_SPELLINGS = {
-    str: "v.string()",
-    int: "v.number()",
-    float: "v.number()",
-    bool: "v.boolean()",
-    bytes: "v.bytes()",
-    list: "v.array(v.any())",
-    dict: "v.any()",
-    Int64: "v.int64()",
-}
+V = TypeVar("V", bound="Validator")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Validator:
-    """Which values are allowed. Made with `v`; printed in the source form that makes it again."""
+    """Which values are allowed. Made with `v`; printed in the source form that makes it again.
+
+    Fields:  `default` is what an absent field is filled with where a document is written or a function is called.
+    """
 
     is_optional: bool = field(default=False, kw_only=True)
+    default: Default | None = field(default=None, kw_only=True)
     _check: Check | None = field(default=None, init=False)
 
     @property
@@ -68,6 +63,8 @@ class Validator:
     def to_json(self) -> Any:
         """The tree that `from_json` makes the same validator of."""
         inner = self._inner_json()
+        if self.default is not None:
+            inner = {**inner, "default": self.default.to_json()}
         return {"type": "optional", "value": inner} if self.is_optional else inner
 
     def _inner_json(self) -> Any:
@@ -89,7 +86,11 @@ class Validator:
         return self if self.is_optional else dataclasses.replace(self, is_optional=True)
 
     def __str__(self) -> str:
-        return f"v.optional({self._source()})" if self.is_optional else self._source()
+        source = self._source()
+        if self.default is not None:
+            comma = "" if source.endswith("()") else ", "
+            source = f"{source[:-1]}{comma}default={self.default.source()})"
+        return f"v.optional({source})" if self.is_optional else source
 
     def __repr__(self) -> str:
         return str(self)
@@ -97,10 +98,13 @@ class Validator:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Validator):
             return NotImplemented
-        return self.is_optional == other.is_optional and self._identity() == other._identity()
+        return self._whole_identity() == other._whole_identity()
 
     def __hash__(self) -> int:
-        return hash((self.is_optional, self._identity()))
+        return hash(self._whole_identity())
+
+    def _whole_identity(self) -> tuple[Any, ...]:
+        return (self.is_optional, self.default, self._identity())
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -309,20 +313,7 @@ def as_validator(item: object, place: str) -> Validator:
     """
     if isinstance(item, Validator):
         return item
-    if item is None:
-        raise SchemaInvalidError(
-            f"{place} has no validator (it is None). A name it was to come from is not defined yet: usually the cell "
-            "that defines it has not been run. For null write v.null()."
-        )
-    if callable(item) and getattr(item, "__self__", None) is v:
-        name = getattr(item, "__name__", "string")
-        raise SchemaInvalidError(f"{place} is v.{name} itself; call it", hint=f"v.{name}()")
-    spelling = _PYTHON_SPELLINGS.get(item) if isinstance(item, type) else None
-    if spelling is not None:
-        raise SchemaInvalidError(f"{place} must be a validator, got the type {item.__name__}", hint=spelling)  # type: ignore[attr-defined]
-    if isinstance(item, Mapping):
-        raise SchemaInvalidError(f"{place} must be a validator, got a dict", hint="v.object({...})")
-    raise SchemaInvalidError(f"{place} must be a validator such as v.string(), got {type(item).__name__} {shown(item)}")
+    raise not_a_validator(item, place, v)
 
 
 def object_fields(fields: object, *, place: str = "v.object") -> dict[str, Validator]:
@@ -354,7 +345,29 @@ def _inner_validator(item: object, place: str) -> Validator:
             f"{place} cannot be optional: only a field of an object may be absent",
             hint=f"v.nullable({validator.required()})",
         )
+    if validator.default is not None:
+        bare = dataclasses.replace(validator, default=None)
+        raise SchemaInvalidError(
+            f"{place} cannot have a default: only a field of an object may be absent",
+            hint=f"v.nullable({bare}, default={validator.default.source()})",
+        )
     return validator
+
+
+def _given(validator: V, default: Any) -> V:
+    """The validator with a default, where there is one.
+
+    Raises:  SchemaInvalidError for one that cannot be, or does not match.
+    """
+    if default is NO_DEFAULT:
+        return validator
+    made = default_of(default, place=str(validator))
+    if made.is_constant:
+        try:
+            made = Default(validator.check(made.constant))
+        except ValueInvalidError as error:
+            raise SchemaInvalidError(f"{validator} does not match its own default: {error}") from None
+    return dataclasses.replace(validator, default=made)
 
 
 def _record_key(key: object) -> Validator:
@@ -372,29 +385,19 @@ def _record_key(key: object) -> Validator:
 
 
 class ValidatorNamespace:
-    """The constructors of validators; its one instance is `v`."""
+    """The constructors of validators; its one instance is `v`.
+
+    `default`, for fields, is a value, or a function without arguments, which is asked anew each time.
+    """
 
     __slots__ = ()
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        cure = {
-            "date": "dates are numbers, milliseconds since 1970: v.number()",
-            "datetime": "times are numbers, milliseconds since 1970: v.number()",
-            "email": "check the text in the function: v.string()",
-            "bool": "v.boolean()",
-            "str": "v.string()",
-            "float": "v.number()",
-            "int": "v.integer() for whole numbers, v.int64() for 64-bit integers",
-            "list": "v.array(...)",
-            "dict": "v.object({...}) or v.record(...)",
-            "none": "v.null()",
-        }.get(name.lower())
-        known = [known for known in dir(type(self)) if not known.startswith("_")]
-        raise AttributeError(f"v.{name} does not exist; {cure or 'there are ' + ', '.join(known)}")
+        raise AttributeError(unknown_word(name, [each for each in dir(type(self)) if not each.startswith("_")]))
 
-    def id(self, table_name: Any, *, on_delete: str | None = None) -> IdValidator:
+    def id(self, table_name: Any, *, on_delete: str | None = None, default: Any = NO_DEFAULT) -> IdValidator:
         """Ids of a table. In a field of a table's documents, `on_delete` keeps what the id names there.
 
         When that is deleted: "cascade" deletes the document with the field too, "set_null" empties the field,
@@ -402,54 +405,50 @@ class ValidatorNamespace:
         """
         if not isinstance(table_name, str) or not is_identifier(table_name):
             raise SchemaInvalidError(f"v.id takes the name of a table, got {table_name!r}", hint='v.id("users")')
-        if on_delete is not None and on_delete not in ON_DELETE:
-            raise SchemaInvalidError(
-                f'v.id("{table_name}"): on_delete is one of {", ".join(ON_DELETE)}, got {on_delete!r:.60}',
-                hint=f'v.id("{table_name}", on_delete="cascade")',
-            )
-        return IdValidator(table_name, on_delete)
+        check_on_delete(table_name, on_delete)
+        return _given(IdValidator(table_name, on_delete), default)
 
-    def null(self) -> SimpleValidator:
+    def null(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """None."""
-        return SimpleValidator("null")
+        return _given(SimpleValidator("null"), default)
 
-    def number(self) -> SimpleValidator:
+    def number(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """Numbers: float and int, infinities and NaN included."""
-        return SimpleValidator("float64")
+        return _given(SimpleValidator("float64"), default)
 
-    def float64(self) -> SimpleValidator:
+    def float64(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """The same as `number`."""
-        return SimpleValidator("float64")
+        return _given(SimpleValidator("float64"), default)
 
-    def integer(self) -> SimpleValidator:
+    def integer(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """Numbers without a fraction up to ±2**53; they come out as ints. What the annotation `int` means."""
-        return SimpleValidator("float64", is_whole=True)
+        return _given(SimpleValidator("float64", is_whole=True), default)
 
-    def int64(self) -> SimpleValidator:
+    def int64(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """64-bit integers. A plain int passes too and becomes an Int64."""
-        return SimpleValidator("int64")
+        return _given(SimpleValidator("int64"), default)
 
-    def bigint(self) -> SimpleValidator:
+    def bigint(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """The old name of `int64`."""
-        return SimpleValidator("int64")
+        return _given(SimpleValidator("int64"), default)
 
-    def boolean(self) -> SimpleValidator:
+    def boolean(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """True and False."""
-        return SimpleValidator("boolean")
+        return _given(SimpleValidator("boolean"), default)
 
-    def string(self) -> SimpleValidator:
+    def string(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """Text."""
-        return SimpleValidator("string")
+        return _given(SimpleValidator("string"), default)
 
-    def bytes(self) -> SimpleValidator:
+    def bytes(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """Bytes."""
-        return SimpleValidator("bytes")
+        return _given(SimpleValidator("bytes"), default)
 
-    def any(self) -> SimpleValidator:
+    def any(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """Every value. As a field it must be present."""
-        return SimpleValidator("any")
+        return _given(SimpleValidator("any"), default)
 
-    def literal(self, value: Any) -> LiteralValidator:
+    def literal(self, value: Any, *, default: Any = NO_DEFAULT) -> LiteralValidator:
         """Exactly this value."""
         if type(value) not in {str, int, float, bool, Int64}:
             raise SchemaInvalidError(f"v.literal takes a string, number, Int64 or boolean, got {shown(value)}")
@@ -457,32 +456,35 @@ class ValidatorNamespace:
             raise SchemaInvalidError(f"v.literal cannot be {value}; compare such a number in the function")
         if type(value) is int and not -NUMBER_MAX <= value <= NUMBER_MAX:
             raise SchemaInvalidError(f"v.literal({shown(value)}) is beyond ±2**53", hint="v.literal(Int64(x))")
-        return LiteralValidator(value)
+        return _given(LiteralValidator(value), default)
 
-    def literals(self, *values: Any) -> UnionValidator:
+    def literals(self, *values: Any, default: Any = NO_DEFAULT) -> UnionValidator:
         """One of these values."""
-        return UnionValidator(tuple(self.literal(value) for value in values))
+        return _given(UnionValidator(tuple(self.literal(value) for value in values)), default)
 
-    def array(self, element: Validator) -> ArrayValidator:
+    def array(self, element: Validator, *, default: Any = NO_DEFAULT) -> ArrayValidator:
         """Lists of elements that match."""
-        return ArrayValidator(_inner_validator(element, "the element of v.array"))
+        return _given(ArrayValidator(_inner_validator(element, "the element of v.array")), default)
 
-    def object(self, fields: Mapping[str, Validator], *, rest: Validator | None = None) -> ObjectValidator:
+    def object(
+        self, fields: Mapping[str, Validator], *, rest: Validator | None = None, default: Any = NO_DEFAULT
+    ) -> ObjectValidator:
         """Objects with exactly these fields, or with further ones that match `rest`."""
         others = None if rest is None else _inner_validator(rest, "the rest of v.object")
-        return ObjectValidator(MappingProxyType(object_fields(fields)), others)
+        return _given(ObjectValidator(MappingProxyType(object_fields(fields)), others), default)
 
-    def record(self, key: Validator, value: Validator) -> RecordValidator:
+    def record(self, key: Validator, value: Validator, *, default: Any = NO_DEFAULT) -> RecordValidator:
         """Objects as mappings: every key matches one validator, every value another."""
-        return RecordValidator(_record_key(key), _inner_validator(value, "the value of v.record"))
+        return _given(RecordValidator(_record_key(key), _inner_validator(value, "the value of v.record")), default)
 
-    def union(self, *members: Validator) -> UnionValidator:
+    def union(self, *members: Validator, default: Any = NO_DEFAULT) -> UnionValidator:
         """Values that match one of the members."""
-        return UnionValidator(tuple(_inner_validator(member, "a member of v.union") for member in members))
+        union = UnionValidator(tuple(_inner_validator(member, "a member of v.union") for member in members))
+        return _given(union, default)
 
-    def nullable(self, inner: Validator) -> UnionValidator:
+    def nullable(self, inner: Validator, *, default: Any = NO_DEFAULT) -> UnionValidator:
         """What matches, or None."""
-        return self.union(inner, self.null())
+        return self.union(inner, self.null(), default=default)
 
     def optional(self, inner: Validator) -> Validator:
         """What matches, or nothing at all: only for fields of objects. None does not match by this."""

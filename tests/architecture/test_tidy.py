@@ -45,6 +45,7 @@ THEMES: dict[str, str] = {
     "tests/storage/test_unusable_files.py": "what is said about a file that cannot be used",
     "tests/notebook/test_browser.py": "the whole room as a person sees it, in JupyterLab",
     "tests/notebook/test_files_notebook.py": "the notebook about files, in a real kernel",
+    "tests/notebook/test_search_notebook.py": "the notebook about search, in a real kernel",
     "tests/notebook/test_web_page.py": "the notebook with a web page, in JupyterLab",
     "tests/server/test_npm_client.py": "the whole server as the npm client sees it",
     "tests/server/test_npm_files.py": "files as the npm client's users upload them",

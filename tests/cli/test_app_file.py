@@ -9,7 +9,7 @@ import pytest
 
 from nbconvex.backend import Backend
 from nbconvex.cli.app_file import AppFile, notebook_names
-from nbconvex.errors import CallerError, FunctionNotFoundError
+from nbconvex.errors import ArgumentsInvalidError, CallerError, FunctionNotFoundError
 from tests.cli.files import HELPERS, NEWEST, SEND, notebook
 
 
@@ -165,3 +165,24 @@ def _source_of(function: Any) -> str:
     import textwrap
 
     return textwrap.dedent(inspect.getsource(function))
+
+
+def test_a_select_is_a_query_with_the_types_that_its_line_says(backend, tmp_path):
+    path = notebook(
+        tmp_path / "app.ipynb",
+        "from typing import Literal",
+        SEND,
+        HELPERS,
+        "%%query messages:all --sql --args \"body: Literal['Hi!', 'Ho!'] = 'Hi!'\"\n"
+        "SELECT body FROM messages WHERE body = $body",
+        "%%convex_sql\nSELECT 1",
+        "%%query messages:bad --sql\nDELETE FROM messages",
+    )
+    report = AppFile(backend, path).load()
+    assert report.cells == 5
+    assert len(report.problems) == 1
+    assert "DELETE writes" in report.problems[0]
+    backend.run_mutation("messages:send", {"body": "hi"})
+    assert backend.run_query("messages:all") == [{"body": "Hi!"}]
+    with pytest.raises(ArgumentsInvalidError):
+        backend.run_query("messages:all", {"body": "he"})

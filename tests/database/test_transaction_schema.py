@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from nbconvex.errors import (
-    DocumentInvalidError,
-)
+from nbconvex.database.database import Database
+from nbconvex.errors import CallerError, DocumentInvalidError, LimitExceededError, SchemaViolatedError
+from nbconvex.limits import Limits
+from nbconvex.storage.memory import MemoryPersistence
 from nbconvex.values.scalars import UNSET, Int64
-from nbconvex.values.schema import define_schema, table
+from nbconvex.values.schema import SchemaDefinition, define_schema, table
 from nbconvex.values.validators import v
-from tests.database.stores import bare, open_database, read, write
+from tests.database.stores import bare, insert_all, open_database, read, write
 
 # -- against the schema ------------------------------------------------------------------------------------------------
 
@@ -133,3 +134,96 @@ def test_a_near_miss_of_a_table_s_name_is_noted_when_it_is_created_or_not_found(
     assert notes(begin(), lambda tx: [tx.insert("mesages", {}), tx.query("mesages").collect()]) == []
     relaxed = open_database(schema=define_schema(dict(MESSAGES.tables), strict_table_names=False))
     assert notes(relaxed.begin(writable=True), lambda tx: tx.insert("mesages", {})) == []
+
+
+# -- defaults ----------------------------------------------------------------------------------------------------------
+
+
+def with_defaults(**more: Any) -> SchemaDefinition:
+    fields = {"name": v.string(), "mood": v.string(default="fine"), "tags": v.array(v.string(), default=list), **more}
+    return define_schema({"users": table(fields)})
+
+
+def filled(database: Database) -> list[Any]:
+    return [bare(each) for each in read(database, lambda tx: tx.query("users").collect())]
+
+
+def test_absent_fields_are_filled_when_a_document_is_written() -> None:
+    database = open_database(schema=with_defaults())
+    [first, second] = insert_all(database, "users", [{"name": "a"}, {"name": "b", "mood": "bad", "tags": ["x"]}])
+    assert filled(database) == [
+        {"name": "a", "mood": "fine", "tags": []}, {"name": "b", "mood": "bad", "tags": ["x"]},
+    ]  # fmt: skip
+    write(database, lambda tx: tx.replace(first, {"name": "a", "tags": ["y"]}))
+    write(database, lambda tx: tx.patch(second, {"mood": UNSET, "tags": UNSET}))
+    assert filled(database) == [
+        {"name": "a", "mood": "fine", "tags": ["y"]}, {"name": "b", "mood": "fine", "tags": []},
+    ]  # fmt: skip
+
+
+def test_flat_documents_are_filled_too() -> None:
+    database = open_database(
+        schema=define_schema({"users": table({"n": v.number(default=5), "a": v.string(default="x")})})
+    )
+    insert_all(database, "users", [{}, {"n": 1}])
+    assert filled(database) == [{"n": 5, "a": "x"}, {"n": 1, "a": "x"}]
+
+
+def test_what_is_filled_counts_for_the_size_of_a_document() -> None:
+    schema = define_schema({"users": table({"a": v.array(v.string(), default=["x" * 900])})})
+    database = open_database(schema=schema, limits=Limits(document_bytes=500))
+    with pytest.raises(LimitExceededError, match='a document of "users" has'):
+        insert_all(database, "users", [{}])
+
+
+def test_old_documents_are_filled_when_they_are_written_next() -> None:
+    old = define_schema({"users": table({"name": v.string()})})
+    database = open_database(schema=old)
+    [key] = insert_all(database, "users", [{"name": "a"}])
+    with pytest.raises(SchemaViolatedError, match="Its default is for documents that are written from now on"):
+        database.push_schema(define_schema({"users": table({"name": v.string(), "mood": v.string(default="fine")})}))
+    database.push_schema(
+        define_schema({"users": table({"name": v.string(), "mood": v.optional(v.string(default="fine"))})})
+    )
+    assert filled(database) == [{"name": "a"}]
+    write(database, lambda tx: tx.patch(key, {}))
+    assert filled(database) == [{"name": "a", "mood": "fine"}]
+    database.push_schema(define_schema({"users": table({"name": v.string(), "mood": v.string(default="fine")})}))
+
+
+def test_a_restored_document_is_filled() -> None:
+    database = open_database(schema=with_defaults())
+    [key] = insert_all(database, "users", [{"name": "a"}])
+    document = read(database, lambda tx: tx.get(key))
+    assert document is not None
+    write(database, lambda tx: tx.delete(key))
+    write(
+        database, lambda tx: tx.restore("users", {"_id": key, "_creationTime": document["_creationTime"], "name": "b"})
+    )
+    assert filled(database) == [{"name": "b", "mood": "fine", "tags": []}]
+
+
+def test_a_function_makes_a_default_and_has_to_be_there_again_after_a_restart() -> None:
+    persistence = MemoryPersistence()
+    numbers = iter(range(10))
+
+    def next_number() -> int:
+        return next(numbers)
+
+    database = open_database(persistence, schema=with_defaults(number=v.number(default=next_number)))
+    insert_all(database, "users", [{"name": "a"}, {"name": "b"}])
+    assert [each["number"] for each in filled(database)] == [0, 1]
+    reopened = open_database(persistence)
+    with pytest.raises(CallerError, match=r"next_number, which is code, .* run the %%schema cell again"):
+        insert_all(reopened, "users", [{"name": "c"}])
+    insert_all(reopened, "users", [{"name": "c", "number": 7}])
+    assert reopened.push_schema(with_defaults(number=v.number(default=next_number))).diff.is_empty
+    insert_all(reopened, "users", [{"name": "d"}])
+    assert [each["number"] for each in filled(reopened)] == [0, 1, 7, 2]
+
+
+def test_a_schema_that_checks_nothing_fills_nothing() -> None:
+    schema = define_schema(dict(with_defaults().tables), schema_validation=False)
+    database = open_database(schema=schema)
+    insert_all(database, "users", [{"name": "a"}])
+    assert filled(database) == [{"name": "a"}]

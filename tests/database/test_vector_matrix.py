@@ -20,7 +20,7 @@ from nbconvex.database.vector_reader import VectorReader
 from nbconvex.values.codec import decode_document
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.sort_key import encode_key
-from tests.database.vectors import changed, documents, is_vector, payload, require_nearest
+from tests.database.vectors import changed, cosine, documents, is_vector, payload, require_nearest
 
 READER = VectorReader("v", ["genre", "year"])
 
@@ -86,12 +86,18 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand() -> None:
 
 
 def test_vectors_that_float32_cannot_tell_apart_are_ranked_by_their_real_scores() -> None:
-    near = [[1.0, step * 1e-9, 0.0] for step in range(200)]
-    order = list(range(200))
-    random.Random(1).shuffle(order)
-    index = of(*[near[step] for step in order])
-    found = matrix_of(index).nearest([0.0, 1.0, 0.0], 5)
-    assert [order[number] for number in numbers(found, index)] == [199, 198, 197, 196, 195]
+    """The matrix alone would put some of them into the wrong place, and drop them at the last one."""
+    rng = random.Random(5)
+    middle = [rng.gauss(0, 1) for _ in range(100)]
+    vectors = [[each + 1e-7 * rng.gauss(0, 1) for each in middle] for _ in range(300)]
+    index = of(*vectors)
+    matrix = VectorMatrix.empty(READER, 100, 2).advanced(index)
+    for _ in range(10):
+        query = [rng.gauss(0, 1) for _ in range(100)]
+        exact = sorted(range(300), key=lambda number: -cosine(query, vectors[number]))
+        assert numbers(matrix.nearest(query, 20), index) == exact[:20]
+        between = (cosine(query, vectors[exact[19]]) + cosine(query, vectors[exact[20]])) / 2
+        assert numbers(matrix.nearest(query, 300, min_score=between), index) == exact[:20]
 
 
 # -- what is in the index --------------------------------------------------------------------------------------------
@@ -265,6 +271,8 @@ def test_a_document_whose_other_fields_change_keeps_its_row() -> None:
         index = changed(index, {id_key(stored): stored})
         matrix = matrix.advanced(index)
     assert (matrix.size_bytes, len(matrix)) == (before, 2)
+    rows = matrix._rows
+    assert rows.row_of == {id(each): row for row, each in enumerate(rows.payloads)}, "none for a payload that has gone"
     gone = changed(index, {id_key(payload(0)): None})
     assert numbers(matrix.advanced(gone).nearest([1, 2, 3], 5), gone) == [1]
 

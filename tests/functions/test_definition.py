@@ -155,3 +155,20 @@ def test_declared_helper_can_be_called_inside_a_function() -> None:
     unregistered = query(lambda ctx: ctx.db.query("t").count())
     with convex_test() as t:
         assert t.query(lambda ctx: unregistered(ctx)) == 0
+
+
+def test_an_argument_with_a_default_in_its_validator_need_not_be_given() -> None:
+    @mutation
+    @args({"name": v.string(), "mood": v.string(default="fine"), "tags": v.array(v.string(), default=list)})
+    def add(ctx: Any, name: str, mood: str, tags: Any) -> Any:
+        tags.append("seen")
+        return [name, mood, tags]
+
+    definition = add.define("m:add", "")
+    assert str(definition.args).count("v.optional(") == 2
+    with convex_test(modules={"m": {"add": add}}) as t:
+        for _ in range(2):
+            assert t.mutation("m:add", name="a") == ["a", "fine", ["seen"]]
+        assert t.mutation("m:add", name="a", mood="bad", tags=["x"]) == ["a", "bad", ["x", "seen"]]
+        with pytest.raises(ArgumentsInvalidError):
+            t.mutation("m:add", mood="bad")

@@ -76,7 +76,7 @@ def test_values_are_numbers_times_or_texts(values, field, kind, drawn) -> None:
     name = field.partition(":")[0]
     made = picture([{name: value, "y": 1} for value in values], x=field, y="y")
     assert made.points["x"] == drawn
-    assert made.has_times is (kind == "time")
+    assert (made.times != "") is (kind == "time")
     expected = {"number": "quantitative", "time": "temporal", "text": "nominal"}[kind]
     assert made.spec["encoding"]["x"]["type"] == expected
 
@@ -100,7 +100,7 @@ def test_points_are_limited_and_it_is_said() -> None:
     drawn = picture([{"x": at, "a": at, "b": at} for at in range(CHART_POINTS_MAX)], y="a,b", x="x")
     assert len(drawn.points["y"]) == CHART_POINTS_MAX
     assert drawn.chart_note == "10,000 rows; showing the first 5,000 of 10,000 rows"
-    assert drawn.dots == 0
+    assert drawn.signals == {"dots": 0, "bars": 5_000}
 
 
 def test_more_values_than_colours_is_said() -> None:
@@ -177,3 +177,12 @@ def test_table_of_the_rows_stands_behind_a_chart() -> None:
     drawn = picture(DAYS, x="day", y="visits")
     assert drawn.columns[:2] == ("_id", "day")
     assert drawn.first(1).rows == drawn.rows[:1]
+
+
+def test_days_are_the_same_for_every_reader() -> None:
+    days = picture([{"day": "2026-01-01", "y": 1}, {"day": "2026-01-02", "y": 2}], x="day:time", y="y")
+    assert (days.times, days.spec["encoding"]["x"]["scale"]["type"]) == ("days", "utc")
+    assert days.said.endswith("last 2 at 2026-01-02.")
+    moments = picture([{"day": "2026-01-01", "y": 1}, {"day": "2026-01-02T12:00", "y": 2}], x="day:time", y="y")
+    assert (moments.times, moments.spec["encoding"]["x"]["scale"]) == ("moments", {})
+    assert moments.said.endswith("last 2 at 2026-01-02 12:00:00 UTC.")

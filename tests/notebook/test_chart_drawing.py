@@ -15,7 +15,7 @@ from nbconvex.notebook.chart_spec import chart_spec
 
 
 def src(rows: list[dict[str, object]], x_kind: str = "number") -> str:
-    return picture_src(compiled(chart_spec("scatter", "x", x_kind, ("y",))), rows, dots=1)
+    return picture_src(compiled(chart_spec("scatter", "x", x_kind, ("y",))), rows, {"dots": 1})
 
 
 def svg_of(src: str) -> str:
@@ -50,7 +50,7 @@ def test_description_cannot_load_anything() -> None:
     vega = compiled(chart_spec("line", "x", "number", ("y",)))
     vega["data"].append({"name": "spy", "url": "http://127.0.0.1:9/spy.json"})
     with pytest.raises(ValueError, match="allowed"):
-        picture_src(vega, [{"x": 1, "y": 1, "i": 0}], dots=1)
+        picture_src(vega, [{"x": 1, "y": 1, "i": 0}], {"dots": 1})
 
 
 def test_missing_package_is_named_with_its_extra(monkeypatch) -> None:

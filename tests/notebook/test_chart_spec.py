@@ -34,7 +34,7 @@ def test_colours_stand_out_on_light_and_on_dark(ground) -> None:
     ("kind", "x_kind", "ys", "color"),
     [
         (*each, *series)
-        for each in itertools.product(("line", "bar", "scatter", "area"), ("number", "time", "text"))
+        for each in itertools.product(("line", "bar", "scatter", "area"), ("number", "time", "day", "text"))
         for series in ((("y",), ""), (("a", "b"), ""), (("y",), "kind"))
     ],
 )

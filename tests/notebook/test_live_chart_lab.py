@@ -1,4 +1,4 @@
-"""A live chart in JupyterLab, followed through many commits by a real browser."""
+"""A live chart and a live table of SQL in JupyterLab, followed through many commits by a real browser."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ def hour(n):
     weather.note(hour=1.79e12 + n * 3.6e6, low=8 + 4 * sin(n / 4), high=15 + 5 * sin(n / 4) + n % 3)
 for n in range(60):
     hour(n)""",
+    """%%query weather:warmest --sql --live "count=8" --args "count: float"
+SELECT hour::BIGINT AS hour, round(high, 1) AS high FROM weather
+ORDER BY weather.high DESC LIMIT $count""",
     "%live weather:hours --chart line --x hour --y low,high",
     f"""import time
 from nbconvex.notebook.live_chart import LiveChart
@@ -48,24 +51,30 @@ def notebook(request, browser, tmp_path) -> Iterator[LabNotebook]:
         context.close()
 
 
-def test_chart_follows_a_hundred_mutations_in_place(notebook, artefacts, request) -> None:
+def test_chart_and_table_follow_a_hundred_mutations_in_place(notebook, artefacts, request) -> None:
     theme = request.node.callspec.id
     page = notebook.page
-    for at in range(5):
+    for at in range(6):
         notebook.run(at)
     page.wait_for_selector(".nbc-chart canvas")
     page.wait_for_timeout(300)
     page.evaluate(WATCH)
-    nodes = "document.querySelector('.nbc-live').querySelectorAll('*').length"
+    page.evaluate("window.table = document.querySelector('.nbc-table')")
+    rows = page.locator(".nbc-table tbody tr")
+    assert rows.count() == 8
+    top = rows.first.text_content()
+    nodes = "[...document.querySelectorAll('.nbc-live')].map((view) => view.querySelectorAll('*').length)"
     before, first = page.evaluate(nodes), page.evaluate("document.querySelector('.nbc-state').textContent")
-    notebook.run(5)
+    notebook.run(6)
     assert page.evaluate("[window.changes, window.blank]") == [0, 0]
     assert page.evaluate("window.canvas === document.querySelector('.nbc-chart canvas')")
+    assert page.evaluate("window.table === document.querySelector('.nbc-table')")
     assert page.evaluate(nodes) == before
+    assert (rows.count(), rows.first.text_content() == top) == (8, False)
     assert page.evaluate("document.querySelector('.nbc-state').textContent") != first
     assert page.evaluate(PAINTED) > 3_000
     # Ten pictures a second at most, however many commits there are.
-    messages = int(notebook.output(5).inner_text().partition(" ")[0])
+    messages = int(notebook.output(6).inner_text().partition(" ")[0])
     assert 5 <= messages <= MUTATIONS
-    notebook.output(4).scroll_into_view_if_needed()
+    notebook.output(5).scroll_into_view_if_needed()
     (artefacts / f"lab-chart-{theme}.png").write_bytes(page.screenshot())

@@ -74,8 +74,12 @@ class SqlResult:
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The first row, or None."""
-        first = SqlResult(self._table.slice(0, 1), self.types).fetchall()
+        first = self.head(1).fetchall()
         return first[0] if first else None
+
+    def head(self, rows: int = _ROWS_SHOWN) -> SqlResult:
+        """The same with the first rows only."""
+        return SqlResult(self._table.slice(0, rows), self.types)
 
     def __len__(self) -> int:
         count: int = self._table.num_rows
@@ -86,7 +90,7 @@ class SqlResult:
 
     def __repr__(self) -> str:
         count = len(self)
-        rows = SqlResult(self._table.slice(0, _ROWS_SHOWN), self.types).fetchall()
+        rows = self.head().fetchall()
         cells = [list(self.columns), *([_shown(value) for value in row] for row in rows)]
         widths = [max(len(row[at]) for row in cells) for at in range(len(self.columns))]
         lines = [
