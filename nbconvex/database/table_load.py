@@ -35,8 +35,8 @@ class TableLoad:
     """The documents of one table that are being loaded. Made by `Bulk.open`."""
 
     __slots__ = (
-        "_bulk", "_flat", "_prefixes", "_schema", "_seen", "_unique", "has_own_ids", "ids", "keys", "mode", "name", "number",
-        "payloads",
+        "_bulk", "_flat", "_prefixes", "_schema", "_seen", "_unique", "has_own_ids", "ids", "keys", "mode", "name",
+        "number", "payloads",
     )  # fmt: skip
 
     def __init__(self, bulk: Bulk, name: str, number: int, mode: Mode) -> None:
@@ -138,10 +138,10 @@ class TableLoad:
                     encode_key(creation_ms) + internals[at : at + INTERNAL_ID_BYTES]
                     for creation_ms, at in zip(times, range(0, len(internals), INTERNAL_ID_BYTES), strict=True)
                 ]
-                for prefix_of, keys in zip(self._prefixes, self.keys, strict=True):
+                for prefix_of, into in zip(self._prefixes, self.keys, strict=True):
                     found = [prefix_of(document) + tail for document, tail in zip(documents, tails, strict=True)]
                     size += sum(map(len, found)) + ENTRY_OVERHEAD_BYTES * count
-                    keys += found
+                    into.extend(found)
             self.ids += internals
             self.payloads += payloads
         bulk.charge(size, len(columns[0]))

@@ -10,6 +10,7 @@ from nbconvex.errors import CallerError, DataRefusedError, DocumentInvalidError,
 from nbconvex.values.ids import encode_id
 from nbconvex.values.schema import table
 from nbconvex.values.validators import v
+from tests.database.snapshot_checks import check_consistent
 from tests.services.transfer.stores import backend_with, bare, whole
 
 CITIES = {
@@ -176,6 +177,24 @@ def test_an_interrupt_or_an_error_of_the_source_changes_nothing() -> None:
             with pytest.raises(type(error)):
                 backend.import_data(rows(error), "t")
         assert backend.database.snapshot.table("t") is None
+
+
+def test_large_tables_come_in_as_columns_and_every_index_has_them() -> None:
+    count = 5_000
+    columns = {"name": [f"town {n % 70}" for n in range(count)], "people": list(range(count)), "mayor": ["é"] * count}
+    with backend_with(CITIES) as backend:
+        for mode in (None, "append"):
+            backend.import_data(pa.table(columns), "cities", mode=mode)
+            check_consistent(backend.database.snapshot)
+        backend.import_data([{"name": "town 3", "mayor": None}], "cities", mode="append")
+        check_consistent(backend.database.snapshot)
+        assert [row["people"] for row in bare(backend, "cities")[:-1]] == [*range(count), *range(count)]
+
+        @backend.query(name="m:named")
+        def named(ctx):
+            return ctx.db.query("cities").with_index("by_name", name="town 3").count()
+
+        assert backend.run_query("m:named") == 2 * len(range(3, count, 70)) + 1
 
 
 def test_progress_is_told() -> None:
