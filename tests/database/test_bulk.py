@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -338,6 +339,29 @@ def test_readers_go_on_while_a_load_is_written(amount) -> None:
     stop.set()
     thread.join()
     assert set(seen) <= {0, 500}
+
+
+class InterruptedPersistence(MemoryPersistence):
+    """A store whose user presses the stop button while it writes."""
+
+    is_stopped = False
+
+    def append(self, commits, expected_head) -> None:
+        if self.is_stopped:
+            signal.raise_signal(signal.SIGINT)
+        super().append(commits, expected_head)
+
+
+def test_an_interrupt_while_it_is_committed_waits_for_the_outcome(amount) -> None:
+    persistence = InterruptedPersistence()
+    database = open_database(persistence, schema=SCHEMA)
+    bulk = database.begin_bulk()
+    bulk.open("t", "empty").add({"a": 1})
+    persistence.is_stopped = True
+    with pytest.raises(KeyboardInterrupt) as caught:
+        database.commit_bulk(bulk)
+    assert caught.value.__notes__ == ["nbconvex: what was imported had been committed."]
+    assert found(database) == [{"a": 1}]
 
 
 class Heard:
