@@ -38,8 +38,8 @@ class Peer:
         return [self.insert(document) for document in documents]
 
     def import_rows(self, path: str, source: str) -> dict[str, float]:
-        """Store the rows of a Parquet file, durably, and say in how many seconds; `source` is "parquet", "arrow" for the
-        same as an Arrow table that is in memory before, or "indexed" for a table that the peer would rather do without.
+        """Store the rows of a Parquet file, durably, and say in how many seconds; `source` is "parquet", "arrow" for
+        the same as an Arrow table that is in memory before, or "indexed" for a table that the peer would rather do without.
         Raises: PeerMissingError.
         """
         raise PeerMissingError("has no adapter for imports")

@@ -49,8 +49,8 @@ def many_rows(settings: Settings, probe: Probe) -> Result:
                     result.missing[label] = f"{kind}{problem}"
     result.rows = list(rows.values())
     result.notes.append(
-        "nbconvex checks every row against its validator, gives it an id and enters it into three indexes; DuckDB has a "
-        "key and an index, or appends rows alone; SQLite has a key and an index, and reads the file through pyarrow."
+        "nbconvex checks every row against its validator, gives it an id and enters it into three indexes; DuckDB has "
+        "a key and an index, or appends rows alone; SQLite has both, and reads the file through pyarrow."
     )
     result.verdicts = _verdicts(rows)
     return result
