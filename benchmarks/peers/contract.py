@@ -39,7 +39,7 @@ class Peer:
 
     def import_rows(self, path: str, source: str) -> dict[str, float]:
         """Store the rows of a Parquet file, durably, and say in how many seconds; `source` is "parquet", "arrow" for
-        the same as an Arrow table that is in memory before, or "indexed" for a table that the peer would rather do without.
+        the same as an Arrow table that is in memory before, or "indexed" for a table that costs the peer more.
         Raises: PeerMissingError.
         """
         raise PeerMissingError("has no adapter for imports")
