@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
-from nbconvex.functions import current, determinism, logs, teaching
+from nbconvex.functions import current, determinism, environment, logs, teaching
 from nbconvex.functions.acting import acting_identity
 from nbconvex.functions.cells import Namespace
 from nbconvex.functions.definition import FunctionDefinition, decorator
@@ -41,6 +41,7 @@ from nbconvex.functions.triggers import Triggers
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.services.auth.auth import Auth
 from nbconvex.services.auth.providers import read_providers
+from nbconvex.services.environment.variables import Variables
 from nbconvex.services.files.file_store import FileStore
 from nbconvex.services.files.plain_storage import PlainStorage
 from nbconvex.services.migrations.migration_forms import declared_migrations
@@ -91,6 +92,7 @@ class Backend:
         self._deployer = Deployer(self.runner, self.live, self.http, self.triggers, remembered, self._host)
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
+        self.env = Variables(self.runner, on_moved=self._deployer.forget_results)
         transfer = PlainTransfer(self.database, self.files.transferred)
         self.import_data, self.export_data = transfer.import_data, transfer.export_data
         self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
@@ -106,6 +108,7 @@ class Backend:
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
         determinism.enter()
+        environment.enter()
         logs.install()
         current.opened(self)
 
@@ -436,6 +439,7 @@ class Backend:
         self.scheduler.join()
         self.runner.sql.close()
         self.database.close()
+        environment.leave()
         determinism.leave()
         logs.uninstall()
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.load_references import require_references
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.reads import CommitRecord
+from nbconvex.database.rule_check import references_among, require_kept
 from nbconvex.database.schema_push import deletion, unlisted
 from nbconvex.database.snapshot import Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE
@@ -44,13 +44,9 @@ from nbconvex.values.id_batches import IDS_MAX
 from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
 
 if TYPE_CHECKING:
+    from nbconvex.database.guarded_transaction import GuardedTransaction
     from nbconvex.database.transaction import Transaction
 
-#: What one function may read and write, and an import may read and write more of.
-_UNBOUND: Final = (
-    "read_bytes", "documents_read", "database_queries", "written_bytes", "documents_written", "functions_scheduled",
-    "scheduled_arguments_bytes",
-)  # fmt: skip
 _int64, _float64 = struct.Struct("<q"), struct.Struct("<d")
 
 #: Gives the texts of so many new ids of a table, and their internal ids, one behind the other.
@@ -300,66 +296,73 @@ class Bulk:
             _require_fitting(load, base)
             if base is not self.base and load.mode == "append" and (present := _present(load, base)) is not None:
                 load.require_unique_in(present)
-        require_references(self.loads, base)
         concerned = frozenset(chain(gone, (load.number for load in self.loads.values())))
         if sum(_written(load, base) for load in self.loads.values()) <= _WRITES_MAX and not gone:
             writes = chain.from_iterable(_writes(load, base) for load in self.loads.values())
-            return Built(base, [*listed, *writes], concerned=concerned)
+            return self._kept(Built(base, [*listed, *writes], concerned=concerned))
         tables = {load.number: _table(load, base) for load in self.loads.values()}
         bulk = [BulkTable(load.number, load.mode != "append", _Rows(load)) for load in self.loads.values()]
         bulk += [BulkTable(number, True, ()) for number in gone if number not in tables]
-        return Built(base, listed, tables, tuple(bulk), concerned)
+        return self._kept(Built(base, listed, tables, tuple(bulk), concerned))
 
-    def commit_through(
-        self,
-        begin: Callable[[], Transaction],
-        commit: Callable[[Transaction], int],
-        system: Callable[[Transaction], None],
-    ) -> int:
-        """Commit the load document by document, as one transaction of whose writes somebody hears: triggers.
+    def _kept(self, built: Built) -> Built:
+        """The same, if no reference leads nowhere afterwards.
 
-        Raises:  as `build`; ConflictError, at last; whatever triggers raise.
+        Raises:  ReferenceViolatedError.
         """
-        for retries in range(self.limits.conflict_retries, -1, -1):
-            transaction = begin()
-            self._write_through(transaction, system)
+        base = built.base
+        rules = {} if base.schema is None else base.schema.rules
+        if references_among(rules, self.loads):
+            following = built.become(base.with_writes(built.writes, base.ts + 1))
+            require_kept(rules, self.loads, following.table, following.table_name)
+        return built
+
+    def commit_told(
+        self, begin: Callable[..., Any], commit: Callable[[Transaction], int],
+        system: Callable[[Transaction], None],
+    ) -> int:  # fmt: skip
+        """The timestamp of a commit in which each document is a write of its own, of which triggers hear.
+
+        Raises:  as `write_into`; ConflictError after three tries.
+        """
+        for is_last in (False, False, True):
+            transaction = begin(writable=True, reader="import")
+            transaction.metrics = TransactionMetrics(Limits.off())
+            self.write_into(transaction, system)
             try:
                 return commit(transaction)
             except ConflictError:
-                if not retries:
+                if is_last:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _write_through(self, transaction: Transaction, system: Callable[[Transaction], None]) -> None:
+    def write_into(self, transaction: GuardedTransaction, system: Callable[[Transaction], None]) -> None:
+        """Make the load's documents writes of a transaction, one by one, so that whoever hears of writes hears of them.
+
+        Raises:  as `build`; whatever a trigger raises.
+        """
         base = transaction.snapshot
         self._require_same_tables(base)
-        for load in self.loads.values():
-            _require_fitting(load, base)
-            if base.numbers.get(load.name, load.number) != load.number:
-                raise CallerError(
-                    f'the ids to be imported into "{load.name}" are of table number {load.number}, and the table has '
-                    "another. It cannot take that over while there are triggers: import before they are defined."
-                )
-        # The limits of functions are not those of an import.
-        transaction.limits = self.limits.without(*_UNBOUND)
-        transaction.metrics = TransactionMetrics(transaction.limits)
         system(transaction)
-        for load in self.loads.values():
-            if load.name not in base.numbers:
-                transaction.create_table(load.name, load.number)
-        for load in self.loads.values():
-            present = _present(load, base) if load.mode == "replace" else None
-            before = {} if present is None else dict(present.documents.entries())
-            new = [decode_document(payload) for _, payload in load.rows()]
-            for key in before.keys() - {document["_id"].encode("ascii") for document in new}:
-                # One that is gone already went with another.
-                if transaction.get(key.decode("ascii")) is not None:
-                    transaction.delete(key.decode("ascii"))
-            for document in new:
-                if document["_id"].encode("ascii") in before:
-                    transaction.replace(document["_id"], document)
-                else:
-                    transaction.restore(load.name, document)
+        with transaction.deferred():
+            for load in self.loads.values():
+                _require_fitting(load, base)
+                _require_number_kept(load, base)
+                if load.name not in base.numbers:
+                    transaction.create_table(load.name, load.number)
+            coming = {load.name: dict(load.rows()) for load in self.loads.values()}
+            for load in self.loads.values():
+                if len(coming[load.name]) != len(load):
+                    raise _twice(load, _repeated(load))
+                present = _present(load, base) if load.mode == "replace" else None
+                for internal, payload in () if present is None else present.rows():
+                    if coming[load.name].get(internal) == payload:
+                        del coming[load.name][internal]
+                    else:
+                        transaction.delete(encode_id(load.number, internal))
+            for name, rows in coming.items():
+                for payload in rows.values():
+                    transaction.restore(name, decode_document(payload))
 
 
 def _require_empty(table: Table) -> None:
@@ -368,6 +371,19 @@ def _require_empty(table: Table) -> None:
             f'the table "{table.name}" has {len(table.documents):,} documents already. Say what is to become of them: '
             'mode="append" (--append) keeps them, mode="replace" (--replace) deletes them.'
         )
+
+
+def _require_number_kept(load: TableLoad, base: Snapshot) -> None:
+    if base.numbers.get(load.name, load.number) != load.number:
+        raise CallerError(
+            f'"{load.name}" would get the number of its new ids, {load.number}, and with that become another table, of '
+            "whose documents no trigger could be told. Leave the ids out, or take the triggers out for the import."
+        )
+
+
+def _repeated(load: TableLoad) -> bytes:
+    seen: set[bytes] = set()
+    return next(internal for internal, _ in load.rows() if internal in seen or seen.add(internal))  # type: ignore[func-returns-value]
 
 
 def _present(load: TableLoad, base: Snapshot) -> Table | None:

@@ -28,7 +28,7 @@ from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot, newest_creation_ms
 from nbconvex.database.reads import ReadSet
 from nbconvex.database.snapshot import Snapshot
-from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
+from nbconvex.database.system_tables import ENVIRONMENT_TABLE, SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.database.writes import Write
@@ -339,11 +339,10 @@ class Database:
         An interrupt that arrives meanwhile is raised when the outcome is known.
         Raises:  ConflictError, CallerError, LimitExceededError: nothing was written; StorageFailedError.
         """
-        watch = self.watch
-        if watch is not None and any(name in watch.tables for name in bulk.loads):
-            return bulk.commit_through(
-                lambda: self._transaction(self._accepted, writable=True, reader="import"), self.commit, system
-            )
+        if self.watch is not None and any(name in self.watch.tables for name in bulk.loads):
+            with self._state_lock:
+                self._last_creation_ms = max(self._last_creation_ms, bulk.newest_creation_ms)
+            return bulk.commit_told(self.begin, self.commit, system)
         for is_last in (False, False, True):
             base = self._accepted
             built = bulk.build(self._transaction(base, writable=True, reader="import"), system)
@@ -429,8 +428,11 @@ class Database:
         return self._commit_deletions(lambda snapshot: [schema_push.require_droppable(snapshot, name).number])
 
     def clear(self) -> int:
-        """Delete everything: documents, tables, the schema. Returns how many documents there were."""
-        return self._commit_deletions(lambda snapshot: list(snapshot.tables))
+        """Delete everything: documents, tables, the schema. Returns how many documents there were.
+
+        Variables stay: like keys, they are no data.
+        """
+        return self._commit_deletions(lambda snapshot: [each for each in snapshot.tables if each != ENVIRONMENT_TABLE])
 
     def _commit_deletions(self, numbers_of: Callable[[Snapshot], list[int]]) -> int:
         with InterruptsHeld("the deletion had been committed"):
