@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,20 @@ def test_what_was_passed_over_is_said(shell) -> None:
         file.writestr("t/documents.jsonl", "{}\n")
         file.writestr("notes.txt", "")
     assert "passed over: notes.txt" in shell.run("%convex import s.zip").plain[0]
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(180)
+def test_the_stop_button_ends_an_import_without_a_trace(kernel) -> None:
+    kernel.run("%load_ext nbconvex\nimport itertools, nbconvex")
+    kernel.run("%%mutation m\ndef note(ctx): ctx.db.insert('notes', {})\n")
+    kernel.run("api.m.note()")
+    loading = kernel.send("nbconvex.import_data(({'a': n} for n in itertools.count()), 'endless')")
+    time.sleep(1.0)
+    kernel.interrupt()
+    kernel.wait(loading)
+    assert loading.error == "KeyboardInterrupt"
+    listed = kernel.run("%convex data").text
+    assert "notes" in listed
+    assert "endless" not in listed
+    kernel.run("nbconvex.import_data([{'a': 1}], 'endless')\napi.m.note()")

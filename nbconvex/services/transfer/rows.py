@@ -7,7 +7,7 @@ Threads: one thread reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,7 +55,7 @@ class Rows:
     name: str
     unit: str
     total: int | None
-    batches: Iterator[Batch]
+    batches: Generator[Batch, None, None]
 
 
 def refused(name: str, where: str, problem: str, cure: str = "") -> DataRefusedError:

@@ -7,7 +7,7 @@ Threads: one thread reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from nbconvex.services.transfer.cells import Column
@@ -28,7 +28,7 @@ def table_rows(name: str, table: Columns, known: Mapping[str, Column]) -> Rows:
     return Rows(name, "row", table.total, _batches(table, known))
 
 
-def _batches(table: Columns, known: Mapping[str, Column]) -> Iterator[Batch]:
+def _batches(table: Columns, known: Mapping[str, Column]) -> Generator[Batch, None, None]:
     names = table.names
     columns = [known.get(name, _UNKNOWN) for name in names]
     done = 0

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from nbconvex.database import bulk
 from nbconvex.errors import CallerError, DataRefusedError, DocumentInvalidError, LimitExceededError, UniqueViolatedError
 from nbconvex.values.ids import encode_id
 from nbconvex.values.schema import table
@@ -54,7 +55,10 @@ def test_append_keeps_what_is_there() -> None:
 
 
 @pytest.mark.case("tooling/import_replace")
-def test_replace_leaves_only_the_new_rows_and_nobody_sees_a_state_between() -> None:
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_replace_leaves_only_the_new_rows_and_nobody_sees_a_state_between(monkeypatch, is_bulk) -> None:
+    if is_bulk:
+        monkeypatch.setattr(bulk, "_WRITES_MAX", 0)
     with backend_with() as backend:
 
         @backend.query(name="m:all")
@@ -64,10 +68,12 @@ def test_replace_leaves_only_the_new_rows_and_nobody_sees_a_state_between() -> N
         backend.import_data([{"a": 1}, {"a": 2}], "t")
         backend.import_data([{"a": 9}], "other")
         seen = []
+        assert backend.run_query("m:all") == [1, 2]
         with backend.subscribe("m:all", callback=lambda update: seen.append(update.value)):
             backend.import_data([{"a": 3}, {"a": 4}], "t", mode="replace")
             backend.live.settle()
         assert seen == [[1, 2], [3, 4]]
+        assert backend.run_query("m:all") == [3, 4], "what was remembered is not given out"
         assert bare(backend, "other") == [{"a": 9}]
 
 
