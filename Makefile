@@ -7,6 +7,7 @@
 #   make test                        everything that must hold; make test ARGS=tests/values while working on a room
 #   make check                       format, lint, types, import contracts
 #   make cases                       which acceptance cases are covered; ARGS=--brief for counts
+#   make docs                        the site, notebooks executed, into .build/docs/html; ARGS=--no-notebooks is quicker
 #   make fuzz                        inputs found by coverage, a minute for each harness; ARGS=-max_total_time=600
 #   make bench                       measure against the peers; ARGS=W1 for one workload
 #   make clean                       remove .venv/, .build/ and every cache
@@ -28,7 +29,7 @@ CONVEX_JS := $(WEB)/node_modules/convex/dist/browser.bundle.js
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check format cases fuzz bench clean
+.PHONY: help demo lab test check format cases docs fuzz bench clean
 
 help:
 	@sed -n 's/^#   \(make\)/  \1/p' Makefile
@@ -56,6 +57,9 @@ format: $(VENV)/.has-lint
 
 cases: $(VENV)/.has-test
 	@$(BIN)/python -m tests.cases_report $(ARGS)
+
+docs: $(VENV)/.has-docs
+	@$(BIN)/python docs/site/build.py $(ARGS)
 
 # What is found to be interesting is kept in .build/fuzz/, and the next run sets out from there.
 fuzz: $(VENV)/.has-test $(VENV)/.has-fuzz
@@ -87,7 +91,7 @@ $(VENV)/.has-pip: constraints.txt
 	@$(PIP) install --constraint constraints.txt --upgrade pip
 	@touch $@
 
-$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-fuzz $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
+$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-fuzz $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for '$*' into $(VENV)/ (the first time takes a minute or two)"
 	@$(INSTALL) '.[$*]'
 	@touch $@

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nbconvex.clock import Clock, SystemClock
 from nbconvex.database.database import Database
 from nbconvex.errors import CallerError, FunctionNotFoundError
-from nbconvex.functions import current, determinism, logs, teaching
+from nbconvex.functions import current, determinism, environment, logs, teaching
 from nbconvex.functions.acting import acting_identity
 from nbconvex.functions.cells import Namespace
 from nbconvex.functions.definition import FunctionDefinition, decorator
@@ -41,6 +41,7 @@ from nbconvex.functions.triggers import Triggers
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.services.auth.auth import Auth
 from nbconvex.services.auth.providers import read_providers
+from nbconvex.services.environment.variables import Variables
 from nbconvex.services.files.file_store import FileStore
 from nbconvex.services.files.plain_storage import PlainStorage
 from nbconvex.services.migrations.migration_forms import declared_migrations
@@ -68,7 +69,7 @@ class Backend:
     def __init__(
         self, persistence: Persistence, blobs: Blobs | None = None, *, clock: Clock, limits: Limits,
         production: bool = False, seed: int | None = None, memory_bytes_max: int = UNLIMITED, has_cache: bool = True,
-        auth: Any = (),
+        auth: Any = (), typed_tables: bool = True,
     ) -> None:  # fmt: skip
         self.clock = clock
         self.limits = limits
@@ -91,6 +92,7 @@ class Backend:
         self._deployer = Deployer(self.runner, self.live, self.http, self.triggers, remembered, self._host)
         self.files = FileStore(self.database, blobs or BlobFolder(None), on_moved=self._deployer.forget_results)
         self.storage, self.runner.files = PlainStorage(self.database, self.files), self.files
+        self.env = Variables(self.runner, on_moved=self._deployer.forget_results)
         transfer = PlainTransfer(self.database, self.files.transferred)
         self.import_data, self.export_data = transfer.import_data, transfer.export_data
         self.auth = Auth(self.database, clock=clock, limits=limits, production=production, declared=auth)
@@ -102,10 +104,12 @@ class Backend:
         self.query = decorator("query", self._deployer.declare)
         self.mutation = decorator("mutation", self._deployer.declare)
         self.action = decorator("action", self._deployer.declare)
+        self._has_typed_tables = typed_tables
         self.trigger = partial(trigger, on_declare=self.triggers.declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
         determinism.enter()
+        environment.enter()
         logs.install()
         current.opened(self)
 
@@ -119,11 +123,13 @@ class Backend:
         production: bool = False,
         memory_bytes_max: int | None = None,
         auth: Any = (),
+        typed_tables: bool = True,
     ) -> Backend:
         """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
 
         `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
         memory; by default a quarter of the machine's. `auth` are providers of tokens, as in an auth.config.
+        Without `typed_tables`, closing leaves the tables that other tools see in the file as they are.
         Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
@@ -137,6 +143,7 @@ class Backend:
             production=production,
             memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
             auth=auth,
+            typed_tables=typed_tables,
         )
 
     def _host(self) -> Backend:
@@ -301,7 +308,8 @@ class Backend:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def sql(self, text: str, /, **parameters: Any) -> SqlResult:
-        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter.
+        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter, and
+        a data frame given by name is read from like a table.
 
         Raises:  SqlInvalidError; LimitExceededError; NotAllowedError in a function, where it is `ctx.db.sql`.
         """
@@ -313,6 +321,13 @@ class Backend:
         Raises:  SqlInvalidError where it could not run there.
         """
         return self.runner.sql.parameters(text, is_repeatable=in_query)
+
+    def write_tables(self) -> None:
+        """Bring the typed tables in the store's file up to the newest commit, as `close` does.
+
+        Raises:  StorageError.
+        """
+        self.database.checkpoint(self.runner.sql.write_tables)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
@@ -435,7 +450,8 @@ class Backend:
         self.files.close()
         self.scheduler.join()
         self.runner.sql.close()
-        self.database.close()
+        self.database.close(self.runner.sql.write_tables if self._has_typed_tables else None)
+        environment.leave()
         determinism.leave()
         logs.uninstall()
 

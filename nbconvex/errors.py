@@ -10,6 +10,7 @@ NbconvexError
 │   ├── UniqueViolatedError · ReferenceViolatedError
 │   ├── MigrationFailedError    a document for which a migration raised; what is done stays
 │   ├── IndexInvalidError · LimitExceededError · CursorInvalidError · SqlInvalidError
+│   ├── VariableMissingError    also what a dict raises for a key that it has not
 │   ├── NotAllowedError
 │   │   └── NotAvailableError   for Python also a missing attribute
 │   ├── FileRefusedError        a file that may not come in, or may not be had
@@ -217,6 +218,34 @@ class MigrationFailedError(CallerError):
         self.problem = problem
         self.visited = visited
         self.total = total
+
+
+class VariableMissingError(CallerError, KeyError):
+    """A function or plain code asks for a variable of the environment that is not set. `name` is None for all of them.
+
+    Python asks mappings in its own way: `get` gives its default, `in` says no.
+    """
+
+    code = "VariableMissing"
+
+    def __init__(self, path: str, name: str | None) -> None:
+        where = f"{path}: " if path else ""
+        if name is None:
+            super().__init__(f"{where}variables are asked for one by one, by name.", hint='ctx.env["EMAIL_API_KEY"]')
+        elif name in {"CONVEX_CLOUD_URL", "CONVEX_SITE_URL"}:
+            super().__init__(
+                f"{where}{name} is known only while the backend is served, and it is not.",
+                hint="server = nbconvex.serve(backend)   or, in a notebook,   %convex serve",
+            )
+        else:
+            super().__init__(
+                f"{where}the environment variable {name} is not set.",
+                hint=f"%convex env set {name}   which asks for its value; in a program backend.env.set({name!r}, ...)",
+            )
+        self.name = name
+
+    # That of KeyError shows the sentence in quotes.
+    __str__ = Exception.__str__
 
 
 class IndexInvalidError(CallerError):

@@ -50,6 +50,11 @@ class Limits:
     # One migration.
     migration_batch: int = 1_000
 
+    # The variables of one store.
+    env_variables: int = 1_000
+    env_name_length: int = 40
+    env_value_bytes: int = 8_192
+
     # One value.
     document_bytes: int = MIB
     object_fields: int = 1_024

@@ -31,6 +31,7 @@ _SIMPLE: Final[Mapping[str, Schema]] = {
     # Special floats are texts there.
     "float64": {"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]},
     "int64": {"type": "string", "pattern": "^-?[0-9]+$"},
+    "datetime": {"type": "number", "description": "A time: milliseconds since 1970 UTC."},
     "boolean": {"type": "boolean"},
     "string": {"type": "string"},
     "bytes": {"type": "string", "contentEncoding": "base64"},

@@ -35,6 +35,7 @@ _SIMPLE: Final[Mapping[str, str]] = {
     "boolean": "boolean",
     "string": "string",
     "bytes": "ArrayBuffer",
+    "datetime": "number",
     "any": "any",
 }
 #: What the annotation `dict` means.

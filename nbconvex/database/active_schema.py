@@ -15,9 +15,11 @@ from typing import Any
 from nbconvex.database.write_rules import TableRules, rules_of
 from nbconvex.errors import DocumentInvalidError
 from nbconvex.limits import Limits
+from nbconvex.values.codec import decode_document
 from nbconvex.values.content_indexes import ContentDefinition
 from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
+from nbconvex.values.times import Times, times_of
 from nbconvex.values.validator_check import compile_check, compile_filling, has_defaults
 from nbconvex.values.validator_report import ValidationProblem
 from nbconvex.values.validators import ObjectValidator, UnionValidator, Validator
@@ -31,11 +33,12 @@ class ActiveSchema:
 
     Shapes:  `checks` has a function for each table whose documents are validated; `flats` the quick pass of those whose
     documents can be flat; `fills` the function for tables whose fields have defaults, which it puts where a field is
-    absent; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other
-    numbers; `rules` what holds between documents, for the tables of which something does.
+    absent; `int64_fields` the indexed fields of such tables that hold 64-bit integers and no other numbers; `times`
+    where times are, in documents of tables that have some; `rules` what holds between documents, for the tables of
+    which something does.
     """
 
-    __slots__ = ("checks", "definition", "fills", "flats", "int64_fields", "rules")
+    __slots__ = ("checks", "definition", "fills", "flats", "int64_fields", "rules", "times")
 
     def __init__(self, definition: SchemaDefinition) -> None:
         self.definition = definition
@@ -53,6 +56,11 @@ class ActiveSchema:
         }
         self.int64_fields: dict[str, frozenset[str]] = {
             name: frozenset(found) for name in self.checks if (found := list(_int64_fields(definition.tables[name])))
+        }
+        self.times: dict[str, Times] = {
+            name: times
+            for name, table in definition.tables.items()
+            if (times := times_of(table.document_type(name))) is not None
         }
         self.rules: Mapping[str, TableRules] = rules_of(definition)
 
@@ -78,6 +86,20 @@ class ActiveSchema:
         except ValidationProblem as problem:
             raise DocumentInvalidError(table, problem.report, path=problem.path) from None
         return checked
+
+    def plain(self, table: Any, value: Any) -> Any:
+        """A document, or some fields of one, with numbers in the place of times."""
+        times = self.times.get(table) if isinstance(table, str) else None
+        return value if times is None else times.to_plain(value)
+
+    def document(self, table: str | None, payload: bytes) -> dict[str, Any]:
+        """A stored document as Python sees it."""
+        document = decode_document(payload)
+        times = self.times.get(table) if table is not None else None
+        if times is None:
+            return document
+        timed: dict[str, Any] = times.to_python(document)
+        return timed
 
     def validator_of(self, table: str) -> Validator | None:
         """What every document of a table matches; None where nothing is known."""

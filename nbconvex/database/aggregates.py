@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nbconvex.database.selection import Selection
 from nbconvex.errors import CallerError
 from nbconvex.values.foreign import shown
+from nbconvex.values.moments import is_time, moment_of, without_times
 from nbconvex.values.scalars import INT64_MAX, INT64_MIN, NUMBER_MAX, UNSET, Int64
 from nbconvex.values.sort_key import encode_key, field_value
 from nbconvex.values.validator_paths import validators_at
@@ -81,6 +82,10 @@ class Aggregates:
 def _one(query: Query, function: str, field: str) -> Any:
     query._use(function)  # noqa: SLF001 - a query's own method, in another room
     (path,) = query.paths(function, (field,))
+    return _shown(query, path, function, _one_plain(query, function, path))
+
+
+def _one_plain(query: Query, function: str, path: str) -> Any:
     if function in {"min", "max"} and not query.has_filters:
         value = _at_the_end(query, path, is_max=function == "max")
         if value is not _NOT_AT_AN_END:
@@ -90,7 +95,8 @@ def _one(query: Query, function: str, field: str) -> Any:
 
 
 def _read(query: Query, paths: Iterable[str]) -> Iterable[Document]:
-    return query.copy(selection=Selection(paths)).read()
+    found = query.copy(selection=Selection(paths)).read()
+    return map(without_times, found) if query.has_times else found
 
 
 def _at_the_end(query: Query, path: str, *, is_max: bool) -> Any:
@@ -104,8 +110,25 @@ def _at_the_end(query: Query, path: str, *, is_max: bool) -> Any:
         prefix = query.interval_of(query.index, tuple(equal))[0]
         low = max(low, prefix + _PRESENT)
     ends = query.copy(selection=Selection((path,)), order="desc" if is_max else "asc", interval=(low, high))
-    first = next(iter(ends.read()), None)
-    return None if first is None else field_value(first, path)
+    first = next(ends.read(), None)
+    return None if first is None else without_times(field_value(first, path))
+
+
+def _shown(query: Query, path: str, function: str, value: Any) -> Any:
+    """A number as the time that it stands for, where the field has times."""
+    if function not in {"avg", "min", "max"} or not is_time(value) or not _has_times(query, path):
+        return value
+    return moment_of(value)
+
+
+def _has_times(query: Query, path: str) -> bool:
+    """Whether every number of a field is a time."""
+    schema = query.transaction.snapshot.schema
+    if schema is None or query.table_name not in schema.times:
+        return False
+    members = validators_at(schema.definition.tables[query.table_name].validator, path) or ()
+    kinds = {each.kind for each in members}
+    return "datetime" in kinds and not kinds & {"float64", "literal"}
 
 
 def _several(query: Query, by: str | Sequence[str] | None, outputs: dict[str, Any]) -> Any:
@@ -126,7 +149,8 @@ def _several(query: Query, by: str | Sequence[str] | None, outputs: dict[str, An
         groups.setdefault(key, []).append(document)
     rows = []
     for _, group in sorted(groups.items(), key=lambda item: item[0]):
-        names = {path: value for path in by_fields if (value := field_value(group[0], path)) is not UNSET}
+        values = {path: field_value(group[0], path) for path in by_fields}
+        names = {path: _shown(query, path, "min", value) for path, value in values.items() if value is not UNSET}
         rows.append({**names, **_numbers(query, wanted, group)})
     return rows
 
@@ -156,7 +180,7 @@ def _numbers(query: Query, wanted: dict[str, tuple[str | None, str]], documents:
             numbers[name] = len(documents)
             continue
         found = [(value, each) for each in documents if (value := field_value(each, path)) is not UNSET]
-        numbers[name] = _aggregated(query, function, path, found)
+        numbers[name] = _shown(query, path, function, _aggregated(query, function, path, found))
     return numbers
 
 
@@ -175,6 +199,10 @@ def _aggregated(query: Query, function: str, path: str, found: Valued) -> Any:
 
 
 def _sum(query: Query, path: str, found: Valued) -> Any:
+    if _has_times(query, path):
+        raise CallerError(
+            f'.sum("{path}"): times cannot be added.', hint=f'.avg("{path}"), .min("{path}") or .max("{path}")'
+        )
     kind = _kind(query, "sum", path, found)
     if kind is None:
         members = validators_at(query.validator, path) or ()

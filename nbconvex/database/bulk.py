@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.reads import CommitRecord
+from nbconvex.database.rule_check import references_among, require_kept
 from nbconvex.database.schema_push import deletion, unlisted
 from nbconvex.database.snapshot import Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE
@@ -40,6 +42,7 @@ from nbconvex.values.codec import (
 from nbconvex.values.ids import decode_id, encode_id
 
 if TYPE_CHECKING:
+    from nbconvex.database.guarded_transaction import GuardedTransaction
     from nbconvex.database.transaction import Transaction
 
 #: Up to this many documents written and deleted are written one by one. More would fill the write log.
@@ -271,11 +274,70 @@ class Bulk:
         concerned = frozenset(chain(gone, (load.number for load in self.loads.values())))
         if sum(_written(load, base) for load in self.loads.values()) <= _WRITES_MAX and not gone:
             writes = chain.from_iterable(_writes(load, base) for load in self.loads.values())
-            return Built(base, [*listed, *writes], concerned=concerned)
+            return self._kept(Built(base, [*listed, *writes], concerned=concerned))
         tables = {load.number: _table(load, base) for load in self.loads.values()}
         bulk = [BulkTable(load.number, load.mode != "append", _Rows(load)) for load in self.loads.values()]
         bulk += [BulkTable(number, True, ()) for number in gone if number not in tables]
-        return Built(base, listed, tables, tuple(bulk), concerned)
+        return self._kept(Built(base, listed, tables, tuple(bulk), concerned))
+
+    def _kept(self, built: Built) -> Built:
+        """The same, if no reference leads nowhere afterwards.
+
+        Raises:  ReferenceViolatedError.
+        """
+        base = built.base
+        rules = {} if base.schema is None else base.schema.rules
+        if references_among(rules, self.loads):
+            following = built.become(base.with_writes(built.writes, base.ts + 1))
+            require_kept(rules, self.loads, following.table, following.table_name)
+        return built
+
+    def commit_told(
+        self, begin: Callable[..., Any], commit: Callable[[Transaction], int],
+        system: Callable[[Transaction], None],
+    ) -> int:  # fmt: skip
+        """The timestamp of a commit in which each document is a write of its own, of which triggers hear.
+
+        Raises:  as `write_into`; ConflictError after three tries.
+        """
+        for is_last in (False, False, True):
+            transaction = begin(writable=True, reader="import")
+            transaction.metrics = TransactionMetrics(Limits.off())
+            self.write_into(transaction, system)
+            try:
+                return commit(transaction)
+            except ConflictError:
+                if is_last:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def write_into(self, transaction: GuardedTransaction, system: Callable[[Transaction], None]) -> None:
+        """Make the load's documents writes of a transaction, one by one, so that whoever hears of writes hears of them.
+
+        Raises:  as `build`; whatever a trigger raises.
+        """
+        base = transaction.snapshot
+        self._require_same_tables(base)
+        system(transaction)
+        with transaction.deferred():
+            for load in self.loads.values():
+                _require_fitting(load, base)
+                _require_number_kept(load, base)
+                if load.name not in base.numbers:
+                    transaction.create_table(load.name, load.number)
+            coming = {load.name: dict(load.rows()) for load in self.loads.values()}
+            for load in self.loads.values():
+                if len(coming[load.name]) != len(load):
+                    raise _twice(load, _repeated(load))
+                present = _present(load, base) if load.mode == "replace" else None
+                for internal, payload in () if present is None else present.rows():
+                    if coming[load.name].get(internal) == payload:
+                        del coming[load.name][internal]
+                    else:
+                        transaction.delete(encode_id(load.number, internal))
+            for name, rows in coming.items():
+                for payload in rows.values():
+                    transaction.restore(name, decode_document(payload))
 
 
 def _require_empty(table: Table) -> None:
@@ -284,6 +346,19 @@ def _require_empty(table: Table) -> None:
             f'the table "{table.name}" has {len(table.documents):,} documents already. Say what is to become of them: '
             'mode="append" (--append) keeps them, mode="replace" (--replace) deletes them.'
         )
+
+
+def _require_number_kept(load: TableLoad, base: Snapshot) -> None:
+    if base.numbers.get(load.name, load.number) != load.number:
+        raise CallerError(
+            f'"{load.name}" would get the number of its new ids, {load.number}, and with that become another table, of '
+            "whose documents no trigger could be told. Leave the ids out, or take the triggers out for the import."
+        )
+
+
+def _repeated(load: TableLoad) -> bytes:
+    seen: set[bytes] = set()
+    return next(internal for internal, _ in load.rows() if internal in seen or seen.add(internal))  # type: ignore[func-returns-value]
 
 
 def _present(load: TableLoad, base: Snapshot) -> Table | None:

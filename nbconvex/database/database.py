@@ -28,13 +28,13 @@ from nbconvex.database.interrupts import InterruptsHeld
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.reads import ReadSet
 from nbconvex.database.snapshot import Snapshot
-from nbconvex.database.system_tables import SCHEMAS_TABLE, TABLES_TABLE
+from nbconvex.database.system_tables import ENVIRONMENT_TABLE, SCHEMAS_TABLE, TABLES_TABLE
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.write_log import WriteLog
 from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
+from nbconvex.storage.persistence import BulkCommit, Commit, Finish, Persistence, Revision
 from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
@@ -337,6 +337,10 @@ class Database:
         An interrupt that arrives meanwhile is raised when the outcome is known.
         Raises:  ConflictError, CallerError, LimitExceededError: nothing was written; StorageFailedError.
         """
+        if self.watch is not None and any(name in self.watch.tables for name in bulk.loads):
+            with self._state_lock:
+                self._last_creation_ms = max(self._last_creation_ms, bulk.newest_creation_ms)
+            return bulk.commit_told(self.begin, self.commit, system)
         for is_last in (False, False, True):
             base = self._accepted
             built = bulk.build(self._transaction(base, writable=True, reader="import"), system)
@@ -422,8 +426,11 @@ class Database:
         return self._commit_deletions(lambda snapshot: [schema_push.require_droppable(snapshot, name).number])
 
     def clear(self) -> int:
-        """Delete everything: documents, tables, the schema. Returns how many documents there were."""
-        return self._commit_deletions(lambda snapshot: list(snapshot.tables))
+        """Delete everything: documents, tables, the schema. Returns how many documents there were.
+
+        Variables stay: like keys, they are no data.
+        """
+        return self._commit_deletions(lambda snapshot: [each for each in snapshot.tables if each != ENVIRONMENT_TABLE])
 
     def _commit_deletions(self, numbers_of: Callable[[Snapshot], list[int]]) -> int:
         with InterruptsHeld("the deletion had been committed"):
@@ -458,23 +465,23 @@ class Database:
         """Bytes on disk."""
         return self._persistence.size_bytes()
 
-    def checkpoint(self) -> None:
-        """Bring the database file up to the log.
+    def checkpoint(self, finish: Finish | None = None) -> None:
+        """Bring the database file up to the log; `finish` is called with it, complete as of `snapshot`.
 
-        Raises:  StorageError.
+        Raises:  StorageError; whatever `finish` raises.
         """
         with InterruptsHeld("the checkpoint was made"), self._queue.flush_lock:
             self._queue.flush()
             if self._queue.failure is not None:
                 raise self._queue.failure
-            self._persistence.checkpoint()
+            self._persistence.checkpoint(finish)
 
-    def close(self) -> None:
-        """Make durable what waits, release the file. Afterwards every call is refused."""
+    def close(self, finish: Finish | None = None) -> None:
+        """Make durable what waits, release the file. Afterwards every call is refused. `finish`: as `checkpoint`."""
         with InterruptsHeld("the store was closed"):
-            self._close()
+            self._close(finish)
 
-    def _close(self) -> None:
+    def _close(self, finish: Finish | None) -> None:
         with self._queue.flush_lock:
             if self._is_closed:
                 return
@@ -484,7 +491,7 @@ class Database:
             # Accepted between the two: they must not wait for ever.
             self._queue.flush()
         self._queue.stop()
-        self._persistence.close()
+        self._persistence.close(finish)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

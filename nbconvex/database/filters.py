@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 from nbconvex.errors import CallerError
 from nbconvex.values.codec import equal_values, normalize
 from nbconvex.values.foreign import shown
+from nbconvex.values.moments import plain_moment
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.sort_key import encode_key
 
@@ -232,7 +233,7 @@ def _walk(document: Any, steps: list[str]) -> Any:
 def _expression(value: Any) -> Expression:
     if isinstance(value, Expression):
         return value
-    literal = value if value is UNSET else normalize(value)
+    literal = value if value is UNSET else normalize(plain_moment(value))
     return Expression(repr(literal), lambda _: literal)
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from nbconvex.database.consequences import Consequences, consequences_of
+from nbconvex.database.rule_check import require_kept
 from nbconvex.database.snapshot import BY_ID, Snapshot, Table
 from nbconvex.database.transaction import Savepoint, Transaction
 from nbconvex.database.write_rules import TableRules
@@ -65,7 +66,7 @@ class GuardedSavepoint(Savepoint):
 class GuardedTransaction(Transaction):
     """A transaction whose schema has rules between documents, or of whose writes somebody hears."""
 
-    __slots__ = ("_depth", "_is_quiet", "_is_telling", "_line", "_rules", "_watch")
+    __slots__ = ("_depth", "_is_deferred", "_is_quiet", "_is_telling", "_line", "_rules", "_watch")
 
     def __init__(self, watch: Watch | None, snapshot: Snapshot, *parts: Any) -> None:
         super().__init__(snapshot, *parts)
@@ -73,7 +74,7 @@ class GuardedTransaction(Transaction):
         self._watch = watch
         self._line: list[Written] = []
         self._depth = 0
-        self._is_telling = self._is_quiet = False
+        self._is_telling = self._is_quiet = self._is_deferred = False
 
     def _record(
         self, state: Table, internal: bytes, stored: bytes | None, document: Document | None, size: int | None,
@@ -85,12 +86,15 @@ class GuardedTransaction(Transaction):
             if document is not None:
                 before = decoded if decoded is not None or stored is None else decode_document(stored)
                 self._require_unique(rules, state, before, document)
-                self._require_referred(rules, before, document)
-            elif rules.referred and stored is not None:
+                if rules.refers and not self._is_deferred:
+                    self._require_referred(rules, before, document)
+            elif rules.referred and stored is not None and not self._is_deferred:
                 self._delete_all(state, internal, stored)
                 return
-        super()._record(state, internal, stored, document, size, decoded)
-        self._tell(state, internal, stored)
+        # By its name, which is quicker than super(): most tables of an app have no rules.
+        Transaction._record(self, state, internal, stored, document, size, decoded)  # noqa: SLF001 - its own
+        if self._watch is not None:
+            self._tell(state, internal, stored)
 
     # -- rules -------------------------------------------------------------------------------------------------------
 
@@ -162,6 +166,20 @@ class GuardedTransaction(Transaction):
     ) -> None:  # fmt: skip
         super()._record(state, internal, stored, after, len(stored), before)
         self._tell(state, internal, stored)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """References are looked at when the block ends: documents may come and go in any order, and take none along.
+
+        Raises:  ReferenceViolatedError.
+        """
+        self._is_deferred = True
+        try:
+            yield
+        finally:
+            self._is_deferred = False
+        names = {name for number, _ in self.writes if (name := self.table_name(number)) is not None}
+        require_kept(self._rules, names, self.table, self.table_name)
 
     def _referrers(self, reference: Reference, document_id: str) -> Iterator[bytes]:
         """The payloads of the documents that refer to one."""

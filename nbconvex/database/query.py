@@ -21,18 +21,19 @@ from nbconvex.database.aggregates import Aggregates
 from nbconvex.database.field_reads import mask_of
 from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
+from nbconvex.database.reading import finish_of, reading_of, seen_by_python
 from nbconvex.database.searches import Searches, documents_found, entries_found, relevance_only
 from nbconvex.database.selection import Selection, checked_paths
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
 from nbconvex.database.writes import Document
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
-from nbconvex.values.codec import decode_document
 
 if TYPE_CHECKING:
     from nbconvex.database.index import Index
     from nbconvex.database.reads import Interval
     from nbconvex.database.search import TextSearch
     from nbconvex.database.transaction import Transaction
+    from nbconvex.values.times import Times
     from nbconvex.values.validators import Validator
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
@@ -135,9 +136,7 @@ class Query(Aggregates, Searches):
                 maximum=maximum,
                 cure="Join conditions with q.and_(...).",
             )
-        found = filter_of(condition)
-        if found.fields is None and self._selection is not None:
-            found = _of_selected(found, self._selection)
+        found = seen_by_python(filter_of(condition), self._selection, self._times)
         return self._next("filter", filters=(*self._filters, found))
 
     def select(self, *fields: str) -> Query:
@@ -161,7 +160,7 @@ class Query(Aggregates, Searches):
             return list(self.read())
         found: list[Document] = []
         metrics = self._transaction.metrics
-        decode, finish, fields = self._reading()
+        decode, finish, fields = reading_of(self._selection, self._times, self._filters)
         entries = self._open(fields)
         if entries is None:
             return found
@@ -360,20 +359,15 @@ class Query(Aggregates, Searches):
             return table.documents
         return (table.indexes.get(name) or self._named_index(table, name)).entries
 
-    def _reading(
-        self,
-    ) -> tuple[Callable[[bytes], Document], Callable[[Document], Document] | None, frozenset[str] | None]:
-        """What decodes documents, what becomes of those that pass the filters, and which fields matter (None: all)."""
-        selection = self._selection
-        if selection is None:
-            return decode_document, None, None
-        fields = selection.paths
-        for each in self._filters:
-            if each.fields is None:
-                return decode_document, selection.of, None
-            fields |= each.fields
-        decode, has_more = selection.decoder(fields)
-        return decode, selection.of if has_more else None, fields
+    @property
+    def has_times(self) -> bool:
+        """Whether documents have datetimes where numbers are stored."""
+        return self._times is not None
+
+    @property
+    def _times(self) -> Times | None:
+        schema = self._transaction.snapshot.schema
+        return None if schema is None or not schema.times else schema.times.get(self._table_name)
 
     def read(self) -> Iterator[Document]:
         """The documents that pass the filters, read lazily; the interval recorded ends behind the last one read."""
@@ -387,7 +381,8 @@ class Query(Aggregates, Searches):
         """What a whole document comes out as; None where a filter drops it."""
         if not all(each.holds(document) for each in self._filters):
             return None
-        return document if self._selection is None else self._selection.of(document)
+        finish = finish_of(self._selection, self._times)
+        return document if finish is None else finish(document)
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
@@ -399,7 +394,7 @@ class Query(Aggregates, Searches):
             return
         transaction, name, is_descending = self._transaction, self._index or BY_CREATION_TIME, self._order == "desc"
         start = (b"\xff" if high is None else high) if is_descending else low
-        decode, finish, fields = self._reading()
+        decode, finish, fields = reading_of(self._selection, self._times, self._filters)
         interval = self._record(table, name, start, high if is_descending else start, fields)
         charge_read, filters = transaction.metrics.charge_read, [each.holds for each in self._filters]
         for keys, payloads in self._entries(table, name).chunks(low, high, reverse=is_descending):
@@ -481,12 +476,6 @@ class Query(Aggregates, Searches):
     def transaction(self) -> Transaction:
         """The transaction that this query reads in."""
         return self._transaction
-
-
-def _of_selected(found: Filter, selection: Selection) -> Filter:
-    """A Python function as a filter of selected documents: it cannot look at anything else."""
-    holds = found.holds
-    return Filter(lambda document: holds(selection.of(document)), found.source, selection.paths)
 
 
 def _require_count(name: str, count: Any) -> None:

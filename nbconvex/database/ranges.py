@@ -16,6 +16,7 @@ from nbconvex.database.payload import creation_bound
 from nbconvex.errors import CallerError, IndexInvalidError, ValueInvalidError
 from nbconvex.values.codec import normalize
 from nbconvex.values.ids import decode_id
+from nbconvex.values.moments import plain_moment
 from nbconvex.values.scalars import INT64_MAX, INT64_MIN, UNSET, Int64
 from nbconvex.values.sort_key import after_prefix, encode_key
 
@@ -137,7 +138,7 @@ def _behind(key: bytes, last_field: str) -> bytes:
 
 
 def _plain(field: str, value: Any) -> Any:
-    return value if value is UNSET else normalize(value, path=f".{field}")
+    return value if value is UNSET else normalize(plain_moment(value), path=f".{field}")
 
 
 def _encode(field: str, value: Any, table: int) -> bytes:

@@ -1,6 +1,6 @@
-"""Whether stored documents keep the rules of a new schema.
+"""Whether whole tables keep the rules: stored documents those of a new schema, loaded ones those in force.
 
-Owns:  the sentences about documents that do not.
+Owns:  finding documents that do not, and the sentences about them.
 Must not know: how a schema comes into force; transactions.
 Invariant: pure functions of a snapshot. A rule that was in force before is not looked at: every write has kept it.
 Threads: any.
@@ -9,12 +9,13 @@ Source: semantics 2.3 nb, ADR 15.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.snapshot import Snapshot, Table
 from nbconvex.database.write_rules import TableRules, UniqueRule
-from nbconvex.errors import ValueInvalidError
+from nbconvex.errors import ReferenceViolatedError, ValueInvalidError
 from nbconvex.values.codec import decode_document
 from nbconvex.values.ids import decode_id
 from nbconvex.values.references import Reference
@@ -76,28 +77,77 @@ def _duplicates(table: Table, rule: UniqueRule) -> Iterator[str]:
 
 def _dangling(snapshot: Snapshot, table: Table, reference: Reference) -> Iterator[str]:
     """The sentence about references to documents that are not there."""
-    target = snapshot.table(reference.target)
-    found: list[tuple[str, str]] = []
-    for _, payload in table.documents.entries():
-        document = decode_document(payload)
-        value = field_value(document, reference.path)
-        if type(value) is not str or not _is_of(snapshot, value, reference.target):
-            continue
-        if target is None or target.documents.get(value.encode("ascii")) is None:
-            found.append((document["_id"], value))
-    if found:
-        referrer, value = found[0]
-        count = "1 document" if len(found) == 1 else f"{len(found):,} documents"
+    found = dangling(table, snapshot.table(reference.target), reference, snapshot.table_name)
+    if found is not None:
+        count = "1 document" if found.number == 1 else f"{found.number:,} documents"
         yield (
             f'Field "{reference.path}" of table "{reference.table}" cannot have on_delete="{reference.on_delete}": in '
             f'{count} it refers to a document of "{reference.target}" that does not exist, e.g. in the one with ID '
-            f'"{referrer}" to "{value}". Change or delete those documents, then run the cell again.'
+            f'"{found.referrer_id}" to "{found.document_id}". Change or delete those documents, then run the cell '
+            "again."
         )
 
 
-def _is_of(snapshot: Snapshot, value: str, table: str) -> bool:
+class Dangling(NamedTuple):
+    """References that lead nowhere: how many, and the first, with the document that has it and what it names."""
+
+    referrer_id: str
+    document_id: str
+    number: int
+
+
+def dangling(
+    table: Table, target: Table | None, reference: Reference, name_of: Callable[[int], str | None]
+) -> Dangling | None:
+    """The references of a table's documents that lead nowhere; None where all lead somewhere.
+
+    Shapes:  `name_of` gives a table's name by its number.
+    """
+    first: tuple[str, str] | None = None
+    count = 0
+    for _, payload in table.documents.entries():
+        document = decode_document(payload)
+        value = field_value(document, reference.path)
+        if type(value) is not str or not _may_be_of(value, reference.target, name_of):
+            continue
+        if target is None or target.documents.get(value.encode("ascii")) is None:
+            count += 1
+            first = first or (document["_id"], value)
+    return None if first is None else Dangling(*first, count)
+
+
+def _may_be_of(value: str, table: str, name_of: Callable[[int], str | None]) -> bool:
     try:
         number = decode_id(value)[0]
     except ValueInvalidError:
         return False
-    return snapshot.table_name(number) == table
+    # An id of a table that is not there (any more) leads nowhere, too.
+    return name_of(number) in {table, None}
+
+
+def require_kept(
+    rules: Mapping[str, TableRules], names: Collection[str], table_of: Callable[[str], Table | None],
+    name_of: Callable[[int], str | None],
+) -> None:  # fmt: skip
+    """Refuse what leaves a reference that leads nowhere, where documents of the tables `names` came and went.
+
+    Raises:  ReferenceViolatedError.
+    """
+    for reference in references_among(rules, names):
+        table = table_of(reference.table)
+        found = None if table is None else dangling(table, table_of(reference.target), reference, name_of)
+        if found is not None:
+            count = "1 document" if found.number == 1 else f"{found.number:,} documents"
+            raise ReferenceViolatedError(
+                f'Failed to write to {" and ".join(sorted(names))}: afterwards {count} of "{reference.table}" would '
+                f'refer by "{reference.path}" to documents that "{reference.target}" does not have; the one with ID '
+                f'"{found.referrer_id}" to "{found.document_id}". Write these as well, or leave out those that refer.',
+                table=reference.table, field=reference.path, document_id=found.document_id,
+                referrer_id=found.referrer_id, count=found.number,
+            )  # fmt: skip
+
+
+def references_among(rules: Mapping[str, TableRules], names: Collection[str]) -> list[Reference]:
+    """The references that can be broken by what is written to these tables."""
+    found = [each for name in names if name in rules for each in (*rules[name].refers, *rules[name].referred)]
+    return list(dict.fromkeys(found))

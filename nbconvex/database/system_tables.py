@@ -16,6 +16,7 @@ SCHEDULED_FUNCTIONS_TABLE = 11
 STORAGE_TABLE = 12
 CRONS_TABLE = 13
 MIGRATIONS_TABLE = 14
+ENVIRONMENT_TABLE = 15
 #: Tables of the platform. User tables start at 10,001. Source: semantics 3.7.
 SYSTEM_TABLES: Mapping[int, str] = {
     TABLES_TABLE: "_tables",
@@ -25,6 +26,7 @@ SYSTEM_TABLES: Mapping[int, str] = {
     STORAGE_TABLE: "_storage",
     CRONS_TABLE: "_crons",
     MIGRATIONS_TABLE: "_migrations",
+    ENVIRONMENT_TABLE: "_environment",
 }
 #: The index of `_scheduled_functions` that has those of one state in the order in which they are due.
 BY_DUE = "by_due"

@@ -1,6 +1,6 @@
-"""The names of tables by number, as a transaction or a snapshot sees them.
+"""The names of tables by number, as a transaction or a snapshot sees them; which names may be asked for where.
 
-Owns:  `TablesOf`.
+Owns:  `TablesOf`, `require_accessor`.
 Must not know: what asks for a name; it is what validators of ids look at.
 Threads: belongs to its transaction; that of a snapshot may be used by any.
 """
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from nbconvex.database.system_tables import VISIBLE_SYSTEM_TABLES
+from nbconvex.errors import CallerError, NotAllowedError
 
 if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
@@ -38,3 +41,23 @@ class TablesOf(Mapping[int, str]):
 
     def __len__(self) -> int:
         return len(self._seen_by.layout)
+
+
+def require_accessor(table: Any, *, system: bool) -> None:
+    """Refuse a name that is no table's, or is asked for in the wrong place.
+
+    Raises:  CallerError, NotAllowedError.
+    """
+    if not isinstance(table, str):
+        raise CallerError(f"a table is named by a string, got {type(table).__name__}.", hint='ctx.db.query("messages")')
+    if system and table not in VISIBLE_SYSTEM_TABLES:
+        if table.startswith("_"):
+            raise NotAllowedError(f"no system table {table!r}; there are {', '.join(sorted(VISIBLE_SYSTEM_TABLES))}.")
+        raise NotAllowedError(
+            f'db.system reads system tables only; "{table}" is a user table.', hint=f'ctx.db.query("{table}")'
+        )
+    if not system and table.startswith("_"):
+        raise NotAllowedError(
+            f'the system table "{table}" can be read through db.system only.',
+            hint=f'ctx.db.system.query("{table}")',
+        )

@@ -23,7 +23,7 @@ from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
-from nbconvex.database.table_names import TablesOf
+from nbconvex.database.table_names import TablesOf, require_accessor
 from nbconvex.database.writes import Document, Write
 from nbconvex.errors import (
     CallerError,
@@ -129,11 +129,14 @@ class Transaction:
         if payload is None:
             return None
         self.metrics.charge_read(1, len(payload))
+        schema = self.snapshot.schema
+        if schema is not None and schema.times:
+            return schema.document(self.table_name(number), payload)
         return decode_document(payload)
 
     def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
         """`text` if it is an id of `table`, else None. Whether the document exists is not looked at."""
-        self._require_accessor(table, system=system)
+        require_accessor(table, system=system)
         try:
             number, _ = decode_id(text)
         except ValueInvalidError:
@@ -145,7 +148,7 @@ class Transaction:
 
         Raises:  CallerError for a system table outside of `db.system` and the other way round.
         """
-        self._require_accessor(table, system=system)
+        require_accessor(table, system=system)
         found = self.table(table)
         if found is None:
             self._note_misspelling(table, "does not exist, so nothing is found in it")
@@ -215,26 +218,6 @@ class Transaction:
             raise NotAllowedError(f"the table {SYSTEM_TABLES[number]} is the database's own and cannot be read.")
         return number, internal
 
-    @staticmethod
-    def _require_accessor(table: Any, *, system: bool) -> None:
-        if not isinstance(table, str):
-            raise CallerError(
-                f"a table is named by a string, got {type(table).__name__}.", hint='ctx.db.query("messages")'
-            )
-        if system and table not in VISIBLE_SYSTEM_TABLES:
-            if table.startswith("_"):
-                raise NotAllowedError(
-                    f"no system table {table!r}; there are {', '.join(sorted(VISIBLE_SYSTEM_TABLES))}."
-                )
-            raise NotAllowedError(
-                f'db.system reads system tables only; "{table}" is a user table.', hint=f'ctx.db.query("{table}")'
-            )
-        if not system and table.startswith("_"):
-            raise NotAllowedError(
-                f'the system table "{table}" can be read through db.system only.',
-                hint=f'ctx.db.system.query("{table}")',
-            )
-
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def insert(self, table: str, value: Any) -> str:
@@ -248,7 +231,7 @@ class Transaction:
             state = self._writable_table(table)
         else:
             # Before the table comes into being: a value that is refused must not leave one behind.
-            document, size = normalize_document(value, limits=self.limits)
+            document, size = normalize_document(self._plain(table, value), limits=self.limits)
             if "_id" in document or "_creationTime" in document:
                 raise ValueInvalidError(
                     f'insert into "{table}": _id and _creationTime are given by the database',
@@ -272,7 +255,7 @@ class Transaction:
         Raises:  as `insert`; CallerError if it exists, or if its id is of another table.
         """
         state = self._writable_table(table)
-        plain, size = normalize_document(document, limits=self.limits)
+        plain, size = normalize_document(self._plain(table, document), limits=self.limits)
         number, internal = self._decode(plain.get("_id"), None, "restore")
         id_key = plain["_id"].encode("ascii")
         self.reads.add_point(number, BY_ID, id_key)
@@ -295,7 +278,7 @@ class Transaction:
         """
         state, internal, payload = self._existing(document_id, table, "patch", "Update")
         before = decode_document(payload)
-        changes, _ = normalize_document(fields, limits=self.limits, patch=True)
+        changes, _ = normalize_document(self._plain(state.name, fields), limits=self.limits, patch=True)
         merged = {**before, **changes}
         kept = {name: each for name, each in merged.items() if each is not UNSET}
         self._overwrite(state, internal, payload, before, kept)
@@ -307,7 +290,7 @@ class Transaction:
         """
         state, internal, payload = self._existing(document_id, table, "replace", "Replace")
         before = decode_document(payload)
-        document, _ = normalize_document(value, limits=self.limits)
+        document, _ = normalize_document(self._plain(state.name, value), limits=self.limits)
         document.setdefault("_id", before["_id"])
         document.setdefault("_creationTime", before["_creationTime"])
         self._overwrite(state, internal, payload, before, document)
@@ -434,6 +417,10 @@ class Transaction:
     def _flat(self, table: Any, value: Any) -> tuple[Document, int] | None:
         schema = self.snapshot.schema
         return None if schema is None else schema.flat(table, value, self.limits, self.tables)
+
+    def _plain(self, table: Any, value: Any) -> Any:
+        schema = self.snapshot.schema
+        return value if schema is None or not schema.times else schema.plain(table, value)
 
     def _checked(self, table: str, document: Document) -> Document:
         """The document as its table's validator returns it."""

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from nbconvex.database.ranges import with_int64
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
 from nbconvex.values.codec import normalize
+from nbconvex.values.moments import plain_moment
 from nbconvex.values.scalars import UNSET
 from nbconvex.values.sort_key import encode_key
 
@@ -112,4 +113,4 @@ def conditions_of(
 
 
 def _plain(field: str, value: Any) -> Any:
-    return value if value is UNSET else normalize(value, path=f".{field}")
+    return value if value is UNSET else normalize(plain_moment(value), path=f".{field}")

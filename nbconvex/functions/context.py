@@ -17,6 +17,7 @@ from nbconvex.errors import NotAllowedError
 from nbconvex.functions import context_search, teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
 from nbconvex.functions.context_storage import StorageReader, storage_of
+from nbconvex.functions.environment import FunctionEnvironment
 from nbconvex.functions.identity import UnknownIdentity
 from nbconvex.functions.logs import request_id
 from nbconvex.functions.registry import HANDLE_PREFIX
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Limits = Mapping[str, int]
 
-_COMMON = ("auth", "create_function_handle", "meta", "now", "random", "run_query", "storage", "vector_search")
+_COMMON = ("auth", "create_function_handle", "env", "meta", "now", "random", "run_query", "storage", "vector_search")
 _TRANSACTIONAL = (*_COMMON, "db")
 _EFFECTS = (*_COMMON, "run_mutation", "run_action", "scheduler")
 
@@ -47,6 +48,11 @@ class Context:
     def auth(self) -> Auth:
         """Who is calling."""
         return Auth(self._run)
+
+    @property
+    def env(self) -> FunctionEnvironment:
+        """The variables of this backend: `ctx.env["EMAIL_API_KEY"]`."""
+        return FunctionEnvironment(self._run)
 
     @property
     def meta(self) -> Meta:

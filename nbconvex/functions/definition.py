@@ -17,6 +17,7 @@ from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.run import CURRENT, Kind
 from nbconvex.values.flat_objects import Flat, compile_flat
 from nbconvex.values.signature import validators_from_signature
+from nbconvex.values.times import Times, times_of
 from nbconvex.values.validator_check import compile_check, compile_filling, for_callers, has_defaults
 from nbconvex.values.validator_report import misspelling
 from nbconvex.values.validators import Validator, v
@@ -24,6 +25,8 @@ from nbconvex.values.validators import Validator, v
 Handler = Callable[..., Any]
 #: From the number of a table to its name.
 TableNames = Mapping[int, str]
+#: From checked arguments to what a handler takes.
+ConvertArgs = Callable[[dict[str, Any]], dict[str, Any]]
 #: Checks a value against a validator and returns it, converted.
 Check = Callable[[Any, TableNames], Any]
 
@@ -40,6 +43,7 @@ class FunctionDefinition:
 
     Shapes:  `path` is `dir/module:function`; `check_args` and `check_returns` are None where anything goes; `flat_args`
     does in one pass what is needed for most arguments, None where there is no such pass;
+    `args_times` and `returns_times` are where they have times, None where nowhere;
     `is_annotated` says that `args` was read from annotations; `parameters` are the names the handler takes besides
     `ctx`, None where it takes any; `takes_dict` says that the
     handler is `def f(ctx, args)` and gets the arguments as one dict.
@@ -56,8 +60,10 @@ class FunctionDefinition:
     check_args: Check | None = None
     flat_args: Flat | None = None
     check_returns: Check | None = None
-    convert_args: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    convert_args: ConvertArgs | None = None
     convert_result: Callable[[Any], Any] | None = None
+    args_times: Times | None = None
+    returns_times: Times | None = None
     parameters: frozenset[str] | None = None
     required: frozenset[str] = frozenset()
     takes_dict: bool = False
@@ -137,6 +143,8 @@ def define(
         assert args_validator is not None, path
         args_validator = for_callers(args_validator)
     returns_validator = from_signature.returns if returns is None else _validator(returns, "returns", path)
+    args_times = times_of(args_validator)
+    convert_args = _joined(args_times, from_signature.convert_args)
     definition = FunctionDefinition(
         path=path,
         kind=kind,
@@ -146,12 +154,14 @@ def define(
         is_annotated=args_validator is not None and args_validator is from_signature.args,
         returns=returns_validator,
         check_args=None if args_validator is None or args_validator.kind == "any" else compile_filling(args_validator),
-        flat_args=None if takes_dict or from_signature.convert_args else compile_flat(args_validator),
+        flat_args=None if takes_dict or convert_args else compile_flat(args_validator),
         check_returns=(
             None if returns_validator is None or returns_validator.kind == "any" else compile_check(returns_validator)
         ),
-        convert_args=from_signature.convert_args,
+        convert_args=convert_args,
         convert_result=from_signature.convert_result,
+        args_times=args_times,
+        returns_times=times_of(returns_validator),
         parameters=None if takes_any or takes_dict else frozenset(named),
         required=frozenset(name for name, each in named.items() if each.default is each.empty),
         takes_dict=takes_dict,
@@ -161,6 +171,15 @@ def define(
     if args_validator is not None and definition.parameters is not None:
         _check_fields(args_validator, definition)
     return definition
+
+
+def _joined(times: Times | None, to_instances: ConvertArgs | None) -> ConvertArgs | None:
+    """What turns checked arguments into what the handler takes: times first, for they stand in instances too."""
+    if times is None:
+        return to_instances
+    if to_instances is None:
+        return times.to_python
+    return lambda args: to_instances(times.to_python(args))
 
 
 def _parameters(handler: Handler, path: str) -> dict[str, inspect.Parameter]:

@@ -48,6 +48,8 @@ def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dic
     if definition.convert_args is not None:
         # The handler takes instances, so it may be given some.
         args = plain_instances(args)
+        if definition.args_times is not None:
+            args = definition.args_times.to_plain(args)
     try:
         plain, size = normalize_sized(args, limits=limits, nesting_max=limits.argument_nesting)
     except ValueInvalidError as error:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TextIO
 
 from nbconvex.functions.run import CURRENT, Kind
@@ -39,6 +39,8 @@ class LineSink:
     _dropped = 0
     _held: list[tuple[TextIO, str]] | None = None
     is_held = False
+    #: Hides what must not be seen; None where there is nothing to hide.
+    mask: Callable[[str], str] | None = None
 
     def __init__(self, lines_max: int, line_max: int, *, is_echoed: bool = False) -> None:
         self._lines_max = lines_max
@@ -47,6 +49,8 @@ class LineSink:
 
     def write(self, text: str, stream: TextIO) -> None:
         """Take what a function wrote; `stream` is where it would have gone."""
+        if self.mask is not None:
+            text = self.mask(text)
         if self.is_echoed:
             if self.is_held:
                 if self._held is None:
@@ -66,6 +70,9 @@ class LineSink:
 
     def add(self, line: str) -> None:
         """Add one whole line."""
+        if self.mask is not None:
+            # Again: it may have been written piece by piece.
+            line = self.mask(line)
         if self._lines is None:
             self._lines = []
         if len(self._lines) >= self._lines_max:
@@ -92,7 +99,7 @@ class LineSink:
         lines = list(self._lines or ())
         if self._partial:
             if len(lines) < self._lines_max:
-                lines.append(self._partial)
+                lines.append(self._partial if self.mask is None else self.mask(self._partial))
             else:
                 self._dropped += 1
                 self._partial = ""

@@ -22,8 +22,9 @@ from nbconvex.database.query import Query
 from nbconvex.errors import LimitExceededError, ReturnInvalidError, ValueInvalidError
 from nbconvex.functions import teaching
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.values.codec import encode_value, normalize, normalize_sized
+from nbconvex.values.codec import encode_value, normalize
 from nbconvex.values.foreign import rows_of_frame
+from nbconvex.values.result_values import normalized_result
 from nbconvex.values.scalars import NUMBER_MAX
 from nbconvex.values.validator_report import ValidationProblem
 
@@ -63,6 +64,8 @@ def checked_result(run: Run, result: Any, limits: Limits, tables: TableNames) ->
         checked = definition.check_returns(value, tables)
     except ValidationProblem as problem:
         raise ReturnInvalidError(definition.name, problem.report, path=problem.path) from None
+    if definition.returns_times is not None:
+        checked = definition.returns_times.to_python(checked)
     if checked is not value:
         run.encoded = None
     return checked
@@ -71,7 +74,7 @@ def checked_result(run: Run, result: Any, limits: Limits, tables: TableNames) ->
 def _any_result(run: Run, result: Any, limits: Limits) -> Any:
     definition = run.definition
     try:
-        value, size = normalize_sized(result, limits=limits, nesting_max=limits.argument_nesting)
+        value, size = normalized_result(result, limits, limits.argument_nesting)
     except ValueInvalidError as error:
         _refuse_unfinished(run, result)
         rows = rows_of_frame(result)

@@ -27,6 +27,7 @@ from nbconvex.functions import action_calls, answered_requests, logs, nested, te
 from nbconvex.functions.cache import QueryCache
 from nbconvex.functions.context import ActionCtx
 from nbconvex.functions.engine import Engine
+from nbconvex.functions.environment import Environment
 from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args, ready_args
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox, mailbox_of
@@ -79,6 +80,7 @@ class Runner:
         self.cache = QueryCache(database, registry, clock)
         self.has_cache = has_cache
         self.engine = Engine()
+        self.environment = Environment()
         self.sql = Sql(database, limits)
         #: The service behind `ctx.storage`, once there is one.
         self.files: Files | None = None
@@ -97,7 +99,10 @@ class Runner:
     def new_run(self, definition: FunctionDefinition, identity: Identity | None, *, is_echoed: bool) -> Run:
         """A root run, not begun. With `is_echoed` its prints also go to the caller's own output."""
         limits = self.limits
-        return Run(self, definition, identity, LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed))
+        sink = LineSink(limits.log_lines, limits.log_line_bytes, is_echoed=is_echoed)
+        if self.environment.mask is not None:
+            sink.mask = self.environment.mask
+        return Run(self, definition, identity, sink)
 
     def new_request_id(self) -> str:
         """A request id for what comes to no run."""

@@ -24,6 +24,7 @@ from nbconvex.functions.trigger import Change, Trigger
 from nbconvex.values.codec import decode_document
 
 if TYPE_CHECKING:
+    from nbconvex.database.active_schema import ActiveSchema
     from nbconvex.functions.runner import Runner
 
 
@@ -96,7 +97,8 @@ class TriggerWatch:
     def _run_all(self, run: Run, triggers: tuple[Trigger, ...], written: Written) -> Exception | None:
         first: Exception | None = None
         for trigger in triggers:
-            change = change_of(written)
+            assert run.tx is not None, run.path
+            change = change_of(written, run.tx.snapshot.schema)
             try:
                 _call(_run_in(run, trigger), change)
             except Exception as error:
@@ -131,14 +133,18 @@ _WORDS: dict[Literal["insert", "update", "delete"], str] = {
 }
 
 
-def change_of(written: Written) -> Change:
-    """A write as a trigger is told of it, in copies of its own."""
-    before = None if written.before is None else decode_document(written.before)
-    after = None if written.after is None else decode_document(written.after)
+def change_of(written: Written, schema: ActiveSchema | None) -> Change:
+    """A write as a trigger is told of it, in copies of its own, as `ctx.db.get` gives documents."""
+    before = None if written.before is None else _document(written.table, written.before, schema)
+    after = None if written.after is None else _document(written.table, written.after, schema)
     if after is None:
         assert before is not None, "a write has a document before it, or after it"
         return Change(written.table, "delete", before["_id"], before, None)
     return Change(written.table, "insert" if before is None else "update", after["_id"], before, after)
+
+
+def _document(table: str, payload: bytes, schema: ActiveSchema | None) -> dict[str, Any]:
+    return decode_document(payload) if schema is None else schema.document(table, payload)
 
 
 def _run_in(run: Run, trigger: Trigger) -> Run:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ import nbconvex.notebook.data_commands
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import parse_arguments, unquoted, write_arguments
+from nbconvex.notebook import env_commands as _env_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
@@ -142,7 +143,8 @@ def _logs(session: Session, options: argparse.Namespace) -> Listing:
     ]
     # The log has them in the order in which they ended; the time that is shown is that of their beginning.
     records.sort(key=lambda record: record.started_ms)
-    rows = [_log_row(record) for record in records[-max(1, options.limit) :]]
+    masked = session.backend.runner.environment.masked
+    rows = [_log_row(record, masked) for record in records[-max(1, options.limit) :]]
     return Listing(
         "calls, the newest last"
         if len(rows) == len(records)
@@ -332,9 +334,9 @@ def _is_of(path: str, wanted: str | None) -> bool:
     return wanted is None or path == wanted or path.partition(":")[0] == wanted
 
 
-def _log_row(record: Any) -> list[str]:
+def _log_row(record: Any, masked: Callable[[str], str]) -> list[str]:
     at = datetime.fromtimestamp(record.started_ms / 1e3).astimezone()
-    ended = "ok" if record.error is None else f"{type(record.error).__name__}: {record.error}".splitlines()[0]
+    ended = "ok" if record.error is None else masked(f"{type(record.error).__name__}: {record.error}".splitlines()[0])
     if len(ended) > _ENDED_MAX:
         ended = f"{ended[: _ENDED_MAX - 1]}…"
     return [

@@ -86,7 +86,7 @@ class LineMagics(Magics):
         "command",
         nargs="?",
         help="status, functions, routes, data, import, export, files, upload, snippet, logs, run, jobs, crons, "
-        "migrations, pause, "
+        "migrations, env, pause, "
         "resume, as, auth, token, serve, url, doctor, codegen, reset, open, close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")

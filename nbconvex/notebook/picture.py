@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from nbconvex.values.moments import plain_moment
+
 #: Rows that a live table sends to the page: 1,000 rows of a small document are 70 KB, ten times a second at most.
 ROWS_MAX: Final = 1_000
 #: Columns of a picture. Wider tables cannot be read; the rest is counted in the note.
@@ -111,6 +113,9 @@ def cell_of(value: Any, *, column: str = "") -> str:
         return f"y{len(value):,} bytes: {beginning}{' …' if len(value) > len(value[:16]) else ''}"
     if isinstance(value, (Mapping, list, tuple)):
         return "j" + _cut(_json(value), CELL_CHARACTERS_MAX)
+    ms = plain_moment(value)
+    if ms is not value:
+        return f"t{ms!r}"
     # Int64 and whatever else a function may hand out in-process: numbers first, then what it calls itself.
     return f"n{int(value)}" if hasattr(value, "__index__") else "s" + _cut(repr(value), CELL_CHARACTERS_MAX)
 
@@ -196,6 +201,8 @@ def _json(value: Any, *, indent: int | None = None) -> str:
 
 
 def _json_leaf(value: Any) -> Any:
+    if plain_moment(value) is not value:
+        return str(value)
     return int(value) if hasattr(value, "__index__") else repr(value)
 
 

@@ -167,6 +167,7 @@ class Session:
         self._tell_origins()
         backend.acting = self._acting
         backend.files.serve_at(self.address)
+        backend.env.serve_at(self._urls)
         return backend
 
     def address(self) -> str:
@@ -178,6 +179,14 @@ class Session:
         found = self.addresses
         assert found is not None, "it is served"
         return found.api
+
+    def _urls(self) -> tuple[str, str] | None:
+        """Both addresses, as the user's browser finds them; starts the server if there may be one. From any thread."""
+        if self.options.serve == "never":
+            return None
+        self.serve()
+        found = self.addresses
+        return None if found is None else (found.api, found.site)
 
     @property
     def addresses(self) -> Addresses | None:

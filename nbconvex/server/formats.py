@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
+from nbconvex.errors import ValueInvalidError
 from nbconvex.values.codec import normalize, to_json
+from nbconvex.values.moments import without_times
 from nbconvex.values.scalars import Int64
 
 _write = msgspec.json.Encoder(order="sorted").encode
@@ -70,4 +72,8 @@ def encoded(value: Any, format_name: str) -> Any:
 
     Raises:  ValueInvalidError for what is no value, as the data of an error may be.
     """
-    return FORMATS[format_name](normalize(value))
+    try:
+        return FORMATS[format_name](normalize(value))
+    except ValueInvalidError:
+        # Times in a result are what they are in the store: numbers.
+        return FORMATS[format_name](normalize(without_times(value)))

@@ -99,13 +99,18 @@ class Server:
         self._thread = threading.Thread(
             target=contextvars.Context().run, args=(self._run,), name="nbconvex-server", daemon=True
         )
-        self._forgets = (backend.on_close(self.stop), backend.files.serve_at(self._address))
+        self._forgets = (
+            backend.on_close(self.stop),
+            backend.files.serve_at(lambda: self._addresses()[0]),
+            backend.env.serve_at(self._addresses),
+        )
         self._end_issuer = backend.auth.activate_development(self.site_url) if development_tokens else None
         self._thread.start()
         if not self._ready.wait(_START_S) or not self.is_running:
             self.stop()
             raise CallerError("the server did not start; the backend's log says why.")
-        backend.files.moved(self._address())
+        backend.files.moved(self._addresses()[0])
+        backend.env.moved(self._addresses())
 
     @property
     def is_running(self) -> bool:
@@ -130,9 +135,10 @@ class Server:
         claims = {**(claims or {}), **named}
         return auth.development.mint(self.site_url, subject, claims, expires_s=expires_s, audience=audience)
 
-    def _address(self) -> str:
-        """The API address, as the user's browser sees it."""
-        return addresses(os.environ, host=self.host, port=self.port, site_port=self.site_port).api
+    def _addresses(self) -> tuple[str, str]:
+        """The API address and the site address, as the user's browser sees them."""
+        found = addresses(os.environ, host=self.host, port=self.port, site_port=self.site_port)
+        return found.api, found.site
 
     def wait(self) -> None:
         """Return when the server has been stopped; an interrupt stops it."""

@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
@@ -30,12 +31,13 @@ _SIMPLE = {
     bool: v.boolean,
     bytes: v.bytes,
     Int64: v.int64,
+    datetime: v.datetime,
     type(None): v.null,
     object: v.any,
 }
 
 _CURES = {
-    "datetime": "float  # milliseconds since 1970",
+    "Timestamp": "datetime",
     "date": "str  # 2026-01-31",
     "timedelta": "float  # milliseconds",
     "Decimal": "str  # keeps every digit",
@@ -52,8 +54,8 @@ _CURES = {
 
 
 _KNOWN: Final = (
-    "there are str, float, int, bool, bytes, None, Int64, list[T], dict[str, T], T | None, Literal[...], Id[...], "
-    "a TypedDict, a dataclass and Any"
+    "there are str, float, int, bool, bytes, None, Int64, datetime, list[T], dict[str, T], T | None, Literal[...], "
+    "Id[...], a TypedDict, a dataclass and Any"
 )
 
 

@@ -15,11 +15,13 @@ import binascii
 import math
 import struct
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, TypedDict
 
 import msgspec
 
 from nbconvex.errors import ValueInvalidError
+from nbconvex.values.moments import plain_moment
 from nbconvex.values.normalization import (
     document_size,
     format_path,
@@ -89,7 +91,9 @@ def decoder_of_fields(names: Iterable[str]) -> Callable[[bytes], dict[str, Any]]
 
 
 def to_json(value: Any) -> Any:
-    """A normalized value as a tree for JSON, where every number is a float64. `UNSET` becomes {"$undefined": null}."""
+    """A normalized value as a tree for JSON, where every number is a float64, times too. `UNSET` becomes
+    {"$undefined": null}.
+    """
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return value
@@ -109,6 +113,8 @@ def to_json(value: Any) -> Any:
         return {"$bytes": base64.b64encode(value).decode()}
     if value is UNSET:
         return {"$undefined": None}
+    if isinstance(value, datetime):
+        return to_json(plain_moment(value))
     return to_json(normalize(value))
 
 

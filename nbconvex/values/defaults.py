@@ -19,6 +19,7 @@ from typing import Any, Final
 from nbconvex.errors import CallerError, LimitExceededError, SchemaInvalidError, ValueInvalidError
 from nbconvex.values.codec import from_json, to_json
 from nbconvex.values.foreign import shown
+from nbconvex.values.moments import without_times
 from nbconvex.values.normalization import normalize
 from nbconvex.values.sort_key import encode_key
 
@@ -56,7 +57,7 @@ class Default:
                  missing.
         """
         if self.factory is not None:
-            return normalize(self.factory(), path=f"the result of {self.name}()")
+            return normalize(without_times(self.factory()), path=f"the result of {self.name}()")
         if self.name:
             raise CallerError(
                 f"a default is made by the function {self.name}, which is code, and is not kept in the store: run the "
@@ -111,6 +112,6 @@ def default_of(given: Any, *, place: str) -> Default:
             pass
         return Default(name=getattr(given, "__qualname__", None) or type(given).__qualname__, factory=given)
     try:
-        return Default(normalize(given))
+        return Default(normalize(without_times(given)))
     except (ValueInvalidError, LimitExceededError) as error:
         raise SchemaInvalidError(f"{place}: its default cannot be stored: {error}") from None

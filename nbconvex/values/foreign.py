@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from datetime import datetime
 from typing import Any
 
 from nbconvex.values.scalars import UNSET
@@ -19,7 +20,7 @@ _PLAIN_TYPES = (bool, int, float, str, bytes, list, dict)
 _MISSING_ADVICE = "UNSET, which leaves the field out, or None where the field may be null"
 # By the name of the class, among the bases of the object's own: what to write instead. `{}` stands for the object.
 _ADVICE = {
-    "datetime.datetime": "x.timestamp() * 1000, the milliseconds since 1970",
+    "datetime.datetime": "v.datetime() as its validator, or x.timestamp() * 1000, the milliseconds since 1970",
     "datetime.date": "x.isoformat()",
     "datetime.time": "x.isoformat()",
     "datetime.timedelta": "x.total_seconds() * 1000, in milliseconds",
@@ -100,6 +101,12 @@ def describe_foreign(value: Any) -> tuple[str, str]:
     kind = type(value)
     name = f"{_package(kind)}.{kind.__name__}" if _package(kind) not in {"builtins", "__main__"} else kind.__name__
     problem = f"{name} is not a supported type of value"
+    if isinstance(value, datetime) and value.tzinfo is None and value == value:  # noqa: PLR0124 - pandas' NaT is not
+        cure = "x.replace(tzinfo=UTC) for a time in UTC, x.astimezone() for local time, where there is a v.datetime()"
+        return (
+            f"the {name} {value.isoformat(' ')} has no time zone, so it is another moment in Berlin than in Tokyo",
+            f"{cure}; or a number, x.timestamp() * 1000",
+        )
     rows = rows_of_frame(value)
     if rows is not None:
         return f"{problem}; insert its rows as documents", f'for row in {rows}: ctx.db.insert("table", row)'

@@ -156,7 +156,7 @@ def is_superset(new: Validator, old: Validator) -> bool:
             # Whether what they name is there is a rule between documents, and looked at as such.
             return new.table_name == old.table_name
         case SimpleValidator(), SimpleValidator():
-            return new.name == old.name and not new.is_whole
+            return (new.name == old.name or (new.name, old.name) == ("float64", "datetime")) and not new.is_whole
         case SimpleValidator(), _:
             return new.name == "string" and old.kind == "id"
         case ArrayValidator(), ArrayValidator():

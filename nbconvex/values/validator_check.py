@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from nbconvex.errors import ValueInvalidError
 from nbconvex.values.ids import decode_id
+from nbconvex.values.moments import is_time
 from nbconvex.values.normalization import format_path
 from nbconvex.values.scalars import NUMBER_MAX, Int64
 from nbconvex.values.sort_key import encode_key
@@ -44,7 +46,9 @@ _EXACT_TYPES = {
     "boolean": frozenset({bool}),
     "string": frozenset({str}),
     "bytes": frozenset({bytes}),
-    "any": frozenset({type(None), int, float, Int64, bool, str, bytes, list, dict}),
+    # Of the results of functions only, and in UTC or not: what is stored is a number.
+    "datetime": frozenset({datetime}),
+    "any": frozenset({type(None), int, float, Int64, bool, str, bytes, list, dict, datetime}),
 }
 
 
@@ -156,6 +160,7 @@ def _compile_simple(validator: SimpleValidator, *, strict: bool) -> Check:
     types = exact_types(validator)
     converts_int = validator.name == "int64" and not strict
     is_whole = validator.is_whole
+    is_moment = validator.name == "datetime"
 
     def check(value: Any, table_names: TableNames | None) -> Any:
         kind = type(value)
@@ -165,6 +170,8 @@ def _compile_simple(validator: SimpleValidator, *, strict: bool) -> Check:
             return Int64(value)
         if is_whole and kind is float and value.is_integer() and -NUMBER_MAX <= value <= NUMBER_MAX:
             return int(value)
+        if is_moment and is_time(value):
+            return value if kind is float else float(value)
         raise _no_match(value, validator)
 
     return check
@@ -341,7 +348,7 @@ def _flat_members(validator: UnionValidator) -> Iterator[Validator]:
 
 
 def _takes_numbers(member: Validator) -> bool:
-    return member.kind in {"float64", "any"} or (
+    return member.kind in {"float64", "datetime", "any"} or (
         isinstance(member, LiteralValidator) and type(member.value) in {int, float}
     )
 
@@ -371,6 +378,6 @@ def _compile_union(validator: UnionValidator, *, fills: bool) -> Check:
 
 
 def _is_by_type(member: Validator, *, strict: bool) -> bool:
-    if not isinstance(member, SimpleValidator) or member.is_whole:
+    if not isinstance(member, SimpleValidator) or member.is_whole or member.name == "datetime":
         return False
     return strict or member.name != "int64"

@@ -48,6 +48,8 @@ def _read_bare(tree: Mapping[str, Any]) -> Validator:
     match kind:
         case "number" if tree.get("whole"):
             return v.integer()
+        case "number" if tree.get("datetime"):
+            return v.datetime()
         case "optional":
             return v.optional(_read(tree["value"]))
         case "id":

@@ -8,6 +8,7 @@ Source: semantics 2.1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from nbconvex.errors import SchemaInvalidError
@@ -20,13 +21,14 @@ _PYTHON_SPELLINGS: Mapping[type, str] = {
     float: "v.number()",
     bool: "v.boolean()",
     bytes: "v.bytes()",
+    datetime: "v.datetime()",
     list: "v.array(v.any())",
     dict: "v.any()",
     Int64: "v.int64()",
 }
 _CURES: Mapping[str, str] = {
-    "date": "dates are numbers, milliseconds since 1970: v.number()",
-    "datetime": "times are numbers, milliseconds since 1970: v.number()",
+    "date": "v.datetime() for a moment, v.string() for a day: 2026-01-31",
+    "timestamp": "v.datetime()",
     "email": "check the text in the function: v.string()",
     "bool": "v.boolean()",
     "str": "v.string()",

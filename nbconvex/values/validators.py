@@ -22,6 +22,7 @@ from nbconvex.values.defaults import NO_DEFAULT, Default, default_of
 from nbconvex.values.foreign import shown
 from nbconvex.values.normalization import is_identifier
 from nbconvex.values.scalars import NUMBER_MAX, Int64
+from nbconvex.values.validator_rules import record_key, refuse_mixed_times
 from nbconvex.values.validator_teaching import check_on_delete, not_a_validator, unknown_word
 
 #: From the number of a table to its name.
@@ -46,7 +47,7 @@ class Validator:
 
     @property
     def kind(self) -> str:
-        """One of null, float64, int64, boolean, string, bytes, any, id, literal, array, object, record, union."""
+        """null, float64, int64, datetime, boolean, string, bytes, any, id, literal, array, object, record or union."""
         raise NotImplementedError
 
     def check(self, value: Any, table_names: TableNames | None = None) -> Any:
@@ -117,7 +118,7 @@ class SimpleValidator(Validator):
     name: str
     is_whole: bool = False
 
-    _JSON: ClassVar[dict[str, str]] = {"float64": "number", "int64": "bigint"}
+    _JSON: ClassVar[dict[str, str]] = {"float64": "number", "int64": "bigint", "datetime": "number"}
 
     @property
     def kind(self) -> str:
@@ -127,6 +128,8 @@ class SimpleValidator(Validator):
         tree: dict[str, Any] = {"type": self._JSON.get(self.name, self.name)}
         if self.is_whole:
             tree["whole"] = True
+        if self.name == "datetime":
+            tree["datetime"] = True
         return tree
 
     def _source(self) -> str:
@@ -370,20 +373,6 @@ def _given(validator: V, default: Any) -> V:
     return dataclasses.replace(validator, default=made)
 
 
-def _record_key(key: object) -> Validator:
-    validator = _inner_validator(key, "the key of v.record")
-    members = validator.members if isinstance(validator, UnionValidator) else (validator,)
-    for member in members:
-        if isinstance(member, UnionValidator):
-            _record_key(member)
-        elif member.kind not in {"string", "id"}:
-            cure = " For fixed keys write v.object({...})." if member.kind == "literal" else ""
-            raise SchemaInvalidError(
-                f"the key of v.record must be v.string(), v.id(...) or a union of them, got {member}.{cure}"
-            )
-    return validator
-
-
 class ValidatorNamespace:
     """The constructors of validators; its one instance is `v`.
 
@@ -432,6 +421,10 @@ class ValidatorNamespace:
         """The old name of `int64`."""
         return _given(SimpleValidator("int64"), default)
 
+    def datetime(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
+        """Times: a `datetime` in Python; a number, milliseconds since 1970 UTC, in the store and on the wire."""
+        return _given(SimpleValidator("datetime"), default)
+
     def boolean(self, *, default: Any = NO_DEFAULT) -> SimpleValidator:
         """True and False."""
         return _given(SimpleValidator("boolean"), default)
@@ -475,11 +468,13 @@ class ValidatorNamespace:
 
     def record(self, key: Validator, value: Validator, *, default: Any = NO_DEFAULT) -> RecordValidator:
         """Objects as mappings: every key matches one validator, every value another."""
-        return _given(RecordValidator(_record_key(key), _inner_validator(value, "the value of v.record")), default)
+        keys = record_key(_inner_validator(key, "the key of v.record"))
+        return _given(RecordValidator(keys, _inner_validator(value, "the value of v.record")), default)
 
     def union(self, *members: Validator, default: Any = NO_DEFAULT) -> UnionValidator:
         """Values that match one of the members."""
         union = UnionValidator(tuple(_inner_validator(member, "a member of v.union") for member in members))
+        refuse_mixed_times(union.members)
         return _given(union, default)
 
     def nullable(self, inner: Validator, *, default: Any = NO_DEFAULT) -> UnionValidator:

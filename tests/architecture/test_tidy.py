@@ -63,7 +63,7 @@ MACHINE_TRACES = re.compile(
     r"""(?<![\w.<>$}{~])/(?:home|Users|root|work|mnt|srv)/\w   # an absolute path of somebody's machine
       | \bpypi\.or[g]\b | pythonhosted\.or[g] | \bregistry\.npmj[s] | \bartifactor[y]\b
       | (?:extra-)?index-ur[l] | \bfind-link[s]\b
-      | \b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b""",
+      | (?<!==)\b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b""",
     re.VERBOSE,
 )
 TEXT_SUFFIXES = {

@@ -26,6 +26,7 @@ from tests.values.strategies import matching, validators
         (v.literal("a"), {"const": "a"}),
         (v.literal(Int64(5)), {"const": "5"}),
         (v.array(v.null()), {"type": "array", "items": {"type": "null"}}),
+        (v.datetime(), {"type": "number", "description": "A time: milliseconds since 1970 UTC."}),
         (v.record(v.string(), v.boolean()), {"type": "object", "additionalProperties": {"type": "boolean"}}),
         (v.union(v.null(), v.string()), {"anyOf": [{"type": "null"}, {"type": "string"}]}),
         (

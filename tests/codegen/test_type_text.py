@@ -23,6 +23,7 @@ DOCUMENT = v.object({"a": v.string(), "b": v.optional(v.object({"c": v.union(v.o
         (v.integer(), "number"),
         (v.int64(), "bigint"),
         (v.boolean(), "boolean"),
+        (v.nullable(v.datetime()), "number | null"),
         (v.string(), "string"),
         (v.bytes(), "ArrayBuffer"),
         (v.any(), "any"),

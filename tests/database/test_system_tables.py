@@ -15,7 +15,7 @@ def test_numbers_of_system_tables_are_for_good() -> None:
     # They stand in stores and in ids.
     assert SYSTEM_TABLES == {
         1: "_tables", 2: "_schemas", 3: "_requests", 11: "_scheduled_functions", 12: "_storage", 13: "_crons",
-        14: "_migrations",
+        14: "_migrations", 15: "_environment",
     }  # fmt: skip
     assert FIRST_USER_TABLE == 10_001
 

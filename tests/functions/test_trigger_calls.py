@@ -416,16 +416,31 @@ def test_writes_without_a_function_set_them_off_and_are_logged_if_there_is_somet
 
 
 @pytest.mark.case("helpers/trigger_runs_on_import")
-def test_documents_that_an_import_restores_are_heard_of() -> None:
+def test_rows_of_an_import_are_heard_of_one_by_one() -> None:
+    def count(ctx: Any, change: Change) -> None:
+        ctx.db.insert("log", {"of": change.new_doc and change.new_doc["n"], "op": change.operation})
+        print("row", change.new_doc and change.new_doc["n"])
+
+    with watched(("users", count)) as t:
+        t.backend.import_data([{"n": n} for n in range(3)], "users")
+        assert [(each["op"], each["of"]) for each in rows(t, "log")] == [("insert", n) for n in range(3)]
+        t.backend.import_data([{"n": 9}], "users", mode="replace")
+        assert [(each["op"], each["of"]) for each in rows(t, "log")][3:] == [("delete", None)] * 3 + [("insert", 9)]
+        assert [each.path for each in t.backend.logs if "[users.count] row 9" in each.lines] == ["import"]
+
+
+def test_an_import_that_a_trigger_refuses_leaves_nothing() -> None:
+    with watched(("users", check_email)) as t:
+        with pytest.raises(ConvexError, match="no e-mail address"):
+            t.backend.import_data([{"email": "ada@x.org"}, {"email": "nowhere"}], "users")
+        assert rows(t, "users") == []
+
+
+def test_documents_that_a_migration_changes_are_heard_of() -> None:
     seen: list[Any] = []
-    with watched(("users", lambda ctx, change: seen.append((change.operation, change.new_doc)))) as t:
-        database = t.backend.database
-        ids = t.run(lambda ctx: [ctx.db.insert("users", {"n": n}) for n in range(3)])
-        documents = rows(t, "users")
-        t.run(lambda ctx: [ctx.db.delete(each) for each in ids] and None)
+    with watched(("users", lambda ctx, change: seen.append((change.old_doc, change.new_doc)))) as t:
+        t.run(lambda ctx: [ctx.db.insert("users", {"n": n}) for n in range(3)] and None)
         seen.clear()
-        tx = database.begin(writable=True, reader="import")
-        for document in documents:
-            tx.restore("users", document)
-        database.commit(tx)
-    assert seen == [("insert", document) for document in documents]
+        t.backend.migration(table="users", name="more")(lambda ctx, doc: {"n": doc["n"] + 10})
+        t.backend.migrations.run("more")
+    assert [(bare(old), bare(new)) for old, new in seen] == [({"n": n}, {"n": n + 10}) for n in range(3)]

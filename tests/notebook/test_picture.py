@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ CELLS = [
     Case("id_by_column", "abc", "iabc", "_id"),
     Case("id_by_shape", "jd7" + "0" * 29, "ijd7" + "0" * 29),
     Case("creation_time", 1_700_000_000_000.5, "t1700000000000.5", "_creationTime"),
+    Case("datetime", datetime(2026, 1, 31, 12, tzinfo=UTC), "t1769860800000.0"),
+    Case("datetime_inside", [datetime(2026, 1, 31, 12, tzinfo=UTC)], 'j["2026-01-31 12:00:00+00:00"]'),
     Case("nested", {"a": [1, "ü"]}, 'j{"a": [1, "ü"]}'),
     Case("bytes_short", b"\x00\xff", "y2 bytes: 00 ff"),
     Case("long_text_is_cut", "x" * 500, "s" + "x" * 400 + "… (500 characters)"),

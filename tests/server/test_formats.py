@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 
@@ -41,6 +42,12 @@ def test_number_always_has_a_point_or_an_exponent(format_name) -> None:
     for number in (0, 1, -3, 2**53, 1e15, 1e16, 1e300):
         text = write_json(encoded(number, format_name))
         assert set(text) & set(b".e"), text
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_times_are_numbers(format_name) -> None:
+    value = {"rows": [{"at": datetime(2026, 1, 31, 12, tzinfo=UTC), "n": 1}]}
+    assert write_json(encoded(value, format_name)) == b'{"rows":[{"at":1769860800000.0,"n":1.0}]}'
 
 
 def test_data_that_is_no_value_is_refused() -> None:

@@ -82,7 +82,7 @@ CASES = [
     (np.array(1), "numpy.ndarray", "x.tolist()"),
     (np.datetime64("2026-01-01"), "numpy.datetime64", "x.tolist()"),
     (np.complex128(1), "numpy.complex128", "[x.real, x.imag]"),
-    (pd.Timestamp("2026-01-01"), "pandas.Timestamp", "x.timestamp() * 1000"),
+    (pd.Timestamp("2026-01-01", tz="UTC"), "pandas.Timestamp", "x.timestamp() * 1000"),
     (pd.Series([1]), "pandas.Series", "x.to_dict() for a row, x.to_list() for a column"),
     (pd.Index([1]), "pandas.Index", "x.to_list()"),
     (pd.NA, "pandas.NAType", "UNSET, which leaves the field out, or None"),
@@ -151,3 +151,13 @@ def test_anything_can_be_shown():
     assert shown(10**5000) == "<int>"
     assert shown("x" * 10_000_000) == "'" + "x" * 56 + "..."
     assert shown([1]) == "[1]"
+
+
+@pytest.mark.parametrize("value", [dt.datetime(2026, 1, 31, 12), pd.Timestamp("2026-01-31 12:00")])  # noqa: DTZ001
+def test_a_datetime_without_a_time_zone_is_no_moment(value):
+    with pytest.raises(ValueInvalidError) as caught:
+        normalize({"at": value})
+    assert caught.value.path == ".at"
+    assert "2026-01-31 12:00:00 has no time zone" in caught.value.problem
+    assert "x.replace(tzinfo=UTC)" in str(caught.value)
+    assert "x.timestamp() * 1000" in str(caught.value)

@@ -161,7 +161,12 @@ def test_wrong_validators_are_refused_when_they_are_made(make, words):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("date", "milliseconds"), ("email", "check the text"), ("str", "v.string()"), ("strng", "there are any, array")],
+    [
+        ("date", "v.datetime() for a moment"),
+        ("email", "check the text"),
+        ("str", "v.string()"),
+        ("strng", "there are any, array"),
+    ],
 )
 def test_constructors_that_do_not_exist_have_an_answer(name, words):
     with pytest.raises(AttributeError, match=f"v.{name} does not exist") as caught:

@@ -181,4 +181,5 @@ def job_id(internal: bytes) -> str:
 def _text(run: Run, error: BaseException) -> str:
     if isinstance(error, (Exception, SystemExit)):
         error = kept_error(run, error)
-    return f"{type(error).__name__}: {error}".partition("\n[Request ID")[0]
+    text = f"{type(error).__name__}: {error}".partition("\n[Request ID")[0]
+    return run.runner.environment.masked(text)

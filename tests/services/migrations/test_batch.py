@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from nbconvex import UNSET, Int64, Limits, define_schema, table, v
+from nbconvex import UNSET, ConvexError, Int64, Limits, define_schema, table, v
 from nbconvex.errors import CallerError, MigrationFailedError
 from nbconvex.services.migrations.batch import Change, Rehearsal
 from tests.services.migrations.people import add, backend_with, users, write
@@ -191,6 +191,21 @@ def test_write_that_the_schema_refuses_fails_and_names_the_document():
         [document] = add(backend, 1)
         with pytest.raises(MigrationFailedError, match=f"{document}.*DocumentInvalidError"):
             run(backend, lambda ctx, doc: {"age": 1})
+
+
+def test_triggers_hear_of_what_a_migration_writes_and_one_that_refuses_stops_it():
+    with backend_with(3) as backend:
+
+        @backend.trigger("users")
+        def note(ctx, change):
+            ctx.db.insert("notes", {"name": change.new_doc["name"]})
+            if change.new_doc.get("age") == 2:
+                raise ConvexError("too old")
+
+        with pytest.raises(MigrationFailedError, match="too old"):
+            run(backend, lambda ctx, doc: {"age": 2 if doc["name"] == "u2" else 1})
+        assert write(backend, lambda ctx: [each["name"] for each in ctx.db.query("notes")]) == ["u0", "u1"]
+        assert [each.get("age") for each in users(backend)] == [1, 1, None]
 
 
 def test_change_names_the_fields_that_differ_in_their_order():

@@ -1,0 +1,93 @@
+"""The site: put together from the pages and the code, and built by Sphinx without a warning."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nbconvex
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "docs" / "site"
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """The modules that build the site."""
+    monkeypatch.syspath_prepend(str(SITE))
+    import build
+    import reference
+
+    yield build, reference
+    for name in ("build", "reference", "map"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.timeout(300)
+def test_every_page_builds_without_a_warning_and_is_in_the_navigation(tmp_path):
+    pytest.importorskip("myst_nb")
+    # Notebooks are executed by the tests of the notebook room; `make docs` executes them for the site.
+    built = subprocess.run(
+        [sys.executable, str(SITE / "build.py"), "--no-notebooks", "--into", str(tmp_path)],
+        capture_output=True, text=True, timeout=280, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout + built.stderr
+    pages = {each.relative_to(tmp_path / "html").as_posix() for each in (tmp_path / "html").rglob("*.html")}
+    expected = {page.relative_to(ROOT).with_suffix(".html").as_posix() for page in ROOT.glob("docs/**/*.md")}
+    expected |= {f"notebooks/{each.stem}.html" for each in (ROOT / "notebooks").glob("*.ipynb")}
+    assert expected <= pages
+    home = (tmp_path / "html/docs/index.html").read_text()
+    assert all(f"sections/{name}.html" in home for name in ("notebooks", "how-to", "reference", "explanation"))
+
+
+def test_the_reference_has_every_public_name_with_its_signature_and_words(site):
+    _, reference = site
+    page = "\n".join(reference.names_page())
+    for name in nbconvex.__all__:
+        assert f"## `{name}`\n" in page
+    assert "open(\n    path: str | os.PathLike[str] = ':memory:',\n" in page
+    assert "**Raises:** StorageError" in page
+
+
+def test_every_public_method_of_the_reference_says_what_it_does(site):
+    _, reference = site
+    silent = [
+        f"{kind.__name__}.{name}"
+        for _, _, _, classes in reference.CLASSES
+        for kind in classes
+        for name, member in reference.public_members(kind)
+        if not inspect.getdoc(getattr(member, "__func__", member))
+    ]
+    assert not silent
+    context = "\n".join(reference.class_part(nbconvex.Backend, level=2))
+    assert "### `Backend.run_query`" in context
+
+
+def test_a_signature_is_written_as_it_is_read_in_the_source(site):
+    _, reference = site
+
+    def short(ctx: str, *, count: int = 1) -> list[str]: ...
+    async def long(first: dict[str, int] | None = None, second: tuple[int, ...] = (1, 2), **more: str) -> None: ...
+
+    assert list(reference.signature_part("short", short))[1] == "short(ctx: str, *, count: int = 1) -> list[str]"
+    reference.LINE_MAX, before = 40, reference.LINE_MAX
+    assert list(reference.signature_part("long", long))[1] == (
+        "await long(\n    first: dict[str, int] | None = None,\n    second: tuple[int, ...] = (1, 2),\n"
+        "    **more: str,\n) -> None"
+    )
+    reference.LINE_MAX = before
+
+
+def test_pages_are_turned_into_what_sphinx_reads(site):
+    build, _ = site
+    page = (
+        "```python raises=KeyError\n%%query\n```\n[the folder](../tests/) [one](../notebooks/01-tour.ipynb) [a](adr/)\n"
+    )
+    assert build.as_sphinx_reads(page) == (
+        "```ipython3\n%%query\n```\nthe folder [one](../notebooks/01-tour.ipynb) [a](adr/)\n"
+    )
+    assert build.as_sphinx_reads("[why](docs/adr/)") == "[why](docs/adr/README.md)"
