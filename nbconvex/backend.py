@@ -400,6 +400,12 @@ class Backend:
         """
         return self._deployer.push_schema(schema, check_only=check_only)
 
+    @property
+    def schema(self) -> SchemaDefinition | None:
+        """The schema in force, or None: `backend.schema.tables["books"].indexes` has the fields of each index."""
+        active = self.database.snapshot.schema
+        return None if active is None else active.definition
+
     def reset(self) -> int:
         """Delete every document, file and table, and the schema; functions stay. How many documents there were."""
         count = self.database.clear()
