@@ -6,7 +6,7 @@ Invariants: where it is not known what a write changed, it has changed everythin
 Mechanism: both sides are sets of paths, and a read is concerned if they have one in common. A write that changed
 `address.city` has that path and `address`; one that put another thing in the place of `address` has `address.*` too,
 which every read of something inside has.
-Source: semantics 14 row 4.
+Source: semantics 14 row 4; ADR 20.
 Threads: pure functions.
 """
 
