@@ -69,7 +69,7 @@ class Backend:
     def __init__(
         self, persistence: Persistence, blobs: Blobs | None = None, *, clock: Clock, limits: Limits,
         production: bool = False, seed: int | None = None, memory_bytes_max: int = UNLIMITED, has_cache: bool = True,
-        auth: Any = (),
+        auth: Any = (), typed_tables: bool = True,
     ) -> None:  # fmt: skip
         self.clock = clock
         self.limits = limits
@@ -104,6 +104,7 @@ class Backend:
         self.query = decorator("query", self._deployer.declare)
         self.mutation = decorator("mutation", self._deployer.declare)
         self.action = decorator("action", self._deployer.declare)
+        self._has_typed_tables = typed_tables
         self.trigger = partial(trigger, on_declare=self.triggers.declare)
         self._is_closed = False
         self._closing: list[Callable[[], None]] = []
@@ -122,11 +123,13 @@ class Backend:
         production: bool = False,
         memory_bytes_max: int | None = None,
         auth: Any = (),
+        typed_tables: bool = True,
     ) -> Backend:
         """The backend over the store at `path`: a DuckDB file, which need not exist, or ":memory:".
 
         `production` keeps the text of errors from clients. `memory_bytes_max` is what documents and indexes may take in
         memory; by default a quarter of the machine's. `auth` are providers of tokens, as in an auth.config.
+        Without `typed_tables`, closing leaves the tables that other tools see in the file as they are.
         Raises:  StorageError; StorageLockedError if another process has the file open; CallerError for a provider.
         """
         clock = clock or SystemClock()
@@ -140,6 +143,7 @@ class Backend:
             production=production,
             memory_bytes_max=memory_budget() if memory_bytes_max is None else memory_bytes_max,
             auth=auth,
+            typed_tables=typed_tables,
         )
 
     def _host(self) -> Backend:
@@ -304,7 +308,8 @@ class Backend:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def sql(self, text: str, /, **parameters: Any) -> SqlResult:
-        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter.
+        """The answer to one SELECT over the tables, at the newest durable snapshot; `$name` in it is a parameter, and
+        a data frame given by name is read from like a table.
 
         Raises:  SqlInvalidError; LimitExceededError; NotAllowedError in a function, where it is `ctx.db.sql`.
         """
@@ -316,6 +321,13 @@ class Backend:
         Raises:  SqlInvalidError where it could not run there.
         """
         return self.runner.sql.parameters(text, is_repeatable=in_query)
+
+    def write_tables(self) -> None:
+        """Bring the typed tables in the store's file up to the newest commit, as `close` does.
+
+        Raises:  StorageError.
+        """
+        self.database.checkpoint(self.runner.sql.write_tables)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
@@ -388,6 +400,12 @@ class Backend:
         """
         return self._deployer.push_schema(schema, check_only=check_only)
 
+    @property
+    def schema(self) -> SchemaDefinition | None:
+        """The schema in force, or None: `backend.schema.tables["books"].indexes` has the fields of each index."""
+        active = self.database.snapshot.schema
+        return None if active is None else active.definition
+
     def reset(self) -> int:
         """Delete every document, file and table, and the schema; functions stay. How many documents there were."""
         count = self.database.clear()
@@ -438,7 +456,7 @@ class Backend:
         self.files.close()
         self.scheduler.join()
         self.runner.sql.close()
-        self.database.close()
+        self.database.close(self.runner.sql.write_tables if self._has_typed_tables else None)
         environment.leave()
         determinism.leave()
         logs.uninstall()

@@ -23,6 +23,8 @@ from nbconvex.errors import (
     StoragePathError,
 )
 from nbconvex.testing import convex_test
+from nbconvex.values.schema import table
+from nbconvex.values.validators import v
 
 
 def test_plain_program_defines_calls_and_watches(tmp_path: Path) -> None:
@@ -250,3 +252,11 @@ def test_outcomes_are_given_to_event_loops_and_of_older_snapshots() -> None:
         assert backend.run_outcome("m:count").value == 1
         backend.query(name="m:leave")(lambda ctx: sys.exit())
         assert "m:leave called exit()" in str(backend.run_outcome("m:leave").error)
+
+
+def test_the_schema_in_force_can_be_looked_at() -> None:
+    with nbconvex.open(":memory:") as backend:
+        assert backend.schema is None
+        backend.push_schema({"books": table({"author": v.string()}).index("by_author", ["author"])})
+        assert backend.schema is not None
+        assert backend.schema.tables["books"].indexes["by_author"].fields == ("author",)

@@ -34,7 +34,7 @@ from nbconvex.database.write_log import WriteLog
 from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
-from nbconvex.storage.persistence import BulkCommit, Commit, Persistence, Revision
+from nbconvex.storage.persistence import BulkCommit, Commit, Finish, Persistence, Revision
 from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
@@ -465,23 +465,23 @@ class Database:
         """Bytes on disk."""
         return self._persistence.size_bytes()
 
-    def checkpoint(self) -> None:
-        """Bring the database file up to the log.
+    def checkpoint(self, finish: Finish | None = None) -> None:
+        """Bring the database file up to the log; `finish` is called with it, complete as of `snapshot`.
 
-        Raises:  StorageError.
+        Raises:  StorageError; whatever `finish` raises.
         """
         with InterruptsHeld("the checkpoint was made"), self._queue.flush_lock:
             self._queue.flush()
             if self._queue.failure is not None:
                 raise self._queue.failure
-            self._persistence.checkpoint()
+            self._persistence.checkpoint(finish)
 
-    def close(self) -> None:
-        """Make durable what waits, release the file. Afterwards every call is refused."""
+    def close(self, finish: Finish | None = None) -> None:
+        """Make durable what waits, release the file. Afterwards every call is refused. `finish`: as `checkpoint`."""
         with InterruptsHeld("the store was closed"):
-            self._close()
+            self._close(finish)
 
-    def _close(self) -> None:
+    def _close(self, finish: Finish | None) -> None:
         with self._queue.flush_lock:
             if self._is_closed:
                 return
@@ -491,7 +491,7 @@ class Database:
             # Accepted between the two: they must not wait for ever.
             self._queue.flush()
         self._queue.stop()
-        self._persistence.close()
+        self._persistence.close(finish)
 
 
 def _newest_creation_ms(snapshot: Snapshot) -> float:

@@ -190,6 +190,23 @@ class Index:
         below = 0 if not low else _rank(self._root, low, self._key_of)
         return (len(self) if high is None else _rank(self._root, high, self._key_of)) - below
 
+    def key_at(self, position: int) -> bytes:
+        """The key of the entry at a position, the first being 0; logarithmic.
+
+        Raises:  IndexError where there is none.
+        """
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        node = self._root
+        while isinstance(node, _Branch):
+            for child in node.children:
+                if position < child.size:
+                    node = child
+                    break
+                position -= child.size
+        key = node.keys[position]
+        return key if self._key_of is None else self._key_of(key)
+
     def last_key(self) -> bytes | None:
         """The greatest key, or None."""
         for keys, _ in self.chunks(reverse=True):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbconvex.database.aggregates import Aggregates
 from nbconvex.database.field_reads import mask_of
 from nbconvex.database.filters import Filter, filter_of
+from nbconvex.database.positions import Positions
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
 from nbconvex.database.reading import finish_of, reading_of, seen_by_python
 from nbconvex.database.searches import Searches, documents_found, entries_found, relevance_only
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
 
 
-class Query(Aggregates, Searches):
+class Query(Aggregates, Positions, Searches):
     """A query under construction. Consume it once with collect, take, first, unique, paginate or a loop, or ask it for
     a number: count, sum, avg, min, max, aggregate.
 
@@ -243,7 +244,8 @@ class Query(Aggregates, Searches):
         if name.startswith("__"):
             raise AttributeError(name)
         known = ["with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take",
-                 "first", "unique", "count", "sum", "avg", "min", "max", "aggregate", "paginate"]  # fmt: skip
+                 "first", "unique", "at", "page", "paginate", "count", "sum", "avg", "min", "max",
+                 "aggregate"]  # fmt: skip
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
         raise CallerError(
@@ -358,6 +360,11 @@ class Query(Aggregates, Searches):
         if name == BY_ID:
             return table.documents
         return (table.indexes.get(name) or self._named_index(table, name)).entries
+
+    @property
+    def is_search(self) -> bool:
+        """Whether documents come by relevance, and not in the order of an index."""
+        return self._search is not None
 
     @property
     def has_times(self) -> bool:

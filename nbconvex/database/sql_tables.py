@@ -10,14 +10,16 @@ Threads: as the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nbconvex.database.snapshot import BY_CREATION_TIME, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE
+from nbconvex.errors import SqlInvalidError
 from nbconvex.storage.tables.columns import unique_names
 from nbconvex.storage.tables.engine import AskedTable
 from nbconvex.storage.tables.explanation import no_table
+from nbconvex.values.ids import encode_id
 
 if TYPE_CHECKING:
     from nbconvex.database.snapshot import Snapshot
@@ -43,6 +45,19 @@ class DocumentsOf:
         """Whether both are one version of one table."""
         return self.table.number == other.table.number and self.table.documents is other.table.documents
 
+    @property
+    def number(self) -> int:
+        """The table's number in the log."""
+        return self.table.number
+
+    def payload(self, document_id: bytes) -> bytes | None:
+        """The document with this internal id (16 bytes), encoded, or None."""
+        return self.table.documents.get(encode_id(self.table.number, document_id).encode("ascii"))
+
+    def has(self, document_id: str) -> bool:
+        """Whether there is a document with this id."""
+        return self.table.documents.get(document_id.encode("ascii")) is not None
+
     def payloads(self) -> Iterator[Sequence[bytes]]:
         """All documents, the oldest first."""
         return (payloads for _, payloads in self.table.indexes[BY_CREATION_TIME].entries.chunks())
@@ -63,18 +78,24 @@ def _number(item: tuple[str, int]) -> int:
     return item[1]
 
 
-def asked_tables(transaction: Transaction, statement: Statement) -> list[AskedTable]:
+def asked_tables(transaction: Transaction, statement: Statement, besides: Collection[str] = ()) -> list[AskedTable]:
     """The tables that a statement reads, as the transaction sees them; its read set then has them whole.
 
-    Raises:  SqlInvalidError for a name that is no table.
+    `besides` are names of what is read and is no table.
+    Raises:  SqlInvalidError for a name that is no table, or that is one and should not be.
     """
     snapshot = transaction.snapshot
     names = names_in_sql(snapshot)
     tables = {in_sql.lower(): name for name, in_sql in names.items()}
+    others = {each.lower() for each in besides}
     asked: dict[str, AskedTable] = {}
     for written in (*statement.tables, *statement.maybe_tables):
         name = tables.get(written.lower(), written)
         table = None if name.startswith("_") else transaction.table(name)
+        if written.lower() in others:
+            if table is not None:
+                raise SqlInvalidError(f"{written} is a table: give the data frame another name.")
+            continue
         if table is None:
             if written in statement.maybe_tables:
                 continue
@@ -87,10 +108,10 @@ def asked_tables(transaction: Transaction, statement: Statement) -> list[AskedTa
     return list(asked.values())
 
 
-def all_tables(snapshot: Snapshot) -> list[AskedTable]:
-    """Every user table of a snapshot."""
+def stored_tables(snapshot: Snapshot) -> list[tuple[str, DocumentsOf]]:
+    """Every user table of a snapshot, with its name in SQL."""
     return [
-        AskedTable(in_sql, DocumentsOf(table, _checked_by(snapshot, name)), snapshot.ts)
+        (in_sql, DocumentsOf(table, _checked_by(snapshot, name)))
         for name, in_sql in names_in_sql(snapshot).items()
         if (table := snapshot.table(name)) is not None
     ]

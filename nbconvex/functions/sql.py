@@ -24,6 +24,8 @@ from nbconvex.errors import NotAllowedError
 from nbconvex.functions.run import CURRENT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nbconvex.database.database import Database
     from nbconvex.database.transaction import Transaction
     from nbconvex.limits import Limits
@@ -63,7 +65,9 @@ class Sql:
         Raises:  SqlInvalidError, LimitExceededError.
         """
         from nbconvex.database.sql_tables import asked_tables
+        from nbconvex.storage.tables.frames_beside import refuse
 
+        refuse(parameters)
         transaction.metrics.charge_query()
         # DuckDB is our own: what it does with threads and modules is not the function's doing.
         token = CURRENT.set(None)
@@ -75,18 +79,31 @@ class Sql:
             CURRENT.reset(token)
 
     def result(self, text: str, parameters: dict[str, Any]) -> SqlResult:
-        """The answer at the newest durable snapshot.
+        """The answer at the newest durable snapshot. A parameter that is a data frame is a table of that name.
 
         Raises:  SqlInvalidError, LimitExceededError; NotAllowedError inside of a function; StorageError.
         """
         from nbconvex.database.sql_tables import asked_tables
+        from nbconvex.storage.tables.frames_beside import split
 
         outer = CURRENT.get()
         if outer is not None:
             raise _inside_function(outer.path, outer.definition.kind)
         transaction = self._database.begin(writable=False, reader="SQL")
         statement = self.engine.read(text, is_repeatable=False)
-        return self.engine.result(statement, asked_tables(transaction, statement), parameters)
+        values, frames = split(statement, parameters)
+        return self.engine.result(statement, asked_tables(transaction, statement, frames), values, frames)
+
+    def write_tables(self, path: Path) -> None:
+        """Bring the typed tables in the store's file, complete as of the newest snapshot, up to its documents.
+
+        Raises:  StorageFailedError; they are then what they were.
+        """
+        from nbconvex.database.sql_tables import stored_tables
+        from nbconvex.storage.tables.file_tables import write_tables
+
+        snapshot = self._database.snapshot
+        write_tables(path, stored_tables(snapshot), snapshot.ts)
 
     def close(self) -> None:
         """Release DuckDB's memory. Calling it twice is fine."""

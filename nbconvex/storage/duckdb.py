@@ -30,7 +30,7 @@ from nbconvex.storage import allocator, frames
 from nbconvex.storage.duckdb_file import Applied, Changes, DuckdbFile, DuckdbSettings, Reader
 from nbconvex.storage.files import Disk, FileSystem
 from nbconvex.storage.journal import Holder, Journal
-from nbconvex.storage.persistence import BulkCommit, Commit, Loaded, check_order
+from nbconvex.storage.persistence import BulkCommit, Commit, Finish, Loaded, check_order
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -206,18 +206,20 @@ class DuckdbPersistence:
         self._write(frames.encode_global(key, value))
         self._globals[key] = value
 
-    def checkpoint(self) -> None:
+    def checkpoint(self, finish: Finish | None = None) -> None:
         """Bring the file up to the journal's end as of now.
 
-        Raises:  StorageError; nothing is lost, and the journal goes on.
+        Raises:  StorageError; nothing is lost, and the journal goes on. Whatever `finish` raises.
         """
         with self._moving:
             self._move_all()
+            if finish is not None and self._file.exists:
+                finish(self._file.path)
 
     def size_bytes(self) -> int:
         return self._file.size_bytes() + self._journal.size_bytes
 
-    def close(self) -> None:
+    def close(self, finish: Finish | None = None) -> None:
         if not self._journal.is_ours:
             return
         self._closing.set()
@@ -228,9 +230,18 @@ class DuckdbPersistence:
             try:
                 if self._is_loaded and not self._journal.has_failed:
                     self._move_all()
+                    if finish is not None and self._file.exists:
+                        self._finish(finish)
                     self._journal.discard()
             finally:
                 self._let_go()
+
+    def _finish(self, finish: Finish) -> None:
+        self._close_reader()
+        try:
+            finish(self._file.path)
+        except Exception:  # what is derived must not keep the file from being let go
+            _log.warning("%s: its tables for SQL are not up to date", self._name, exc_info=True)
 
     def _let_go(self) -> None:
         self._close_reader()

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from nbconvex.errors import HeadMovedError, StorageError, StorageFailedError
-from nbconvex.storage.persistence import BulkCommit, Commit, Loaded, check_order
+from nbconvex.storage.persistence import BulkCommit, Commit, Finish, Loaded, check_order
 
 
 class MemoryPersistence:
@@ -81,13 +81,13 @@ class MemoryPersistence:
         with self._open():
             self._globals[key] = value
 
-    def checkpoint(self) -> None:
+    def checkpoint(self, finish: Finish | None = None) -> None:
         """Nothing to do: there is no bulk file."""
 
     def size_bytes(self) -> int:
         return 0
 
-    def close(self) -> None:
+    def close(self, finish: Finish | None = None) -> None:
         with self._lock:
             self._is_closed = True
             self._log = []

@@ -8,9 +8,13 @@ Threads: `append` is called by one thread at a time (the database holds its flus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
+
+#: What is done with the bulk file while it is complete and ours: something derived is put beside the documents.
+Finish = Callable[[Path], None]
 
 
 class Revision(NamedTuple):
@@ -117,15 +121,19 @@ class Persistence(Protocol):
     def put_global(self, key: str, value: bytes) -> None:
         """Keep a small value durably."""
 
-    def checkpoint(self) -> None:
-        """Bring the bulk file up to the log. Returns when it is durable. A no-op where there is no bulk file."""
+    def checkpoint(self, finish: Finish | None = None) -> None:
+        """Bring the bulk file up to the log. Returns when it is durable. A no-op where there is no bulk file.
+
+        `finish` is then called with the file, before anything else is done to it.
+        """
 
     def size_bytes(self) -> int:
         """Bytes on disk, 0 in memory."""
 
-    def close(self) -> None:
+    def close(self, finish: Finish | None = None) -> None:
         """Release everything; afterwards the bulk file alone is complete. Calling it twice is fine.
 
+        `finish` is called with the complete file before it is let go. What it raises is logged: the log is safe.
         Raises:  StorageError if the bulk file could not be brought up to the log. Everything is released all the
         same, and nothing is lost: the log stays beside the file and is read at the next `load`.
         """

@@ -24,7 +24,8 @@ TABLES = {
         }
     )
     .index("by_channel", ["channel", "at.line"])
-    .search_index("by_words", search_field="body", filter_fields=["channel", "at.line"]),
+    .search_index("by_words", search_field="body", filter_fields=["channel", "at.line"])
+    .vector_index("by_meaning", vector_field="at.extra", dimensions=3, filter_fields=["channel", "at.line"]),
     "shapes": table(
         v.union(
             v.object({"kind": v.literal("circle"), "radius": v.number()}),

@@ -80,6 +80,7 @@ def test_every_version_answers_like_the_dict_it_was_made_from(
         assert entries(index, low, high, reverse=True) == expected(model, low, high)[::-1]
         assert list(index.entries(low, high)) == expected(model, low, high)
         assert index.count(low, high) == len(expected(model, low, high))
+        assert [index.key_at(position) for position in range(len(model))] == sorted(model)
         assert len(index) == len(model)
         assert [index.get(key) for key in model] == list(model.values())
         assert index.last_key() == max(model, default=None)
@@ -112,6 +113,9 @@ def test_a_deep_tree_stays_well_formed_under_inserts_and_deletes(seed: int) -> N
     emptied = index.with_changes(sorted((key, None) for key in model))
     assert (len(emptied), entries(emptied), emptied.last_key()) == (0, [], None)
     require_well_formed(emptied)
+    for position in (-1, 0):
+        with pytest.raises(IndexError):
+            emptied.key_at(position)
 
 
 @pytest.mark.usefixtures("small_nodes")

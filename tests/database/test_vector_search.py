@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbconvex.database import bulk
 from nbconvex.database.database import Database
 from nbconvex.database.transaction import Transaction
 from nbconvex.database.vector_search import vector_search
@@ -119,6 +120,31 @@ def test_an_index_that_comes_later_has_what_was_there() -> None:
     database.push_schema(define_schema({"movies": MOVIES.index("by_title", ["title"])}))
     kept = database.snapshot.table("movies").content["by_v"]
     assert kept.matrix_bytes == index.matrix_bytes, "an index that stays keeps its matrix"
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+@pytest.mark.parametrize("writes_max", [0, 4_000], ids=["table made anew", "ordinary writes"])
+def test_a_bulk_load_is_found_and_concerns_who_searched(
+    monkeypatch: pytest.MonkeyPatch, mode: Any, writes_max: int
+) -> None:
+    monkeypatch.setattr(bulk, "_WRITES_MAX", writes_max)
+    database = open_database(schema=SCHEMA)
+    (before,) = insert_all(database, "movies", [{"v": [1, 0, 0]}])
+    assert found(database) == [before]
+    old = database.snapshot
+    tx = database.begin(writable=True)
+    search(tx)
+    tx.insert("log", {})
+    load = database.begin_bulk()
+    into = load.open("movies", mode)
+    ids = [into.add({"v": [1, number, 0], "genre": number % 2}) for number in range(1, 30)]
+    database.commit_bulk(load)
+    assert found(database, limit=3) == ([before] if mode == "append" else []) + ids[: 2 + (mode == "replace")]
+    assert found(database, limit=2, filter=lambda q: q.eq("genre", 0)) == [ids[1], ids[3]]
+    assert [each["_id"] for each in search(database.begin_at(old))] == [before]
+    check_consistent(database.snapshot)
+    with pytest.raises(ConflictError):
+        database.commit(tx)
 
 
 def test_a_table_without_documents_has_no_results() -> None:

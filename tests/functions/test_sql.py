@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from nbconvex import Int64, v
 from nbconvex.errors import LimitExceededError, NotAllowedError, SqlInvalidError
@@ -220,6 +224,22 @@ def test_what_sql_looks_at_is_not_counted_and_what_it_answers_is() -> None:
         with pytest.raises(LimitExceededError, match="too many rows") as raised:
             t.query(lambda ctx: ctx.db.sql("SELECT * FROM t"))
         assert raised.value.limit == "sql_rows"
+
+
+@pytest.mark.case("sql/sql_external_parquet")
+def test_a_file_is_joined_in_a_cell_and_not_in_a_query(t: Any, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"city": ["London", "Bern"], "people": [9, 1]}), tmp_path / "cities.parquet")
+    join = (
+        "SELECT name, people FROM users JOIN cities ON address.city = cities.city WHERE people > $least ORDER BY name"
+    )
+    for cities in (parquet.read_table(tmp_path / "cities.parquet"), pd.read_parquet(tmp_path / "cities.parquet")):
+        assert t.backend.sql(join, cities=cities, least=0).fetchall() == [("Ada", 9), ("Bob", 1)]
+        with pytest.raises(SqlInvalidError, match="cities is a data frame: it can be joined in a cell"):
+            t.query(lambda ctx, cities=cities: ctx.db.sql(join, cities=cities, least=0))
+    with pytest.raises(SqlInvalidError, match="users is a table: give the data frame another name"):
+        t.backend.sql("SELECT * FROM users", users=pa.table({"a": [1]}))
+    with pytest.raises(SqlInvalidError, match="there is no table cities"):
+        t.backend.sql("SELECT * FROM cities")
 
 
 def test_an_action_is_told_where_sql_belongs(t: Any) -> None:

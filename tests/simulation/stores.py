@@ -61,7 +61,7 @@ class LogInMemory:
 class _Kept(MemoryPersistence):
     """Outlives the process that closes it."""
 
-    def close(self) -> None:
+    def close(self, finish=None) -> None:
         pass
 
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Iterator, Sequence
 
 from nbconvex.errors import HeadMovedError, StorageFailedError
-from nbconvex.storage.persistence import Commit, Loaded, Persistence
+from nbconvex.storage.persistence import Commit, Finish, Loaded, Persistence
 
 
 class Fault(enum.Enum):
@@ -70,11 +70,11 @@ class FaultyPersistence:
     def put_global(self, key: str, value: bytes) -> None:
         self.inner.put_global(key, value)
 
-    def checkpoint(self) -> None:
-        self.inner.checkpoint()
+    def checkpoint(self, finish: Finish | None = None) -> None:
+        self.inner.checkpoint(finish)
 
     def size_bytes(self) -> int:
         return self.inner.size_bytes()
 
-    def close(self) -> None:
-        self.inner.close()
+    def close(self, finish: Finish | None = None) -> None:
+        self.inner.close(finish)

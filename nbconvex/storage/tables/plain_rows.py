@@ -16,13 +16,17 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from nbconvex.errors import SqlInvalidError, ValueInvalidError
-from nbconvex.values.codec import json_loads
+from nbconvex.values.codec import from_json
 from nbconvex.values.scalars import INT64_MAX, INT64_MIN, NUMBER_MAX, Int64
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - TIMESTAMP has no zone; it is UTC here
 _EPOCH_UTC = _EPOCH.replace(tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
+
+_read_json = msgspec.json.Decoder().decode
 
 Convert = Callable[[Any], Any]
 
@@ -100,10 +104,24 @@ def _json_column(value: Any) -> Any:
     if not isinstance(value, str):
         return plain(value)
     try:
-        return json_loads(value)
-    except ValueInvalidError:
+        return _read_tree(_read_json(value))
+    except (ValueInvalidError, msgspec.MsgspecError):
         # JSON that is no value of ours, such as a key with "$": SQL can make it, and it stays the text that it is.
         return value
+
+
+def _read_tree(tree: Any) -> Any:
+    """As `from_json`, but whole numbers beyond 2**53 are the Int64 that they were, and not the nearest number."""
+    kind = type(tree)
+    if kind is int:
+        return _whole(tree)
+    if kind is list:
+        return [_read_tree(item) for item in tree]
+    if kind is dict:
+        if any(name[:1] == "$" for name in tree):
+            return from_json(tree)
+        return {name: _read_tree(item) for name, item in tree.items()}
+    return tree
 
 
 def _inner_json(kind: str) -> Convert:

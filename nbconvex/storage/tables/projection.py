@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,7 +63,8 @@ class TableVersion(Protocol):
 class Projected:
     """What the table `name` of DuckDB holds.
 
-    Fields:  `counts` of the values' kinds where the shape comes from the data; `deleted` rows that take up memory.
+    Fields:  `counts` of the values' kinds where the shape comes from the data; `deleted` rows that take up memory;
+    `fresh` rows that were never compressed.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Projected:
     shape: Shape
     counts: Counts | None
     deleted: int
+    fresh: int
 
 
 def brought(
@@ -83,7 +85,7 @@ def brought(
     if declared is not None and declared != before.shape:
         return _built(connection, version, name, declared)
     if version.is_same(before.version):
-        return Projected(name, version, before.shape, before.counts, before.deleted)
+        return replace(before, version=version)
     most = max(_DIFFERENCES_MIN, len(version) // 4)
     if abs(len(version) - len(before.version)) > most:
         return _built(connection, version, name, declared)
@@ -105,7 +107,7 @@ def brought(
             return _built(connection, version, name, declared)
     _delete(connection, name, gone)
     _insert(connection, name, new, shape)
-    return Projected(name, version, shape, counts, deleted + len(gone))
+    return Projected(name, version, shape, counts, deleted + len(gone), before.fresh + len(new))
 
 
 def _counts_after(counts: Counts, gone: Sequence[Document], new: Sequence[Document]) -> Counts:
@@ -187,7 +189,7 @@ def _built(
         _create(connection, name, declared)
         for documents in _documents(version):
             _insert(connection, name, documents, declared)
-        return Projected(name, version, declared, None, 0)
+        return Projected(name, version, declared, None, 0, len(version))
     counts: Counts = {}
     while True:
         built = _built_from_data(connection, version, name, counts)
@@ -218,7 +220,7 @@ def _built_from_data(
         found.clear()
         found.update(counts)
         return None
-    return Projected(name, version, shape, counts, 0)
+    return Projected(name, version, shape, counts, 0, len(version))
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, shape: Shape) -> None:

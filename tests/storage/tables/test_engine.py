@@ -12,6 +12,7 @@ import pytest
 
 from nbconvex.errors import LimitExceededError, SqlInvalidError
 from nbconvex.limits import Limits
+from nbconvex.storage.tables import engine as engine_module
 from nbconvex.storage.tables.engine import AskedTable, SqlEngine
 from tests.storage.tables.versions import Documents
 
@@ -111,8 +112,26 @@ def test_a_damaged_projection_is_made_anew(engine: SqlEngine, damage: str) -> No
         assert len(ask(engine, "SELECT n FROM t", at(1, {"n": 1}))) == 1
         opened = engine._opened
         assert opened is not None
-        opened.connection.execute(damage)
+        opened.cursor().execute(damage)
         assert ask(engine, "SELECT n FROM t", table) == [{"n": float(n + 1)} for n in range(len(table.version))]
+
+
+def test_rows_are_compressed_once_they_are_many(engine: SqlEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_FRESH_MAX", 3_000)
+    documents = [{"n": n, "s": f"text {n % 7}"} for n in range(3_000)]
+    ask(engine, "SELECT n FROM t LIMIT 1", at(1, *documents[:2_999]))
+    opened = engine._opened
+    assert opened is not None
+
+    def compressions() -> set[str]:
+        found = opened.cursor().execute("SELECT compression FROM pragma_storage_info('t') WHERE column_name = 's'")
+        return {name for (name,) in found.fetchall()}
+
+    assert compressions() <= {"Uncompressed", "Constant", "Empty Validity"}
+    assert ask(engine, "SELECT count(*) AS n, sum(n) AS s FROM t", at(2, *documents)) == [{"n": 3_000, "s": 4_498_500}]
+    assert compressions() - {"Uncompressed", "Constant", "Empty Validity"}
+    assert opened.tables["t"][0].fresh == 0
+    assert ask(engine, "SELECT count(*) AS n FROM t", at(3, *documents, {"n": 1})) == [{"n": 3_001}]
 
 
 def test_a_question_that_cannot_be_answered_changes_nothing(engine: SqlEngine) -> None:
