@@ -14,7 +14,7 @@ SECRET = "sk-typed-and-hidden"
 CELLS = [
     "%load_ext nbconvex",
     "%convex env set EMAIL_API_KEY",
-    "%%action mail\ndef send(ctx):\n    print('with', ctx.env['EMAIL_API_KEY'])\n    return len(ctx.env['EMAIL_API_KEY'])",
+    "%%action mail\ndef send(ctx):\n    key = ctx.env['EMAIL_API_KEY']\n    print('with', key)\n    return len(key)",
     "mail.send()",
     "%convex env",
 ]
