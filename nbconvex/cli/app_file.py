@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nbconvex.cli.leaning import Part, needed_parts
 from nbconvex.cli.notebook_file import FileCell, read_notebook
 from nbconvex.errors import CallerError, ConvexError, NbconvexError
-from nbconvex.functions.cell_options import CELL_OPTIONS, read_cell_line
+from nbconvex.functions.cell_options import read_cell_line
 from nbconvex.functions.command_words import unquoted
 from nbconvex.functions.definition import Declaration
 from nbconvex.functions.deploy import define_value_cell
@@ -93,7 +93,7 @@ class AppFile:
         return LoadReport(cells=1)
 
     def _load_notebook(self, cells: list[FileCell]) -> LoadReport:
-        needed = needed_parts(cells, frozenset(CELL_OPTIONS))
+        needed = needed_parts(cells, frozenset(_DEFINERS))
         namespace = notebook_names(self._backend)
         defined: set[str] = set()
         problems = []
@@ -144,6 +144,7 @@ class AppFile:
         for origin in origins:
             self._backend.registry.replace(origin, ())
             self._backend.http.forget(origin)
+            self._backend.triggers.forget(origin)
             self._backend.scheduler.declare_crons(origin, ())
 
 
@@ -233,6 +234,16 @@ def _define_endpoint(
     )
 
 
+def _define_triggers(
+    backend: Backend, options: argparse.Namespace, cell: FileCell, filename: str, namespace: dict[str, Any], origin: str
+) -> None:
+    if options.table is None:
+        raise CallerError("%%trigger wants a table.", hint="%%trigger messages")
+    backend.triggers.define_cell(
+        unquoted(options.table), cell.text, origin=origin, namespace=namespace, filename=filename
+    )
+
+
 def _define_cron(
     backend: Backend, options: argparse.Namespace, cell: FileCell, filename: str, namespace: dict[str, Any], origin: str
 ) -> None:
@@ -259,6 +270,7 @@ _DEFINERS: Final[Mapping[str, _Definer]] = {
     "mutation": _define_functions,
     "action": _define_functions,
     "http": _define_endpoint,
+    "trigger": _define_triggers,
     "cron": _define_cron,
     "auth": _define_providers,
 }

@@ -1,7 +1,7 @@
 """What may be written after the name of a defining cell: `%%query messages --internal`.
 
 Owns:  `CELL_OPTIONS`, the options of every defining cell; `read_cell_line`.
-Must not know: IPython, which reads the same options through its own decorators; what an option does.
+Must not know: IPython, whose magics are declared with the same options; what an option does.
 Invariant: a notebook and a command line that runs the same file never disagree about what a line means.
 Threads: pure.
 """
@@ -80,6 +80,15 @@ CELL_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         _HELP,
     ),
     "auth": (_HELP,),
+    "trigger": (_option("table", nargs="?", help="the table after whose writes they run"), _HELP),
+    "migration": (
+        _option("name", nargs="?", help="what the migration is called; its progress is kept under this name"),
+        _option("--table", metavar="TABLE", help="the table whose documents it goes over"),
+        _option("--batch", type=int, default=100, metavar="N", help="documents in one mutation (100)"),
+        _option("--dry-run", action="store_true", help="show what it would do to the first documents; keep nothing"),
+        _option("--reset", action="store_true", help="begin again at the first document, also if it is done"),
+        _HELP,
+    ),
 }  # fmt: skip
 
 

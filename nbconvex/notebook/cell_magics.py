@@ -30,20 +30,14 @@ from nbconvex.notebook.cron_cells import define_cron
 from nbconvex.notebook.live import show_live
 from nbconvex.notebook.schema_report import schema_lines, schema_listing
 from nbconvex.notebook.session import Session
-from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
+from nbconvex.notebook.shell_words import cell_arguments, display, line_cell_magic, no_var_expand
 
 if TYPE_CHECKING:
     from nbconvex.functions.deploy import CellReport
     from nbconvex.functions.run import Kind
 
-_NAMED = argument(
-    "module", nargs="?", default="main", help="the module of the functions: api.MODULE.function; of SQL MODULE:NAME"
-)
-_MODULE = argument("module", nargs="?", default="main", help="the module of the functions: api.MODULE.function")
-_INTERNAL = argument("--internal", action="store_true", help="clients cannot call them, other functions can")
 #: How long a defining cell waits to hear how the live queries fare that follow it.
 _LIVE_WAIT_S: Final = 0.5
-_HELP = argument("--help", "-h", action="store_true", help="show this text")
 
 
 def read_options(magic: Any, line: str) -> argparse.Namespace:
@@ -64,14 +58,7 @@ class CellMagics(Magics):
         self._session = session
 
     @no_var_expand
-    @magic_arguments()
-    @argument(
-        "--check-only", action="store_true", help="say what would change and whether the data fits; change nothing"
-    )
-    @argument(
-        "--no-validation", action="store_true", help="do not check documents, neither now nor when they are written"
-    )
-    @_HELP
+    @cell_arguments("schema")
     @line_cell_magic
     def schema(self, line: str, cell: str | None = None) -> None:
         """Define tables and indexes.
@@ -102,15 +89,7 @@ class CellMagics(Magics):
             display(schema_lines(report, is_check_only=options.check_only))
 
     @no_var_expand
-    @magic_arguments()
-    @_NAMED
-    @_INTERNAL
-    @argument("--sql", action="store_true", help="the cell is one SELECT, and the query MODULE:NAME is its answer")
-    @argument("--args", metavar='"name: type = default, ..."', help="types and defaults of the $names in the SQL")
-    @argument(
-        "--live", metavar='"name=value ..."', help='show the cell\'s first query and follow it; "" for no arguments'
-    )
-    @_HELP
+    @cell_arguments("query")
     @line_cell_magic
     def query(self, line: str, cell: str | None = None) -> None:
         """Define queries: functions that read, are cached, and can be followed live.
@@ -130,10 +109,7 @@ class CellMagics(Magics):
         self._define("query", self.query, line, cell)
 
     @no_var_expand
-    @magic_arguments()
-    @_MODULE
-    @_INTERNAL
-    @_HELP
+    @cell_arguments("mutation")
     @line_cell_magic
     def mutation(self, line: str, cell: str | None = None) -> None:
         """Define mutations: functions that read and write, all of it or nothing.
@@ -148,10 +124,7 @@ class CellMagics(Magics):
         self._define("mutation", self.mutation, line, cell)
 
     @no_var_expand
-    @magic_arguments()
-    @_MODULE
-    @_INTERNAL
-    @_HELP
+    @cell_arguments("action")
     @line_cell_magic
     def action(self, line: str, cell: str | None = None) -> None:
         """Define actions: functions that reach out to the world; they may be async, and call queries and mutations.
@@ -166,16 +139,7 @@ class CellMagics(Magics):
         self._define("action", self.action, line, cell)
 
     @no_var_expand
-    @magic_arguments()
-    @argument("name", nargs="?", help="what the cron is called; a name with spaces needs quotes")
-    @argument("--every", metavar="5m", help="at once, and then each so many seconds, minutes or hours: 30s, 5m, 2h")
-    @argument("--hourly", metavar=":15", help="each hour, at this minute")
-    @argument("--daily", metavar="09:00", help="each day")
-    @argument("--weekly", nargs=2, metavar=("mon", "09:00"), help="each week")
-    @argument("--monthly", nargs=2, metavar=("1", "09:00"), help="each month that has this day")
-    @argument("--cron", metavar='"0 9 * * 1"', help="by a cron line: minute, hour, day, month, day of the week")
-    @argument("--tz", default="UTC", metavar="Europe/Berlin", help="the time zone of times of day (UTC)")
-    @_HELP
+    @cell_arguments("cron")
     @line_cell_magic
     def cron(self, line: str, cell: str | None = None) -> None:
         """Have a call recur. The cell is the call; it is made when it is due, not now.
@@ -199,8 +163,7 @@ class CellMagics(Magics):
                 display(define_cron(self._session, options, source))
 
     @no_var_expand
-    @magic_arguments()
-    @_HELP
+    @cell_arguments("auth")
     @line_cell_magic
     def auth(self, line: str, cell: str | None = None) -> None:
         """Say who may vouch for callers, as an auth.config does.

@@ -25,7 +25,7 @@ from nbconvex.notebook.command_line import short_errors
 from nbconvex.notebook.http_commands import cors_words, routes_listing
 from nbconvex.notebook.server_commands import seen_addresses
 from nbconvex.notebook.session import Session
-from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
+from nbconvex.notebook.shell_words import cell_arguments, display, line_cell_magic, no_var_expand
 
 if TYPE_CHECKING:
     from nbconvex.functions.endpoints import EndpointReport
@@ -43,19 +43,7 @@ class HttpMagics(Magics):
         self._session = session
 
     @no_var_expand
-    @magic_arguments()
-    @argument("method", nargs="?", help="GET, POST, PUT, PATCH, DELETE or OPTIONS; GET answers HEAD too")
-    @argument("path", nargs="?", help="the path, /hello, or everything below one: /users/*")
-    @argument("--no-cors", action="store_true", help="send no CORS headers, answer no preflight: pages cannot use it")
-    @argument(
-        "--origins", metavar='"ORIGIN ..."', help="only pages of these origins may read the answers; by default all"
-    )
-    @argument("--headers", metavar='"NAME ..."', help="only these headers may be sent by pages; by default all")
-    @argument("--credentials", action="store_true", help="pages may send cookies; wants --origins")
-    @argument("--max-age", type=int, metavar="SECONDS", help="how long a browser need not ask again (86400)")
-    @argument("--enforce", action="store_true", help="refuse requests of other origins' pages with 403")
-    @argument("--auth", action="store_true", help="answer 401, with the reason, where nobody is signed in")
-    @argument("--help", "-h", action="store_true", help="show this text")
+    @cell_arguments("http")
     @line_cell_magic
     def http(self, line: str, cell: str | None = None) -> None:
         """Define an endpoint: a function that answers HTTP requests of anybody, at the site address.

@@ -20,7 +20,7 @@ from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import short_errors
 from nbconvex.notebook.migration_runs import carry_out, rehearse
 from nbconvex.notebook.session import Session
-from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
+from nbconvex.notebook.shell_words import cell_arguments, display, line_cell_magic, no_var_expand
 
 
 @magics_class
@@ -32,13 +32,7 @@ class MigrationMagics(Magics):
         self._session = session
 
     @no_var_expand
-    @magic_arguments()
-    @argument("name", nargs="?", help="what the migration is called; its progress is kept under this name")
-    @argument("--table", metavar="TABLE", help="the table whose documents it goes over")
-    @argument("--batch", type=int, default=100, metavar="N", help="documents in one mutation (100)")
-    @argument("--dry-run", action="store_true", help="show what it would do to the first documents; keep nothing")
-    @argument("--reset", action="store_true", help="begin again at the first document, also if it is done")
-    @argument("--help", "-h", action="store_true", help="show this text")
+    @cell_arguments("migration")
     @line_cell_magic
     def migration(self, line: str, cell: str | None = None) -> None:
         """Change the documents of a table, batch by batch, each of them once.

@@ -14,6 +14,8 @@ from IPython.core import magic as _magic
 from IPython.core import magic_arguments as _arguments
 from IPython.display import display as _display
 
+from nbconvex.functions.cell_options import CELL_OPTIONS
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 Decorator = Callable[[Method], Method]
 
@@ -31,6 +33,17 @@ def argument(*names: str, **settings: Any) -> Callable[[Method], Method]:
 def magic_arguments() -> Callable[[Method], Method]:
     """A magic whose arguments are declared below this decorator; they become part of its documentation."""
     return cast("Callable[..., Callable[[Method], Method]]", _arguments.magic_arguments)()
+
+
+def cell_arguments(kind: str) -> Callable[[Method], Method]:
+    """A magic of a defining cell, with the options that its kind has."""
+
+    def decorated(method: Method) -> Method:
+        for option in reversed(CELL_OPTIONS[kind]):
+            method = argument(*option.names, **option.settings)(method)
+        return magic_arguments()(method)
+
+    return decorated
 
 
 def line_magic(method: Method) -> Method:

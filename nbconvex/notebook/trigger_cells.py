@@ -21,7 +21,7 @@ from nbconvex.notebook.cell_magics import cell_errors, read_options
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import short_errors
 from nbconvex.notebook.session import Session
-from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
+from nbconvex.notebook.shell_words import cell_arguments, display, line_cell_magic, no_var_expand
 
 if TYPE_CHECKING:
     from nbconvex.functions.triggers import TriggerReport
@@ -36,9 +36,7 @@ class TriggerMagics(Magics):
         self._session = session
 
     @no_var_expand
-    @magic_arguments()
-    @argument("table", nargs="?", help="the table after whose writes they run")
-    @argument("--help", "-h", action="store_true", help="show this text")
+    @cell_arguments("trigger")
     @line_cell_magic
     def trigger(self, line: str, cell: str | None = None) -> None:
         """Define triggers: functions that run after every write to a table, in the same transaction.

@@ -12,6 +12,11 @@ from nbconvex.cli.app_file import AppFile, notebook_names
 from nbconvex.errors import ArgumentsInvalidError, CallerError, FunctionNotFoundError
 from tests.cli.files import HELPERS, NEWEST, SEND, notebook
 
+COUNT = """%%trigger messages
+def count(ctx, change):
+    ctx.inner_db.insert("changes", {"operation": change.operation})
+"""
+
 
 @pytest.fixture
 def backend():
@@ -30,12 +35,15 @@ def test_a_notebooks_functions_endpoints_crons_and_providers_are_in_force(backen
     path = notebook(
         tmp_path / "app.ipynb",
         "%load_ext nbconvex",
-        '%%schema\nmessages = table({"body": v.string()})',
+        '%%schema\nmessages = table({"body": v.string()})\nchanges = table({"operation": v.string()})',
         HELPERS,
         SEND,
         'api.messages.send(body="trial")',
         NEWEST,
         "%%action weather --internal\nasync def refresh(ctx):\n    return ctx.run_query(api.messages.newest)",
+        COUNT,
+        "%%query counts:all --sql\nSELECT operation, count(*) AS times FROM changes GROUP BY operation",
+        "%%migration tidy --table messages\ndef migrate_one(ctx, doc): ...",
         '%%http GET /hello --origins "https://a.example"\ndef handler(ctx, request):\n    return {"hello": LOUD}',
         "%%cron tidy --every 5m\ninternal.weather.refresh()",
         '%%auth\nproviders = [{"domain": "https://issuer.example", "applicationID": "convex"}]',
@@ -43,26 +51,30 @@ def test_a_notebooks_functions_endpoints_crons_and_providers_are_in_force(backen
     )
     app = AppFile(backend, path)
     report = app.load()
-    assert (report.cells, report.skipped, report.problems) == (9, 2, ())
+    assert (report.cells, report.skipped, report.problems) == (11, 3, ())
     assert backend.run_query("messages:newest") == []
     backend.run_mutation("messages:send", {"body": "good morning"})
     assert backend.run_query("messages:newest") == ["Good Morning!"]
+    assert backend.run_query("counts:all") == [{"operation": "insert", "times": 1}]
     assert backend.run_query("main:plain") == "!"
     assert backend.registry.get("weather:refresh").is_internal
     assert list(backend.http.routes.table.at("/hello")) == ["GET"]
     assert [each["name"] for each in backend.scheduler.crons.documents()] == ["tidy"]
     assert [each.domain for each in backend.auth.providers] == ["https://issuer.example"]
-    assert set(backend.database.snapshot.schema.definition.tables) == {"messages"}
+    assert set(backend.database.snapshot.schema.definition.tables) == {"changes", "messages"}
 
 
 def test_loading_again_replaces_what_changed_and_takes_out_what_is_gone(backend, tmp_path):
     path = tmp_path / "app.ipynb"
     route = "%%http GET /hello\ndef handler(ctx, request):\n    return 1"
     cron = "%%cron tidy --every 5m\nm.act()"
+    trigger = "%%trigger t\ndef f(ctx, change): ..."
     declared = "from nbconvex import query\n\n@query\ndef plain(ctx):\n    return 1\n"
     one = "%%query m\ndef one(ctx):\n    return 1"
     act = "%%action m\ndef act(ctx): ..."
-    app = loaded(backend, notebook(path, one, act, "%%query m\ndef two(ctx):\n    return 2", route, cron, declared))
+    app = loaded(
+        backend, notebook(path, one, act, "%%query m\ndef two(ctx):\n    return 2", route, cron, trigger, declared)
+    )
     assert backend.run_query("m:two") == 2
     notebook(path, one.replace("return 1", "return 11"))
     assert app.load().problems == ()
@@ -71,6 +83,7 @@ def test_loading_again_replaces_what_changed_and_takes_out_what_is_gone(backend,
         with pytest.raises(FunctionNotFoundError):
             backend.run_query(gone)
     assert not backend.http.routes.table.at("/hello")
+    assert not len(backend.triggers)
     assert not backend.scheduler.crons.documents()
 
 
@@ -93,6 +106,7 @@ def test_a_cell_with_an_error_changes_nothing_and_the_others_count(backend, tmp_
         ("%%query m --nope\ndef f(ctx): ...", "unrecognized arguments: --nope"),
         ("%%http\ndef handler(ctx, request): ...", "wants a method and a path"),
         ("%%cron\nm.f()", "a cron has a name"),
+        ("%%trigger\ndef f(ctx, change): ...", "%%trigger wants a table"),
         ('%%query "m\ndef f(ctx): ...', "is missing at the end of"),
         ("%%query m\nx = 1", "defines no query"),
         ("%%query m\nraise ValueError('mine')\ndef f(ctx): ...", "ValueError: mine"),

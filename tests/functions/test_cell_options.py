@@ -40,8 +40,11 @@ def test_a_notebook_takes_the_same_options(kind):
     pytest.importorskip("IPython")
     from nbconvex.notebook.cell_magics import CellMagics
     from nbconvex.notebook.http_cells import HttpMagics
+    from nbconvex.notebook.migration_cells import MigrationMagics
+    from nbconvex.notebook.trigger_cells import TriggerMagics
 
-    magic = getattr(CellMagics, kind, None) or getattr(HttpMagics, kind)
+    owners = (CellMagics, HttpMagics, MigrationMagics, TriggerMagics)
+    magic = next(getattr(owner, kind) for owner in owners if hasattr(owner, kind))
     theirs = {
         action.dest: (tuple(action.option_strings), action.nargs, action.default) for action in magic.parser._actions
     }
