@@ -28,6 +28,7 @@ def record_of(
     touched: list[tuple[int, str] | bytes] = []
     changed: dict[tuple[IndexId, bytes], Mask] | None = {} if by_field else None
     dropped = _NO_TABLES
+    in_content: dict[int, list[Write]] | None = None
     layout = accepted.layout
     for write in writes:
         number = write.table
@@ -41,7 +42,8 @@ def record_of(
         touched += (index_ids[0], write.id_key)
         before, after = write.keys_before, write.keys_after
         if table.content:
-            touched += touched_contents(number, table.content, write)
+            in_content = in_content or {}
+            in_content.setdefault(number, []).append(write)
             ordered = len(table.indexes)
             before, after = before and before[:ordered], after and after[:ordered]
         if before is not None:
@@ -52,6 +54,13 @@ def record_of(
                 touched += pair
         if changed is not None and number in by_field:
             changed.update(changed_of(table, write))
+    if in_content:
+        for number, written in in_content.items():
+            keys = touched_contents(number, layout[number].content, written)
+            if keys is None:
+                dropped |= {number}
+            else:
+                touched += keys
     return CommitRecord(ts, tuple(touched), writer, dropped, changed or NOTHING_KNOWN)
 
 

@@ -19,9 +19,11 @@ from nbconvex.database.index import Index
 from nbconvex.database.writes import ContentChange, Document, Write, content_changes
 from nbconvex.values.codec import decode_document
 from nbconvex.values.content_indexes import ContentDefinition, SearchIndexDefinition
-from nbconvex.values.ids import decode_id
+from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id
 from nbconvex.values.vector_indexes import VectorIndexDefinition
 
+#: Keys of content indexes that a commit names; one that touches more concerns whoever read anything of the table.
+TOUCHED_MAX = 20_000
 #: Internal ids (16 bytes) and documents, in the order of their creation.
 Documents = Iterable[tuple[bytes, Document]]
 
@@ -59,6 +61,9 @@ class ContentIndex(Protocol):
 
     def touched(self, change: ContentChange) -> Iterable[bytes]:
         """The keys under which a reader may have looked for the document, before or after; each ends in its 16-byte id.
+
+        What stands before the id decides who is concerned: a commit of several documents keeps one key of those that
+        have it in common.
 
         Asked of every write to the table, those included that leave the entry as it was: an index whose readers see
         more of a document than its entry says so then too. Readers record intervals of these keys under the index's
@@ -114,18 +119,31 @@ def changed_contents(
     return changed
 
 
-def touched_contents(number: int, contents: Mapping[str, ContentIndex], write: Write) -> list[tuple[int, str] | bytes]:
-    """What a write touches in the content indexes of table `number`: an index and a key in turn."""
+def touched_contents(
+    number: int, contents: Mapping[str, ContentIndex], writes: Sequence[Write]
+) -> list[tuple[int, str] | bytes] | None:
+    """What writes touch in the content indexes of table `number`: an index and a key in turn.
+
+    None where that is so much that it is simpler to say: the whole table.
+    """
     touched: list[tuple[int, str] | bytes] = []
-    before, after = write.keys_before, write.keys_after
     for position, (name, index) in enumerate(contents.items(), -len(contents)):
-        change = ContentChange(
-            write.document_id,
-            None if before is None else before[position],
-            None if after is None else after[position],
-        )
-        keys = list(index.touched(change))
+        # A thousand texts share their words, and what is recorded of a commit is kept for a while.
+        keys: dict[bytes, bytes] = {}
+        for write in writes:
+            keys.update([(key[:-INTERNAL_ID_BYTES], key) for key in index.touched(_change(write, position))])
+            if len(keys) > TOUCHED_MAX:
+                return None
         pairs: list[tuple[int, str] | bytes] = [(number, name)] * (2 * len(keys))
-        pairs[1::2] = keys
+        pairs[1::2] = keys.values()
         touched += pairs
     return touched
+
+
+def _change(write: Write, position: int) -> ContentChange:
+    before, after = write.keys_before, write.keys_after
+    return ContentChange(
+        write.document_id,
+        None if before is None else before[position],
+        None if after is None else after[position],
+    )

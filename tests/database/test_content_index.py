@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from nbconvex.database import content_index as content_index_module
 from nbconvex.database.content_index import contents_of, made_for
 from nbconvex.database.text_index import TextIndex
+from nbconvex.errors import ConflictError
 from nbconvex.storage.memory import MemoryPersistence
 from nbconvex.values.content_indexes import SearchIndexDefinition
 from nbconvex.values.schema import SchemaDefinition, define_schema, table
@@ -103,3 +105,28 @@ def test_a_definition_that_no_index_serves_is_said_so() -> None:
 
     with pytest.raises(TypeError, match="no index keeps a odd index"):
         made_for(Odd())  # type: ignore[arg-type]
+
+
+def test_texts_of_one_commit_share_the_keys_of_their_words() -> None:
+    database = open_database(schema=schema())
+    head = database.head
+    insert_all(database, "t", [{"body": f"all word{n % 10}"} for n in range(100)])
+    [record] = database.write_log.since(head) or ()
+    words_touched = sorted(key[1:-17].decode() for index, key in record.pairs() if index[1] == "words")
+    assert words_touched == ["all", *(f"word{n}" for n in range(10))]
+    assert not record.dropped
+
+
+def test_a_commit_of_very_many_words_concerns_whoever_read_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_index_module, "TOUCHED_MAX", 50)
+    database = open_database(schema=schema())
+    reader = database.begin(writable=True)
+    reader.query("t").with_search_index("words", lambda q: q.search("body", "nothing")).collect()
+    reader.insert("other", {})
+    head = database.head
+    insert_all(database, "t", [{"body": f"word{n}"} for n in range(60)])
+    [record] = database.write_log.since(head) or ()
+    assert record.dropped == {database.snapshot.table("t").number}
+    assert not [index for index, _ in record.pairs() if index[1] == "words"]
+    with pytest.raises(ConflictError):
+        database.commit(reader)

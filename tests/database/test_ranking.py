@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -13,6 +14,7 @@ from nbconvex.database.text_index import TextIndex
 from nbconvex.database.words import counted_words
 from nbconvex.limits import Limits
 from nbconvex.values.content_indexes import SearchIndexDefinition
+from nbconvex.values.sort_key import encode_key
 from tests.database.naive_search import scores
 
 EMPTY = TextIndex.empty(SearchIndexDefinition("words", "body"))
@@ -37,6 +39,22 @@ def test_scores_are_those_of_bm25(text: str) -> None:
     ranking = Ranking(EMPTY.loaded(rows.items()), text.split(), Limits())
     mine = {key[8:].hex(): score for key, score in ranking.scores({}).items()}
     assert mine == pytest.approx(scores(list(rows.values()), text, {}))
+
+
+def test_scores_are_narrowed_by_hashes_of_filter_values() -> None:
+    definition = SearchIndexDefinition("words", "body", ("one", "two", "three"))
+    rows = documents(60)
+    for number, row in enumerate(rows.values()):
+        row |= {"one": number % 2, "two": number % 3, "three": "x"}
+    ranking = Ranking(TextIndex.empty(definition).loaded(rows.items()), ["con"], Limits())
+    found = {key[8:] for key in ranking.scores({})}
+    hashes = {0: crc32(encode_key(1)), 1: crc32(encode_key(2)), 2: crc32(encode_key("x"))}
+    for places in [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)]:
+        narrowed = {key[8:] for key in ranking.scores({place: hashes[place] for place in places})}
+        wanted = {"one": 1, "two": 2, "three": "x"}
+        names = [definition.filter_fields[place] for place in places]
+        assert narrowed == {each for each in found if all(rows[each][name] == wanted[name] for name in names)}
+        assert narrowed
 
 
 def test_positions_sort_by_score_then_newer_first_then_id() -> None:

@@ -258,6 +258,9 @@ def test_what_is_scanned_is_charged_and_has_a_limit() -> None:
         search(transaction, "hit").filter(lambda d: False).first()
     exact = open_with(*["hit"] * 10, limits=Limits(search_documents=10))
     assert len(found(exact, "hit")) == 10
+    insert_all(exact, "t", [{"body": "hit"}])
+    with pytest.raises(LimitExceededError):
+        found(exact, "hit")
 
 
 def test_a_beginning_stands_for_the_most_frequent_words() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nbconvex.database.index import LEAF_MAX
 from nbconvex.database.text_index import BLOCK_MAX, POSTING_KEY_BYTES, TextIndex
 from nbconvex.database.words import counted_words
 from nbconvex.database.writes import ContentChange
@@ -17,10 +18,16 @@ from tests.database.snapshot_checks import content_of
 
 DEFINITION = SearchIndexDefinition("words", "body", ("channel", "deep.er"))
 WORDS = ["a", "ab", "abc", "b", "the", "zebra", "größe", "0"]
+#: So many that the tree of blocks has branches.
+RARE = [f"rare{number}" for number in range(100)]
 
 
 def document(number: int, rng: random.Random) -> dict[str, Any]:
-    body = rng.choice([" ".join(rng.choices(WORDS, k=rng.randrange(6))), None, 5, UNSET])
+    body = (
+        rng.choice([None, 5, UNSET])
+        if rng.random() < 0.1
+        else " ".join(rng.choices([*WORDS, rng.choice(RARE)], k=rng.randrange(6)))
+    )
     made: dict[str, Any] = {"_id": "unread", "_creationTime": float(number % 7 + 1), "body": body}
     if rng.random() < 0.5:
         made["channel"] = rng.choice(["x", "x\0", None, 1.0])
@@ -63,11 +70,11 @@ def test_an_index_that_followed_writes_equals_one_that_is_loaded(seed: int, batc
     empty = index = TextIndex.empty(DEFINITION)
     documents: dict[int, dict[str, Any]] = {}
     versions: list[tuple[TextIndex, Any]] = []
-    for _ in range(1_200 // batch):
+    for _ in range(2_400 // batch):
         changes = []
-        for number in rng.sample(range(600), batch):
+        for number in rng.sample(range(1_500), batch):
             before = documents.pop(number, None)
-            after = document(number, rng) if before is None or rng.random() < 0.3 else None
+            after = document(number, rng) if before is None or rng.random() < 0.6 else None
             if after is not None:
                 documents[number] = after
             one = change(index, number, before, after)
@@ -76,6 +83,7 @@ def test_an_index_that_followed_writes_equals_one_that_is_loaded(seed: int, batc
         if rng.random() < 0.05:
             versions.append((index, content_of(index)))
     check_blocks(index)
+    assert len(index.postings(b"the")) > 2, "words have several blocks"
     assert content_of(index) == content_of(empty.loaded(in_order(documents)))
     assert all(content_of(version) == seen for version, seen in versions), "old versions stay as they were"
     emptied = index.with_changes([change(index, number, each, None) for number, each in documents.items()])
@@ -91,13 +99,30 @@ def test_documents_that_come_in_order_leave_full_blocks() -> None:
     assert [len(block) // index.layout.posting_bytes for block in index.postings(b"same")] == [BLOCK_MAX] * 3
 
 
+def test_a_word_of_very_many_documents_is_written_anywhere_at_once() -> None:
+    rng = random.Random(1)
+    empty = index = TextIndex.empty(SearchIndexDefinition("words", "body"))
+    documents = {number: {"_creationTime": rng.random() + 1, "body": "same"} for number in range(6_000)}
+    numbers = list(documents)
+    rng.shuffle(numbers)
+    for at in range(0, 6_000, 1_500):
+        index = index.with_changes(
+            [change(index, number, None, documents[number]) for number in numbers[at : at + 1_500]]
+        )
+    gone = {number: documents.pop(number) for number in numbers[:2_000]}
+    index = index.with_changes([change(index, number, each, None) for number, each in gone.items()])
+    check_blocks(index)
+    assert len(index.blocks) > 2 * LEAF_MAX
+    assert content_of(index) == content_of(empty.loaded(in_order(documents)))
+
+
 def test_words_are_found_by_how_they_begin_with_their_numbers_of_documents() -> None:
     rng = random.Random(1)
     documents = {number: document(number, rng) for number in range(500)}
     index = TextIndex.empty(DEFINITION).loaded(in_order(documents))
     counted = [counted_words(each["body"])[0] for each in documents.values() if type(each.get("body")) is str]
-    expected = {word: sum(word in counts for counts in counted) for word in WORDS}
-    assert dict(index.words_with(b"")) == {word.encode(): count for word, count in expected.items()}
+    expected = {word: sum(word in counts for counts in counted) for word in WORDS + RARE}
+    assert dict(index.words_with(b"")) == {word.encode(): count for word, count in expected.items() if count}
     assert list(index.words_with(b"ab")) == [(b"ab", expected["ab"]), (b"abc", expected["abc"])]
     assert list(index.words_with(b"q")) == []
     assert index.documents == len(counted)
