@@ -171,12 +171,17 @@ def test_parameters_are_named_in_the_order_of_the_text(reader: StatementReader) 
     "text",
     ["SELECT now()", "SELECT current_date", "SELECT CURRENT_TIMESTAMP", "SELECT localtime", "SELECT random()",
      "SELECT uuid()", "SELECT today()", "SELECT ago(INTERVAL 1 DAY)", "SELECT current_localtimestamp()",
+     "SELECT age(TIMESTAMP '2020-01-01')",
      "SELECT * FROM t USING SAMPLE 3", "SELECT * FROM t WHERE _creationTime > epoch_ms(get_current_timestamp())"],
 )  # fmt: skip
 def test_what_changes_by_itself_is_for_cells_only(reader: StatementReader, text: str) -> None:
     with pytest.raises(SqlInvalidError, match="something else each time"):
         reader.read(text, is_repeatable=True)
     reader.read(text, is_repeatable=False)
+
+
+def test_the_age_between_two_moments_is_the_same_every_time(reader: StatementReader) -> None:
+    reader.read("SELECT age(a, b), age(a, TIMESTAMP '2020-01-01') FROM t", is_repeatable=True)
 
 
 def test_a_text_has_a_length_and_is_a_text(reader: StatementReader) -> None:
