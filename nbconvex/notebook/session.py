@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_declaration import RouteDeclaration
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.trigger import TriggerDeclaration
+    from nbconvex.notebook.exercises import Exercise
     from nbconvex.notebook.live_chart import Drawing
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
@@ -106,6 +107,8 @@ class Session:
         self.crons: dict[str, CronDefinition | MigrationDefinition] = {}
         #: The migration cells that the last `%%schema` offered, by table.
         self.migration_drafts: dict[str, str] = {}
+        #: The exercises whose checks cells have defined, by name.
+        self.exercises: dict[str, Exercise] = {}
         #: Those that cells which failed have declared, by their identity.
         self.refused: dict[int, Declared] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.

@@ -150,3 +150,11 @@ def test_names_from_the_data_add_no_line_and_no_code():
     text = text_of(Misfit(hostile, "extra", None, None, "id", 1))
     assert function_of(text)(**{hostile: 1}) == {hostile: UNSET}
     assert len(text.splitlines()) == len(text_of(Misfit("a", "extra", None, None, "id", 1)).splitlines())
+
+
+def test_a_default_fills_the_field_and_one_that_a_function_makes_is_left_to_the_author():
+    assert function_of(text_of(missing(v.string(default='a "b"\n'))))() == {"a": 'a "b"\n'}
+    assert function_of(text_of(missing(v.array(v.string(), default=list))))() == {"a": []}
+    made = text_of(missing(v.string(default=lambda: "made")))
+    assert function_of(made)() == {"a": ""}
+    assert "a placeholder" in made
