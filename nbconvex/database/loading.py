@@ -23,8 +23,8 @@ _LARGE_BYTES = 4 * 1024 * 1024
 def load_snapshot(persistence: Persistence) -> Snapshot:
     """Everything that is durable in `persistence`, as one snapshot.
 
-    Raises:  StorageError; StorageCorruptError if documents stand in a table that nobody created, StorageVersionError if it is a
-    system table that only a newer nbconvex has.
+    Raises:  StorageError; StorageCorruptError if documents stand in a table that nobody created, StorageVersionError if
+    it is a system table that only a newer nbconvex has.
     """
     loaded = persistence.load()
     rows = dict(loaded.tables)
@@ -55,8 +55,8 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
         stray = ", ".join(map(str, strays))
         if all(number < FIRST_USER_TABLE for number in strays):
             raise StorageVersionError(
-                f"{persistence.name} was written by a newer nbconvex, which keeps things of its own in it (system tables "
-                f"{stray}). Update nbconvex."
+                f"{persistence.name} was written by a newer nbconvex, which keeps things of its own in it (system "
+                f"tables {stray}). Update nbconvex."
             )
         raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
     snapshot = Snapshot(loaded.head, tables, numbers, schema, last_number=last_number)

@@ -71,7 +71,7 @@ def columns_of(source: Any, wishes: Wishes) -> Columns:
         said = ". ".join(str(part) for part in error.args) or type(error).__name__
         raise CallerError(
             f"the {type(source).__name__} cannot be read as columns of one type each: {said.splitlines()[0]}.",
-            hint='frame["column"].astype(str) makes a column text; frame.to_dict("records") keeps its values as they are',
+            hint='frame["column"].astype(str) makes it text; frame.to_dict("records") keeps all values as they are',
         ) from error
     return _columns(reader.schema, reader, total, wishes)
 
