@@ -13,10 +13,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from nbconvex.errors import ValueInvalidError
 from nbconvex.values.codec import json_loads
+from nbconvex.values.moments import ms_of
 from nbconvex.values.scalars import UNSET, Int64
 from nbconvex.values.validators import LiteralValidator, ObjectValidator, UnionValidator, Validator
 
@@ -25,6 +27,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|i
 _WHOLE: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _ANY: Final = frozenset({"any"})
 _TEXTS: Final = frozenset({"string", "id"})
+_NUMBERS: Final = frozenset({"float64", "datetime"})
 _NESTED: Final = frozenset({"array", "object", "record"})
 _BOOLEANS: Final = {"true": True, "false": False}
 
@@ -48,7 +51,7 @@ class Column:
             return "text"
         if "int64" in self.kinds and "float64" not in self.kinds:
             return "int64"
-        return "number" if "float64" in self.kinds else ""
+        return "number" if self.kinds & _NUMBERS else ""
 
     def reader(self) -> Callable[[str], Any]:
         """What a text becomes."""
@@ -62,8 +65,10 @@ class Column:
             if kinds & _TEXTS and not self.is_optional and "null" not in kinds:
                 return text
             return self.missing if self.is_optional or "null" in kinds else text
-        if "float64" in kinds and _NUMBER.fullmatch(text):
+        if kinds & _NUMBERS and _NUMBER.fullmatch(text):
             return float(text)
+        if "datetime" in kinds and not kinds & _TEXTS:
+            return _moment(text)
         if "int64" in kinds and _WHOLE.fullmatch(text) and -(2**63) <= int(text) < 2**63:
             return Int64(int(text))
         if "boolean" in kinds and text.lower() in _BOOLEANS:
@@ -86,6 +91,14 @@ class Column:
 def number_or_text(text: str) -> Any:
     """A number if the text reads as one, else the text. Source: wire-protocol 7."""
     return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _moment(text: str) -> Any:
+    """The milliseconds of a time in ISO 8601, in UTC where it names no zone, as for columns of times; else the text."""
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        return ms_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    return text
 
 
 def columns_of(validator: Validator | None) -> Mapping[str, Column]:

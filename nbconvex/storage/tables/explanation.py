@@ -15,6 +15,10 @@ from nbconvex.errors import SqlInvalidError
 
 _KIND = re.compile(r"^(?:[A-Z][A-Za-z-]*(?: [A-Z][A-Za-z]*)* Error|INTERRUPT Error): ")
 _NO_COLUMN = re.compile(r'Referenced column "([^"]*)" not found|does not have a column named "([^"]*)"')
+_NUMBERS = r"(?:DOUBLE|DECIMAL|[A-Z]*INT)"
+_TIME_AND_NUMBER = re.compile(
+    rf"Cannot compare values of type (?:TIMESTAMP.* and type {_NUMBERS}|{_NUMBERS}.* TIMESTAMP)"
+)
 _SYNTAX = re.compile(r'syntax error at or near "([^"]*)"\s+LINE \d+: (.*)\n( *)\^')
 _LAST_WORD = re.compile(r"([a-z]+)\W*$")
 #: Words of SQL that stand for themselves, of those that one might call a field.
@@ -37,6 +41,8 @@ def explained(text: str, *, tables: Sequence[str]) -> SqlInvalidError:
         hint = (
             f"\nThe columns of a table are the fields of its documents: SELECT * FROM {tables[0]} LIMIT 1 shows them."
         )
+    if _TIME_AND_NUMBER.search(message):
+        hint = "\nA time is a TIMESTAMP here, and _creationTime a number: epoch_ms(…) makes milliseconds of a time."
     word = _reserved(message)
     if word:
         hint = f'\n"{word}" is a word of SQL. If it is a field or a table here, write it in double quotes: "{word}".'

@@ -52,9 +52,20 @@ def refuse(given: Mapping[str, Any]) -> None:
 
 
 def arrow(frame: Any) -> pa.Table:
-    """A frame as an Arrow table, without its index."""
+    """A frame as an Arrow table, without its index.
+
+    Raises:  SqlInvalidError where a column holds several types.
+    """
     import pyarrow as pa
 
-    if type(frame).__module__.partition(".")[0] == "pandas":
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    return frame if isinstance(frame, pa.Table) else pa.table(frame)
+    try:
+        if type(frame).__module__.partition(".")[0] == "pandas":
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        return frame if isinstance(frame, pa.Table) else pa.table(frame)
+    except (pa.ArrowException, ValueError) as error:
+        # Columns of any objects are pandas' own: Arrow, and so SQL, wants one type a column.
+        said = ". ".join(str(part) for part in error.args) or type(error).__name__
+        raise SqlInvalidError(
+            f"the data frame cannot be read as columns of one type each: {said.splitlines()[0]}.",
+            hint='frame.astype({"column": str}) makes a column text',
+        ) from error

@@ -23,6 +23,8 @@ FIELDS = v.object(
         "tags": v.array(v.string()),
         "any": v.any(),
         "link": v.optional(v.id("t")),
+        "at": v.optional(v.datetime()),
+        "seen": v.union(v.datetime(), v.string()),
     }
 )
 
@@ -75,6 +77,15 @@ def test_nan_is_a_number_too() -> None:
         ("tags", "[a", "[a"),
         ("any", "5", 5.0),
         ("link", "", UNSET),
+        ("at", "1767232800000", 1767232800000.0),
+        ("at", "2026-01-01T02:00:00Z", 1767232800000.0),
+        ("at", "2026-01-01T04:00:00+02:00", 1767232800000.0),
+        ("at", "2026-01-01 02:00:00", 1767232800000.0),
+        ("at", "2026-01-01", 1767225600000.0),
+        ("at", "1.1.2026", "1.1.2026"),
+        ("at", "", UNSET),
+        ("seen", "2026-01-01", "2026-01-01"),
+        ("seen", "1767232800000", 1767232800000.0),
     ],
 )
 def test_with_a_schema_a_text_becomes_what_its_field_takes(name, text, value) -> None:
@@ -93,8 +104,8 @@ def test_a_missing_cell_is_no_field_where_it_may_be_absent_else_null() -> None:
 
 def test_wishes_tell_dates_and_integers_apart() -> None:
     columns = columns_of(FIELDS)
-    assert [columns[name].wish for name in ("text", "number", "count", "either", "flag", "any")] == [
-        "text", "number", "int64", "number", "", "",
+    assert [columns[name].wish for name in ("text", "number", "count", "either", "flag", "any", "at")] == [
+        "text", "number", "int64", "number", "", "", "number",
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import threading
@@ -65,6 +66,16 @@ def test_a_name_that_is_not_there_is_shown_in_its_line(engine: SqlEngine, text: 
         engine.result(engine.read(text, is_repeatable=False), [table], {})
     with pytest.raises(SqlInvalidError, match="LINE 3: WHERE"):
         ask(engine, text, table)
+
+
+def test_a_time_beside_a_number_is_told_what_makes_them_one_kind(engine: SqlEngine) -> None:
+    table = at(1, {"a": 1.0})
+    moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    with pytest.raises(SqlInvalidError, match=r"epoch_ms\(…\) makes milliseconds of a time"):
+        ask(engine, "SELECT a FROM t WHERE a >= $since", table, since=moment)
+    with pytest.raises(SqlInvalidError, match=r"epoch_ms\(…\) makes milliseconds of a time"):
+        ask(engine, "SELECT a FROM t WHERE make_timestamp(a::BIGINT) >= $since", table, since=5)
+    assert ask(engine, "SELECT a FROM t WHERE a <= epoch_ms($since)", table, since=moment) == [{"a": 1.0}]
 
 
 def test_moments_are_milliseconds_whatever_the_zone(engine: SqlEngine) -> None:

@@ -27,3 +27,8 @@ def test_frames_are_told_from_parameters_and_have_to_be_read_from() -> None:
     assert split(statement, {"x": 1, "prices": frame}) == ({"x": 1}, {"prices": frame})
     with pytest.raises(SqlInvalidError, match="does not read from it"):
         split(statement, {"x": frame})
+
+
+def test_a_frame_whose_column_holds_several_types_is_refused_with_a_way_out() -> None:
+    with pytest.raises(SqlInvalidError, match=r"columns of one type each: Could not convert 'x'(.|\n)*astype"):
+        arrow(pd.DataFrame({"a": [1, "x"]}))
