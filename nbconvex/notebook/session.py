@@ -33,6 +33,7 @@ from nbconvex.values.schema import table
 from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
+    from nbconvex.checks.notes import Notes
     from nbconvex.backend import Backend
     from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
@@ -106,6 +107,8 @@ class Session:
         self.crons: dict[str, CronDefinition | MigrationDefinition] = {}
         #: The migration cells that the last `%%schema` offered, by table.
         self.migration_drafts: dict[str, str] = {}
+        #: The notes about the functions of the store that is open.
+        self.notes: Notes | None = None
         #: Those that cells which failed have declared, by their identity.
         self.refused: dict[int, Declared] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.
