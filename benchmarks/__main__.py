@@ -16,7 +16,7 @@ from benchmarks.machine import Probe, describe_machine
 from benchmarks.race import Settings
 from benchmarks.report import probe_line, render, write_docs, write_json
 from benchmarks.results import Result
-from benchmarks.workloads import commits, http, kernel, live, reads, sockets, sql, stores, texts, vectors
+from benchmarks.workloads import commits, http, imports, kernel, live, reads, sockets, sql, stores, texts, vectors
 
 WORKLOADS: dict[str, Callable[[Settings, Probe], Result]] = {
     "W1": commits.insert_one_caller,
@@ -26,6 +26,7 @@ WORKLOADS: dict[str, Callable[[Settings, Probe], Result]] = {
     "W5": reads.newest_by_index,
     "W6": live.one_of_many,
     "W7": live.many_of_one,
+    "W8": imports.many_rows,
     "W9": sql.group_by,
     "W10": http.endpoints,
     "W11": sockets.broadcast,

@@ -11,6 +11,7 @@ Source: semantics 13.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,8 @@ from nbconvex.backend import Backend
 from nbconvex.clock import ManualClock
 from nbconvex.errors import CallerError
 from nbconvex.functions.definition import Declaration, FunctionDefinition, define
+from nbconvex.functions.http_call import EndpointCall, run_endpoint, run_endpoint_async
+from nbconvex.functions.http_message import Request, Response
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.run import Kind
 from nbconvex.limits import Limits
@@ -103,6 +106,40 @@ class TestBackend:
         definition = define("mutation", handler, INLINE)
         args = {**(args or {}), **named}
         return self.backend.run_inline(definition, args, identity=self._identity, is_unlimited=True)
+
+    def fetch(
+        self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: Any = None
+    ) -> Response:
+        """What the endpoint at `path` answers, without a network; 404 where there is none.
+
+        `body` is bytes or text, or anything else as JSON. A streamed answer comes whole.
+        Raises:  whatever the handler raises.
+        """
+        backend = self.backend
+        place = path.partition("?")[0]
+        found = backend.http.routes.table.find(method.upper(), place)
+        if found is None:
+            return Response({"code": "NotFound", "message": f"no route for {method.upper()} {place}"}, status=404)
+        sent = _sent(body)
+        request = Request(
+            method.upper(), f"https://site.convex.test{path}", place, tuple((headers or {}).items()),
+            rest=place.removeprefix(found.path) if found.is_prefix else "",
+            body=_Arrived(sent) if found.definition.is_async else sent, is_async=found.definition.is_async,
+            limits=backend.limits,
+        )  # fmt: skip
+        parts = _Parts()
+        call = EndpointCall(found, request, parts, backend.limits)
+        if found.definition.is_async:
+            outcome = backend.runner.engine.run(run_endpoint_async(backend.runner, call, self._identity))
+        else:
+            outcome = run_endpoint(backend.runner, call, self._identity)
+        if outcome.error is not None:
+            raise outcome.error
+        answered = call.response or parts.head
+        assert answered is not None, path
+        if call.response is None:
+            answered.body = b"".join(parts.chunks)
+        return answered
 
     def with_identity(self, claims: Mapping[str, Any] | None = None, /, **named: Any) -> TestBackend:
         """The same backend, called by somebody. Claims that are not given are made up, differently for each person."""
@@ -187,6 +224,44 @@ class TestBackend:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Arrived:
+    """The body of a request that is there as a whole."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def chunk(self) -> bytes:
+        """All of it, once."""
+        body, self._body = self._body, b""
+        return body
+
+
+class _Parts:
+    """A streamed answer, kept."""
+
+    def __init__(self) -> None:
+        self.head: Response | None = None
+        self.chunks: list[bytes] = []
+
+    def begin(self, response: Response) -> None:
+        """The head is there."""
+        self.head = response
+
+    def send(self, chunk: bytes) -> None:
+        """A part is there."""
+        self.chunks.append(chunk)
+
+    async def send_async(self, chunk: bytes) -> None:
+        """A part is there."""
+        self.chunks.append(chunk)
+
+
+def _sent(body: Any) -> bytes:
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    return body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
 
 def convex_test(

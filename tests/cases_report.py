@@ -23,6 +23,9 @@ import pytest
 
 TESTS = Path(__file__).parent
 WIDTH = 118
+PAGE = TESTS.parent / "docs" / "convex-compatibility.md"
+#: The end of what that page says in its own words.
+COUNTED = "and `make cases` counts."
 
 
 @dataclass(frozen=True)
@@ -136,11 +139,35 @@ def render(cases: Cases, *, brief: bool = False, area: str | None = None) -> str
     return "\n".join(lines)
 
 
+def page_part(cases: Cases) -> str:
+    """What docs/convex-compatibility.md says of the report: a table, what is missing, and what was declined and why."""
+    rows, missing = [], []
+    total = [0, 0, 0, 0]
+    for name, members in cases.areas.items():
+        covered = sum(case in cases.covered for case in members)
+        declined = sum(case in cases.declined and case not in cases.covered for case in members)
+        row = [len(members), covered, len(members) - covered - declined, declined]
+        total = [a + b for a, b in zip(total, row, strict=True)]
+        rows.append(f"| {name} | {' | '.join(map(str, row))} |")
+        missing += [case for case in members if case not in cases.covered and case not in cases.declined]
+    reasons: dict[str, list[str]] = {}
+    for case, why in cases.declined.items():
+        reasons.setdefault(why.replace("product.md has no", "There are no"), []).append(case)
+    lines = [
+        "| Area | Cases | Shown | Not yet | Declined |", "|---|---|---|---|---|", *rows,
+        f"| **all** | {' | '.join(f'**{each}**' for each in total)} |", "",
+        f"Not yet: {', '.join(f'`{case}`' for case in missing)}.", "", "Declined:", "",
+        *(f"* {', '.join(f'`{case}`' for case in found)}: {why}" for why, found in reasons.items()),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the report; 0 where every marker and every refusal names a real case."""
     parser = argparse.ArgumentParser(prog="make cases", description="Which acceptance cases the tests cover.")
     parser.add_argument("--brief", action="store_true", help="counts only, no names")
     parser.add_argument("--area", help="one area only")
+    parser.add_argument("--write-docs", action="store_true", help="put the counts into docs/convex-compatibility.md")
     options = parser.parse_args(arguments)
     try:
         covered = collect_covered([TESTS])
@@ -149,9 +176,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     cases = Cases(read_known(TESTS / "cases.jsonl"), covered, read_declined(TESTS / "cases_declined.toml"))
     print(render(cases, brief=options.brief, area=options.area))
-    for problem in cases.problems:
+    problems = cases.problems
+    said = PAGE.read_text(encoding="utf-8")
+    meant = said.partition(COUNTED)[0] + COUNTED + "\n\n" + page_part(cases)
+    if options.write_docs:
+        PAGE.write_text(meant, encoding="utf-8")
+    elif said != meant:
+        problems.append(f"{PAGE.name} counts otherwise: make cases ARGS=--write-docs")
+    for problem in problems:
         print(f"PROBLEM  {problem}")
-    return 1 if cases.problems else 0
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

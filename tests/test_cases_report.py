@@ -4,7 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cases_report import Cases, MarkerCollector, collect_covered, read_declined, read_known, render
+from tests.cases_report import (
+    COUNTED,
+    PAGE,
+    Cases,
+    MarkerCollector,
+    collect_covered,
+    page_part,
+    read_declined,
+    read_known,
+    render,
+)
 
 TESTS = Path(__file__).parent
 
@@ -98,3 +108,26 @@ def test_every_marker_of_the_whole_suite_names_a_case() -> None:
     done = subprocess.run(program, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines()[-1].startswith("all ")
+
+
+def test_page_counts_every_area_and_gives_the_reasons() -> None:
+    assert page_part(make_cases(declined={"values/nan": "product.md has no floats."})).splitlines() == [
+        "| Area | Cases | Shown | Not yet | Declined |",
+        "|---|---|---|---|---|",
+        "| ids | 2 | 1 | 1 | 0 |",
+        "| values | 1 | 0 | 0 | 1 |",
+        "| **all** | **3** | **1** | **1** | **1** |",
+        "",
+        "Not yet: `ids/long`.",
+        "",
+        "Declined:",
+        "",
+        "* `values/nan`: There are no floats.",
+    ]
+
+
+def test_the_page_of_the_project_knows_every_case_and_every_refusal() -> None:
+    counted = PAGE.read_text(encoding="utf-8").partition(COUNTED)[2]
+    assert f"| **all** | **{len(read_known(TESTS / 'cases.jsonl'))}** |" in counted
+    for case in read_declined(TESTS / "cases_declined.toml"):
+        assert f"`{case}`" in counted

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from nbconvex import define_schema, mutation, query, table, v
+from nbconvex import Int64, Response, define_schema, mutation, query, table, v
 from nbconvex.backend import Backend
 from nbconvex.errors import ConvexError, DocumentInvalidError, LimitExceededError, SchemaInvalidError
 from nbconvex.limits import Limits
@@ -153,3 +153,45 @@ def test_driver_that_cannot_start_leaves_nothing_open() -> None:
     with pytest.raises(SchemaInvalidError):
         convex_test(schema=5)  # type: ignore[arg-type]
     assert time.time is before
+
+
+@pytest.mark.case("test-harness/fetch_routes")
+def test_endpoints_are_asked_without_a_network() -> None:
+    with convex_test() as t:
+
+        @t.backend.http.post("/notes/*")
+        def note(ctx, request):
+            who = ctx.auth.get_user_identity()
+            return Response({"rest": request.rest, "body": request.json(), "who": who and who.subject}, status=201)
+
+        @t.backend.http.get("/slow")
+        async def slow(ctx, request):
+            async def parts():
+                yield f"{await request.text()}|"
+                yield request.query["q"]
+
+            return Response(parts(), headers={"X-Kind": request.headers["x-kind"]})
+
+        @t.backend.http.get("/fails")
+        def fails(ctx, request):
+            raise ValueError("mine")
+
+        answer = t.with_identity(subject="ada").fetch("/notes/a/b", method="post", body={"n": 1})
+        assert (answer.status, answer.body) == (201, b'{"rest":"a/b","body":{"n":1},"who":"ada"}')
+        answer = t.fetch("/slow?q=x", headers={"X-Kind": "test"}, body="hi")
+        assert (answer.body, ("X-Kind", "test") in answer.headers) == (b"hi|x", True)
+        assert t.fetch("/nowhere").status == 404
+        with pytest.raises(ValueError, match="mine"):
+            t.fetch("/fails")
+
+
+@pytest.mark.case("tooling/data_to_dataframe")
+def test_a_table_is_a_data_frame_in_one_line() -> None:
+    pytest.importorskip("pandas")
+    with convex_test() as t:
+        made = t.run(lambda ctx: ctx.db.insert("t", {"n": Int64(2**60 + 1), "raw": b"\x00x", "name": "ada"}))
+        t.run(lambda ctx: ctx.db.insert("t", {"n": Int64(1), "name": "bob"}))
+        frame = t.backend.sql("SELECT * FROM t ORDER BY _creationTime").df()
+        assert {"_id", "_creationTime", "n", "raw", "name"} <= set(frame.columns)
+        assert (frame["_id"][0], frame["n"][0], bytes(frame["raw"][0])) == (made, 2**60 + 1, b"\x00x")
+        assert frame["_creationTime"][0] < frame["_creationTime"][1]

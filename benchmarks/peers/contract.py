@@ -37,6 +37,13 @@ class Peer:
         """Store many documents in as few commits as the peer likes; returns their keys. Not timed."""
         return [self.insert(document) for document in documents]
 
+    def import_rows(self, path: str, source: str) -> dict[str, float]:
+        """Store the rows of a Parquet file, durably, and say in how many seconds; `source` is "parquet", "arrow" for
+        the same as an Arrow table that is in memory before, or "indexed" for a table that costs the peer more.
+        Raises: PeerMissingError.
+        """
+        raise PeerMissingError("has no adapter for imports")
+
     def get(self, key: Any) -> Any:
         raise NotImplementedError
 

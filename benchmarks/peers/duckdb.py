@@ -59,6 +59,27 @@ class DuckdbStatements(Peer):
         found = self._db.execute("SELECT id FROM messages ORDER BY id DESC LIMIT ?", [len(rows)]).fetchall()
         return [row[0] for row in reversed(found)]
 
+    def import_rows(self, path: str, source: str) -> dict[str, float]:
+        import pyarrow.parquet as pq
+
+        table = "messages"
+        if source != "indexed":  # keys and indexes cost many times the rows
+            table = "imported"
+            self._db.execute("CREATE TABLE imported AS SELECT * FROM messages LIMIT 0")
+        rows = f"read_parquet('{path}')"
+        if source == "arrow":
+            self._db.register("incoming", pq.read_table(path))
+            rows = "incoming"
+        started = time.perf_counter()
+        self._db.execute(
+            f"INSERT INTO {table} (id, {_COLUMNS}) SELECT nextval('ids'), {_COLUMNS.replace('created', str(started))} "
+            f"FROM {rows}"
+        )
+        seconds = time.perf_counter() - started
+        found = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()
+        assert found is not None
+        return {"seconds": seconds, "rows": int(found[0])}
+
     def get(self, key: int) -> Any:
         cursor = self._db.execute("SELECT * FROM messages WHERE id = ?", [key])
         names = [column[0] for column in cursor.description]

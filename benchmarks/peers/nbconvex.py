@@ -59,6 +59,17 @@ class Nbconvex(SocketSide, Peer):
             made += self.api.send_many(documents=part)
         return made
 
+    def import_rows(self, path: str, source: str) -> dict[str, float]:
+        import pyarrow.parquet as pq
+
+        rows = pq.read_table(path) if source == "arrow" else path
+        started = time.perf_counter()
+        report = self.backend.import_data(rows, "messages")
+        seconds = time.perf_counter() - started
+        found = len(self.backend.database.snapshot.table("messages").documents)
+        assert report.documents == found
+        return {"seconds": seconds, "rows": found}
+
     def get(self, key: str) -> Any:
         return self.api.get(id=key)
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmarks.document import FIELDS
 from benchmarks.peers.contract import Peer
 
 _TABLES = """
@@ -59,6 +60,19 @@ class SqliteFull(Peer):
         self._db.executemany(_INSERT, ({**document, "created": time.time()} for document in documents))
         self._db.execute("COMMIT")
         return list(range(before + 1, self._highest() + 1))
+
+    def import_rows(self, path: str, source: str) -> dict[str, float]:
+        import pyarrow.parquet as pq
+
+        insert = "INSERT INTO messages (channel, author, body, likes, pinned, created) VALUES (?, ?, ?, ?, ?, ?)"
+        started = time.perf_counter()
+        now = time.time()
+        self._db.execute("BEGIN")
+        for batch in pq.ParquetFile(path).iter_batches():
+            columns = [batch.column(name).to_pylist() for name in FIELDS]
+            self._db.executemany(insert, zip(*columns, [now] * batch.num_rows, strict=True))
+        self._db.execute("COMMIT")
+        return {"seconds": time.perf_counter() - started, "rows": self.count()}
 
     def _highest(self) -> int:
         return int(self._db.execute("SELECT coalesce(max(id), 0) AS n FROM messages").fetchone()["n"])

@@ -12,6 +12,7 @@ Threads: a `Bulk` belongs to one thread; `build` is a pure function of it and a 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -39,11 +40,17 @@ from nbconvex.values.codec import (
     equal_values,
     is_identifier,
 )
-from nbconvex.values.ids import decode_id, encode_id
+from nbconvex.values.id_batches import IDS_MAX
+from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
 
 if TYPE_CHECKING:
     from nbconvex.database.guarded_transaction import GuardedTransaction
     from nbconvex.database.transaction import Transaction
+
+_int64, _float64 = struct.Struct("<q"), struct.Struct("<d")
+
+#: Gives the texts of so many new ids of a table, and their internal ids, one behind the other.
+MakeIds = Callable[[int, int], tuple[list[str], bytes]]
 
 #: Up to this many documents written and deleted are written one by one. More would fill the write log.
 _WRITES_MAX: Final = 4_000
@@ -97,16 +104,17 @@ class Bulk:
     """Documents of several tables on their way into one commit. Made by `Database.begin_bulk`."""
 
     def __init__(
-        self, base: Snapshot, limits: Limits, creation_ms: float, make_id: Callable[[], bytes], memory_bytes_max: int
+        self, base: Snapshot, limits: Limits, creation_ms: float, make_ids: MakeIds, memory_bytes_max: int
     ) -> None:
         self.base = base
         self.limits = limits
-        self.make_id = make_id
+        self._make_ids = make_ids
         self.loads: dict[str, TableLoad] = {}
         self._creation_ms = creation_ms
         self._newest_own_ms = 0.0
         self._memory_bytes_max = memory_bytes_max
         self._bytes = 0
+        self._ids: dict[int, list[tuple[str, bytes]]] = {}
         self._uncharged = 0
         self._names: dict[int, str] = {number: table.name for number, table in base.layout.items()}
         self._last_number = base.last_number
@@ -191,9 +199,26 @@ class Bulk:
 
     def next_creation_ms(self) -> float:
         """The creation time of the next document that brings none along."""
-        creation_ms = self._creation_ms
-        self._creation_ms = math.nextafter(creation_ms, math.inf)
-        return creation_ms
+        return self.next_creations_ms(1)[0]
+
+    def next_creations_ms(self, count: int) -> tuple[float, ...]:
+        """The creation times of so many documents: one float64 behind the other, as `nextafter` gives them."""
+        (first,) = _int64.unpack(_float64.pack(self._creation_ms))
+        bits = struct.pack(f"<{count + 1}q", *range(first, first + count + 1))
+        *times, self._creation_ms = struct.unpack(f"<{count + 1}d", bits)
+        return tuple(times)
+
+    def make_id(self, number: int) -> tuple[str, bytes]:
+        """A new id of the table with that number: its text, and its internal id."""
+        if not self._ids.get(number):
+            texts, internals = self._make_ids(number, IDS_MAX)
+            parts = [internals[at : at + INTERNAL_ID_BYTES] for at in range(0, len(internals), INTERNAL_ID_BYTES)]
+            self._ids[number] = list(zip(texts, parts, strict=True))
+        return self._ids[number].pop()
+
+    def make_ids(self, number: int, count: int) -> tuple[list[str], bytes]:
+        """Many new ids: their texts, and their internal ids, one behind the other."""
+        return self._make_ids(number, count)
 
     def own_creation_ms(self, given: Any) -> float:
         """The creation time that a document brings along, in milliseconds.
@@ -213,13 +238,13 @@ class Bulk:
         """The latest creation time of a document that is loaded."""
         return max(math.nextafter(self._creation_ms, -math.inf), self._newest_own_ms)
 
-    def charge(self, size: int) -> None:
-        """Count what is kept in memory.
+    def charge(self, size: int, count: int = 1) -> None:
+        """Count what is kept in memory, and of how many documents.
 
         Raises:  LimitExceededError before it would outgrow the store's budget.
         """
-        self._bytes += size + _OVERHEAD_BYTES
-        self._uncharged += 1
+        self._bytes += size + _OVERHEAD_BYTES * count
+        self._uncharged += count
         if self._uncharged >= _CHARGED_AT:
             self._uncharged = 0
             if self._memory_bytes_max == UNLIMITED:
@@ -413,8 +438,9 @@ def _table(load: TableLoad, base: Snapshot) -> Table:
     """The table as it will be, all its indexes made anew."""
     wanted = {} if base.schema is None else base.schema.indexes_of(load.name)
     present = _present(load, base) if load.mode == "append" else None
-    rows = load.rows() if present is None else chain(present.rows(), load.rows())
-    table = Table.loaded(load.number, load.name, rows, wanted)
+    rows = () if present is None else present.rows()
+    # Copied: a load may be built again.
+    table = Table.loaded(load.number, load.name, rows, wanted, (load.payloads, load.keys))
     if base.schema is not None:
         table = table.with_content(base.schema.content_of(load.name))
     if load.has_own_ids:

@@ -25,7 +25,7 @@ from nbconvex.database.commit_queue import CommitQueue, Pending, Resolve
 from nbconvex.database.commit_record import document_id_of, record_of
 from nbconvex.database.guarded_transaction import GuardedTransaction, Watch
 from nbconvex.database.interrupts import InterruptsHeld
-from nbconvex.database.loading import load_snapshot
+from nbconvex.database.loading import load_snapshot, newest_creation_ms
 from nbconvex.database.reads import ReadSet
 from nbconvex.database.snapshot import Snapshot
 from nbconvex.database.system_tables import ENVIRONMENT_TABLE, SCHEMAS_TABLE, TABLES_TABLE
@@ -35,6 +35,7 @@ from nbconvex.database.writes import Write
 from nbconvex.errors import ConflictError, LimitExceededError, SchemaInvalidError, StorageError, StorageFailedError
 from nbconvex.limits import UNLIMITED, Limits
 from nbconvex.storage.persistence import BulkCommit, Commit, Finish, Persistence, Revision
+from nbconvex.values.id_batches import IdBatches
 from nbconvex.values.ids import IdMaker
 from nbconvex.values.schema import SchemaDefinition
 
@@ -70,7 +71,7 @@ class Database:
         self._make_id = IdMaker(random, clock).make
         self._accepted = snapshot
         self._queue = CommitQueue(persistence, snapshot)
-        self._last_creation_ms = _newest_creation_ms(snapshot)
+        self._last_creation_ms = newest_creation_ms(snapshot)
         self._state_lock = threading.Lock()
         self._is_closed = False
         #: Tables of which somebody has read some fields only: their commits say which fields they changed.
@@ -328,8 +329,9 @@ class Database:
         """
         transaction = self.begin(writable=True, reader="import")
         return Bulk(
-            transaction.snapshot, self.limits, transaction.creation_time_ms, self._make_id, self.memory_bytes_max
-        )
+            transaction.snapshot, self.limits, transaction.creation_time_ms, IdBatches(self._random, self.clock).make,
+            self.memory_bytes_max,
+        )  # fmt: skip
 
     def commit_bulk(self, bulk: Bulk, system: Callable[[Transaction], None] = lambda _: None) -> int:
         """The timestamp at which all documents of `bulk` are there, and what `system` writes with them.
@@ -492,8 +494,3 @@ class Database:
             self._queue.flush()
         self._queue.stop()
         self._persistence.close(finish)
-
-
-def _newest_creation_ms(snapshot: Snapshot) -> float:
-    """The newest creation time of any document, so that later ones come behind it even if the clock went back."""
-    return max((table.newest_creation_ms for table in snapshot.tables.values()), default=0.0)

@@ -6,13 +6,14 @@ Invariants: where it is not known what a write changed, it has changed everythin
 Mechanism: both sides are sets of paths, and a read is concerned if they have one in common. A write that changed
 `address.city` has that path and `address`; one that put another thing in the place of `address` has `address.*` too,
 which every read of something inside has.
-Source: semantics 14 row 4.
+Source: semantics 14 row 4; ADR 20.
 Threads: pure functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nbconvex.values.codec import decode_document, equal_values
@@ -32,10 +33,14 @@ _ABSENT = object()
 _PLAIN = frozenset({str, int, float})
 
 
-def mask_of(paths: Iterable[str]) -> Mask:
-    """What a read of these paths is concerned by. Creation times count always: a restored document may have another."""
+@lru_cache(maxsize=1_024)
+def mask_of(paths: frozenset[str], indexed: tuple[str, ...] = ()) -> Mask:
+    """What a read of these paths, in the order of those `indexed`, is concerned by.
+
+    Creation times count always: a restored document may have another.
+    """
     mask = {"_creationTime"}
-    for path in paths:
+    for path in (*paths, *indexed):
         mask.add(path)
         at = path.find(".")
         while at >= 0:

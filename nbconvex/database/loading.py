@@ -1,6 +1,6 @@
 """From the durable log to the snapshot at its head.
 
-Owns:  `load_snapshot`.
+Owns:  `load_snapshot`; the newest time in it.
 Must not know: commits, transactions.
 Invariant: the law of the room: what this builds equals the snapshot that was live when the log was written.
 Threads: called once, before the database is shared.
@@ -57,3 +57,8 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     if snapshot.memory_bytes >= _LARGE_BYTES:
         allocator.give_back()
     return snapshot
+
+
+def newest_creation_ms(snapshot: Snapshot) -> float:
+    """The newest creation time of any document, so that later ones come behind it even if the clock went back."""
+    return max((table.newest_creation_ms for table in snapshot.tables.values()), default=0.0)

@@ -348,7 +348,7 @@ class Query(Aggregates, Positions, Searches):
         if fields is None:
             return reads.add_interval(table.number, index, low, high)
         indexed = table.indexes[index].fields if index in table.indexes else ()
-        return reads.add_fields(table.number, index, low, high, mask_of(fields.union(indexed)))
+        return reads.add_fields(table.number, index, low, high, mask_of(fields, indexed))
 
     def _current(self) -> Table | None:
         """The table as it is now: what was written since this query was built counts too."""
@@ -407,6 +407,7 @@ class Query(Aggregates, Positions, Searches):
         decode, finish, fields = reading_of(self._selection, self._times, self._filters)
         interval = self._record(table, name, start, high if is_descending else start, fields)
         charge_read, filters = transaction.metrics.charge_read, [each.holds for each in self._filters]
+        is_ready = finish is None and not filters
         for keys, payloads in self._entries(table, name).chunks(low, high, reverse=is_descending):
             for key, payload in zip(keys, payloads, strict=True):
                 # Recorded before anybody sees the document: a filter that raises has read it too.
@@ -416,7 +417,9 @@ class Query(Aggregates, Positions, Searches):
                     interval[1] = key + b"\x00"
                 charge_read(1, len(payload))
                 document = decode(payload)
-                if filters and not all(holds(document) for holds in filters):
+                if is_ready:
+                    yield key, document
+                elif filters and not all(holds(document) for holds in filters):
                     yield key, None
                 else:
                     yield key, document if finish is None else finish(document)

@@ -179,13 +179,18 @@ class Table:
         name: str,
         rows: Iterable[tuple[bytes, bytes]],
         wanted: Mapping[str, tuple[tuple[str, ...], bool]],
+        more: tuple[Sequence[bytes], Sequence[Sequence[bytes]]] = ((), ()),
     ) -> Table:
         """A table of stored documents (id and payload, in any order) with its built-in index and those `wanted`.
 
+        Shapes:  `more` are payloads whose keys are known, a sequence for each index that is wanted, in their order.
         Raises:  StorageCorruptError.
         """
         declared = _declared(wanted)
         payloads, keys = _read_rows(_canonical(rows, name), list(declared.values()))
+        payloads.extend(more[0])
+        for found, known in zip(keys, more[1], strict=False):
+            found.extend(known)
         indexes = {BY_CREATION_TIME: _creation_time_index()}
         for index, found in zip(declared.values(), keys, strict=True):
             indexes[index.name] = _built(index, payloads, found)

@@ -10,16 +10,19 @@ Threads: one thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from nbconvex.database.columns_fit import fit
 from nbconvex.database.snapshot import Table
 from nbconvex.database.write_rules import UniqueRule
-from nbconvex.database.writes import Document
+from nbconvex.database.writes import ENTRY_OVERHEAD_BYTES, Document
 from nbconvex.errors import LimitExceededError, UniqueViolatedError, ValueInvalidError
 from nbconvex.values.codec import decode_document, encode_document, normalize_document
-from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id, encode_id
+from nbconvex.values.id_batches import IDS_MAX
+from nbconvex.values.ids import INTERNAL_ID_BYTES, decode_id
 from nbconvex.values.normalization import SYSTEM_FIELDS_BYTES
+from nbconvex.values.sort_key import encode_key, make_key_encoder
 
 if TYPE_CHECKING:
     from nbconvex.database.bulk import Bulk
@@ -32,7 +35,8 @@ class TableLoad:
     """The documents of one table that are being loaded. Made by `Bulk.open`."""
 
     __slots__ = (
-        "_bulk", "_flat", "_schema", "_seen", "_unique", "has_own_ids", "ids", "mode", "name", "number", "payloads",
+        "_bulk", "_flat", "_prefixes", "_schema", "_seen", "_unique", "has_own_ids", "ids", "keys", "mode", "name",
+        "number", "payloads",
     )  # fmt: skip
 
     def __init__(self, bulk: Bulk, name: str, number: int, mode: Mode) -> None:
@@ -51,6 +55,10 @@ class TableLoad:
         self.payloads: list[bytes] = []
         self.has_own_ids = False
         rules = None if self._schema is None else self._schema.rules.get(name)
+        wanted = {} if self._schema is None else self._schema.indexes_of(name)
+        self._prefixes = [make_key_encoder(fields) for fields, _ in wanted.values()]
+        #: For each declared index of the table, the keys of the documents.
+        self.keys: list[list[bytes]] = [[] for _ in self._prefixes]
         self._unique: tuple[UniqueRule, ...] = () if rules is None else rules.unique
         #: By unique index, the values of documents that were taken in, and their ids.
         self._seen: list[dict[bytes, str]] = [{} for _ in self._unique]
@@ -82,8 +90,7 @@ class TableLoad:
                 cure="Split it over several documents, or keep large bytes as a file.",
             )  # fmt: skip
         if own_id is None:
-            internal = bulk.make_id()
-            document_id = encode_id(self.number, internal)
+            document_id, internal = bulk.make_id(self.number)
         else:
             internal = self._internal_of(own_id)
             document_id = own_id
@@ -91,12 +98,54 @@ class TableLoad:
         creation_ms = bulk.next_creation_ms() if created is None else bulk.own_creation_ms(created)
         if self._unique:
             self._require_unique(document, document_id)
-        payload = encode_document({"_id": document_id, "_creationTime": creation_ms, **document})
+        stored = {"_id": document_id, "_creationTime": creation_ms, **document}
+        payload = encode_document(stored)
+        size = len(payload)
+        if self._prefixes:
+            tail = encode_key(creation_ms) + internal
+            for prefix_of, keys in zip(self._prefixes, self.keys, strict=True):
+                key = prefix_of(stored) + tail
+                keys.append(key)
+                size += len(key) + ENTRY_OVERHEAD_BYTES
         self.ids += internal
         # Copied, for the encoder cuts its result from a larger block.
         self.payloads.append(bytes(memoryview(payload)))
-        bulk.charge(len(payload))
+        bulk.charge(size)
         return document_id
+
+    def add_columns(self, names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> bool:
+        """Take in documents by their fields, if one look at each column tells that all of them fit.
+
+        Shapes:  a sequence a field, all of the same length. False: nothing was taken in; `add` says what is wrong, or
+        does what a look cannot.
+        Raises:  LimitExceededError where the memory does not suffice.
+        """
+        bulk = self._bulk
+        if self._unique or not fit(self._schema, self.name, names, columns, bulk.limits):
+            return False
+        fields = ("_id", "_creationTime", *names)
+        size = 0
+        for start in range(0, len(columns[0]), IDS_MAX):
+            parts = [column[start : start + IDS_MAX] for column in columns]
+            count = len(parts[0])
+            texts, internals = bulk.make_ids(self.number, count)
+            times = bulk.next_creations_ms(count)
+            documents = [dict(zip(fields, values, strict=True)) for values in zip(texts, times, *parts, strict=True)]
+            payloads = [bytes(memoryview(encode_document(document))) for document in documents]
+            size += sum(map(len, payloads))
+            if self._prefixes:
+                tails = [
+                    encode_key(creation_ms) + internals[at : at + INTERNAL_ID_BYTES]
+                    for creation_ms, at in zip(times, range(0, len(internals), INTERNAL_ID_BYTES), strict=True)
+                ]
+                for prefix_of, into in zip(self._prefixes, self.keys, strict=True):
+                    found = [prefix_of(document) + tail for document, tail in zip(documents, tails, strict=True)]
+                    size += sum(map(len, found)) + ENTRY_OVERHEAD_BYTES * count
+                    into.extend(found)
+            self.ids += internals
+            self.payloads += payloads
+        bulk.charge(size, len(columns[0]))
+        return True
 
     def _require_unique(self, document: Document, document_id: str) -> None:
         """Refuse a document whose value in a unique index another one has, here or in the table."""
@@ -151,6 +200,7 @@ class TableLoad:
         """Let the documents go: an error was found, and the rest is only looked at."""
         self.ids = bytearray()
         self.payloads = []
+        self.keys = [[] for _ in self._prefixes]
 
 
 def taken_by(table: Table | None, rule: UniqueRule, key: bytes) -> str | None:

@@ -179,11 +179,16 @@ def definition_time(what: str) -> NotAllowedError:
 
 def nondeterministic(path: str, kind: Kind, call: str, instead: str | None = None) -> NotAllowedError:
     """For the network, timers and true randomness in a transaction."""
+    hint = "%%action   or   @action"
+    after = ""
+    if kind == "mutation":
+        after = " A mutation schedules an action, which then runs once the commit is there."
+        hint += ", and here   ctx.scheduler.run_after(0, internal.module.function, name=value)"
     return NotAllowedError(
         f"{path} is {ARTICLES[kind]}: {call} can't be used in queries and mutations, because they must give the same "
         f"result when they are run again. Consider an action: make this call there, and pass what it found to a "
-        f"mutation.",
-        hint=instead or "%%action   or   @action",
+        f"mutation.{after}",
+        hint=instead or hint,
     )
 
 

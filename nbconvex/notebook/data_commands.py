@@ -74,12 +74,16 @@ def _table_of(name: str) -> str:
 
 def _imported(report: ImportReport, name: str) -> Lines:
     tables = ", ".join(f"{count:,} into {table}" for table, count in sorted(report.tables.items())) or "no documents"
-    files = f", and {report.files:,} files" if report.files else ""
+    files = f", and {_counted(report.files, 'file')}" if report.files else ""
     lines = [("✓", f"{name}: {tables}{files}, in {report.seconds:,.1f} s")]
     if report.emptied:
         lines.append(("", f"emptied: {', '.join(report.emptied)}"))
     lines += [("", f"passed over: {each}") for each in report.skipped]
     return Lines(lines)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @command(
@@ -104,10 +108,10 @@ def _export(session: Session, options: argparse.Namespace) -> Lines:
         text, is_done = f"{report.documents:,} documents", True
     finally:
         bar.end(text, is_done=is_done)
-    files = f" and {report.files:,} files" if report.files else ""
+    files = f" and {_counted(report.files, 'file')}" if report.files else ""
     where = "a store in memory" if session.path == IN_MEMORY else session.shown_path
     size = f"{report.size_bytes / 1e6:,.1f} MB"
-    counted = f"{report.documents:,} documents of {len(report.tables):,} tables{files}"
+    counted = f"{_counted(report.documents, 'document')} of {_counted(len(report.tables), 'table')}{files}"
     lines = [("✓", f"{target}: {counted} of {where}, {size}, in {report.seconds:,.1f} s")]
     if not options.include_files and report.has_files and report.is_snapshot:
         lines.append(("", "The files are not in it: --include-files writes them too."))

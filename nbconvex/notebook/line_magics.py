@@ -33,6 +33,8 @@ def _chart_of(options: argparse.Namespace) -> ChartOptions | None:
             if getattr(options, name) is not None:
                 raise UsageError(f"--{name} belongs to a chart: --chart line --{name} {getattr(options, name)}")
         return None
+    if options.json:
+        raise UsageError("--chart and --json are two ways to show a result: choose one.")
     # Not at the top: loading the extension is to stay quick.
     from nbconvex.notebook.chart import ChartOptions
 

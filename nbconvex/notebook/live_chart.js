@@ -11,13 +11,17 @@
 const LIBRARY_PREFIX = "IPY_MODEL_";
 const WIDTH_LEAST = 220;
 const WIDTH_HIDDEN = 700;
+const POINTS_LISTED = 200;
 const TIP_GAP = 12;
 const LOADS_NOTHING = {
   load: () => Promise.reject(new Error("charts load nothing")),
   sanitize: () => Promise.reject(new Error("charts link to nothing")),
 };
 
-const libraries = new Map();
+const number6 = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+
+// Every view loads this text as a module of its own, and the library is to be loaded once.
+const libraries = (globalThis[Symbol.for("nbconvex.drawing")] ??= new Map());
 
 // The drawing library as a module: one for the page, whichever chart asks first.
 async function libraryOf(model) {
@@ -55,8 +59,6 @@ function valueInWords(value, times) {
   if (times === "moments") return dateAndTime(new Date(value));
   return typeof value === "number" ? number.format(value) : String(value);
 }
-
-const number6 = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
 
 // The values of the point under the pointer, beside it.
 class Tip {
@@ -97,6 +99,40 @@ class Tip {
   }
 }
 
+// The points as a table, for whoever wants the numbers or does not see the picture. Made when it is opened.
+class Points {
+  constructor() {
+    this.node = make("details", "nbc-points");
+    this.node.append(make("summary", "", "Points as a table"));
+    this.scroll = this.node.appendChild(make("div", "nbc-scroll"));
+    this.scroll.tabIndex = 0;
+    this.table = this.scroll.appendChild(make("table", "nbc-table"));
+    this.node.addEventListener("toggle", () => this.draw(this.picture));
+  }
+
+  draw(picture) {
+    this.picture = picture;
+    if (!this.node.open || !picture) return;
+    const { labels, times, x, y, c } = picture;
+    const names = [labels.x || "position", ...(c ? [labels.c || "field"] : []), labels.y || "value"];
+    const head = make("tr");
+    head.append(...names.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
+    head.lastChild.className = "nbc-right";
+    const rows = x.slice(0, POINTS_LISTED).map((place, at) => {
+      const row = make("tr");
+      const height = y[at] === null ? "–" : number6.format(y[at]);
+      const texts = [valueInWords(place, times), ...(c ? [c[at]] : []), height];
+      row.append(...texts.map((text, column) => make("td", column === texts.length - 1 ? "nbc-right" : "", text)));
+      return row;
+    });
+    const caption = make("caption", "", x.length > rows.length ? `The first ${rows.length} of ${number.format(x.length)} points` : "Points");
+    const parts = [make("thead"), make("tbody")];
+    parts[0].append(head);
+    parts[1].append(...rows);
+    this.table.replaceChildren(caption, ...parts);
+  }
+}
+
 class ChartContent {
   constructor(library) {
     this.ground = make("div", "nbc-chart");
@@ -108,8 +144,10 @@ class ChartContent {
     this.drawing.addEventListener("mouseleave", () => this.tip.show(null, null));
     this.tip = new Tip(this.ground);
     this.empty = make("div", "nbc-empty", "No rows. The chart appears here as soon as there are some.");
-    this.nodes = [this.ground, this.empty];
+    this.points = new Points();
+    this.nodes = [this.ground, this.empty, this.points.node];
     this.foot = [];
+    this.isFirst = true;
     this.key = null;
     this.view = null;
     this.width = 0;
@@ -157,10 +195,21 @@ class ChartContent {
     this.picture = picture;
     this.ground.hidden = isEmpty;
     this.empty.hidden = !isEmpty;
+    this.points.node.hidden = isEmpty;
+    this.points.draw(picture);
     this.drawing.setAttribute("aria-label", picture.said);
     // Several results may have come before this one's turn: the newest is drawn, once.
     if (!isEmpty) this.later(() => (this.picture === picture ? this.update(picture) : undefined));
-    return { foot: picture.note, said: picture.said };
+    return { foot: picture.note, said: this.spoken(picture) };
+  }
+
+  // Once all of it; then what is new, for it is heard again and again.
+  spoken(picture) {
+    const { y } = picture;
+    const last = y.findLast((height) => height !== null);
+    const isFirst = this.isFirst;
+    this.isFirst = false;
+    return isFirst || last === undefined ? picture.said : `${number.format(y.length)} points, the last ${number6.format(last)}`;
   }
 
   get rows() {

@@ -48,7 +48,9 @@ class TransferBar:
 
     def update(self, done: int, total: int | None) -> None:
         """So much is done of so much, which is None where nobody knows."""
-        self.counts = Counts(min(1.0, done / total) if total else 0.0, self._text(done, total))
+        is_read = total is not None and done >= total > 0
+        text = self._text(done, total) + " · being made durable" * is_read
+        self.counts = Counts(min(1.0, done / total) if total else 0.0, text)
         now = time.monotonic()
         if now - self._started >= _PATIENCE_S and now - self._drawn_at >= _PAUSE_S:
             self._drawn_at = now

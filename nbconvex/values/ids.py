@@ -26,7 +26,8 @@ _NS_PER_DAY = 86_400 * 10**9
 
 _CHUNK = 32
 _CHUNK_BITS = _CHUNK * 5
-_TO_LETTERS = bytes.maketrans(bytes(range(32)), ALPHABET.encode())
+#: From 5 bits in a byte to a letter.
+TO_LETTERS: Final = bytes.maketrans(bytes(range(32)), ALPHABET.encode())
 
 
 def _spread_steps() -> tuple[tuple[int, int, int], ...]:
@@ -41,7 +42,8 @@ def _spread_steps() -> tuple[tuple[int, int, int], ...]:
     return tuple(steps)
 
 
-_SPREAD = _spread_steps()
+#: Masks of low and high halves, and distances, for 160 bits that become 32 bytes of 5 bits each.
+SPREAD: Final = _spread_steps()
 
 # Python reads base 32 with the digits 0-9a-v. What is not a letter of ours becomes one that `int` refuses; without
 # that, its sign, underscores and spaces would pass.
@@ -60,7 +62,7 @@ _LENGTHS = {31: (19, 3), 32: (20, 0), 34: (21, 2), 36: (22, 4), 37: (23, 1)}
 def encode_id(table_number: int, internal: bytes) -> str:
     """The text of an id."""
     assert len(internal) == INTERNAL_ID_BYTES, internal
-    body = _table_prefix(table_number) + internal
+    body = table_prefix(table_number) + internal
     size = (len(body) + 2) * 8
     length = -(-size // 5)
     bits = (int.from_bytes(body, "big") << 16 | _footer(body)) << length * 5 - size
@@ -73,9 +75,9 @@ def encode_id(table_number: int, internal: bytes) -> str:
 
 def _letters(bits: int) -> str:
     """32 letters for 160 bits. Every step halves the groups of bits and moves them apart, until 5 bits fill a byte."""
-    for low, high, distance in _SPREAD:
+    for low, high, distance in SPREAD:
         bits = bits & low | (bits & high) << distance
-    return bits.to_bytes(_CHUNK, "big").translate(_TO_LETTERS).decode()
+    return bits.to_bytes(_CHUNK, "big").translate(TO_LETTERS).decode()
 
 
 @lru_cache(maxsize=65_536)
@@ -103,7 +105,7 @@ def _undecodable(text: object) -> ValueInvalidError:
 
 
 @lru_cache(maxsize=16_384)
-def _table_prefix(table_number: int) -> bytes:
+def table_prefix(table_number: int) -> bytes:
     """A table number as a little-endian base-128 varint."""
     assert 0 < table_number <= TABLE_NUMBER_MAX, table_number
     out = bytearray()
@@ -128,6 +130,11 @@ def _footer(body: bytes) -> int:
     return (sum(body) & 0xFF) << 8 | sum(accumulate(body)) & 0xFF
 
 
+def day_of(now_ns: int) -> int:
+    """The day that ids made at that time end in, since 1970, in 16 bits."""
+    return now_ns // _NS_PER_DAY & 0xFFFF
+
+
 class IdMaker:
     """Makes internal ids: 14 random bytes, then the day since 1970 as two big-endian bytes. Promises no order."""
 
@@ -137,5 +144,5 @@ class IdMaker:
 
     def make(self) -> bytes:
         """A new internal id."""
-        day = self._now_ns() // _NS_PER_DAY & 0xFFFF
+        day = self._now_ns() // _NS_PER_DAY & 0xFFFF  # not `day_of`: an insert pays for each call
         return (self._random_bits(112) << 16 | day).to_bytes(INTERNAL_ID_BYTES, "big")

@@ -5,7 +5,7 @@ Must not know: validators, and so where a number is a moment.
 Invariants: what is stored and sent is a float64 of milliseconds, so that other clients read it and the order of numbers
 is the order of moments. Between 1691 and 2248 it keeps every microsecond; beyond, a 32nd of a millisecond. A datetime
 without a time zone is no moment, for it depends on who reads it. What comes out is in UTC.
-Source: semantics 14 row 12.
+Source: semantics 14 row 12; ADR 21.
 Threads: pure functions.
 """
 

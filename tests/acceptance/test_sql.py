@@ -6,6 +6,7 @@ import random
 import threading
 from typing import Any
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,6 +21,7 @@ import nbconvex
 from nbconvex.backend import Backend
 from nbconvex.errors import ConflictError
 from nbconvex.limits import Limits
+from nbconvex.storage.tables import engine, projection
 from nbconvex.values.schema import SchemaDefinition, define_table
 from tests.acceptance.sql_model import Document, TableModel, column_names, grouped, is_same, table_models
 
@@ -190,7 +192,12 @@ class SqlMachine(RuleBasedStateMachine):
                     )
 
 
-def test_sql_answers_as_plain_python_does(is_long: bool) -> None:
+def test_sql_answers_as_plain_python_does(is_long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that a few rows are compressed, differences become a rebuilding, and deleted rows are swept.
+    monkeypatch.setattr(engine, "_FRESH_MAX", 6)
+    monkeypatch.setattr(projection, "_DIFFERENCES_MIN", 4)
+    monkeypatch.setattr(projection, "_DELETED_MIN", 3)
+    monkeypatch.setattr(projection, "BATCH_ROWS", 3)
     examples, steps = (1_500, 60) if is_long else (40, 25)
     run_state_machine_as_test(
         SqlMachine,

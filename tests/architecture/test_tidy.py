@@ -30,7 +30,6 @@ FORBIDDEN_NAMES = {"base", "common", "core", "helper", "helpers", "manager", "mi
 TESTED_ELSEWHERE = {
     "__main__": "tests/cli/test_main.py",
     "services/transfer/files_port": "tests/services/files/test_transferred.py",
-    "services/transfer/rows": "tests/services/transfer/test_importer.py",
     "storage/persistence": "tests/storage/persistence_suite.py",
 }
 

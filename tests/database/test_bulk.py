@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -338,3 +339,91 @@ def test_readers_go_on_while_a_load_is_written(amount) -> None:
     stop.set()
     thread.join()
     assert set(seen) <= {0, 500}
+
+
+class InterruptedPersistence(MemoryPersistence):
+    """A store whose user presses the stop button while it writes."""
+
+    is_stopped = False
+
+    def append(self, commits, expected_head) -> None:
+        if self.is_stopped:
+            signal.raise_signal(signal.SIGINT)
+        super().append(commits, expected_head)
+
+
+def test_an_interrupt_while_it_is_committed_waits_for_the_outcome(amount) -> None:
+    persistence = InterruptedPersistence()
+    database = open_database(persistence, schema=SCHEMA)
+    bulk = database.begin_bulk()
+    bulk.open("t", "empty").add({"a": 1})
+    persistence.is_stopped = True
+    with pytest.raises(KeyboardInterrupt) as caught:
+        database.commit_bulk(bulk)
+    assert caught.value.__notes__ == ["nbconvex: what was imported had been committed."]
+    assert found(database) == [{"a": 1}]
+
+
+class Heard:
+    """A watch that writes what it hears into another table."""
+
+    tables = ("t",)
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def react(self, transaction, written):
+        if self.error is None:
+            transaction.insert("heard", {"was": written.before is not None, "is": written.after is not None})
+        return self.error
+
+
+def test_triggers_hear_of_each_document_in_the_same_commit() -> None:
+    database = open_database(limits=Limits(documents_written=5))
+    database.watch = Heard()
+    load(database, numbered(20))
+    head = database.head
+    assert found(database, "heard") == [{"was": False, "is": True}] * 20
+    (kept, *_) = read(database, lambda tx: tx.query("t").collect())
+    load(database, [{**kept, "a": 100}, {"a": 200}], "replace")
+    assert sorted(each["a"] for each in found(database)) == [100, 200]
+    heard = found(database, "heard")[20:]
+    assert sorted((each["was"], each["is"]) for each in heard) == [(False, True)] * 2 + [(True, False)] * 20
+    assert len(database.write_log.since(head)) == 1
+    load(database, numbered(1), name="unheard")
+    assert len(found(database, "heard")) == 20 + 22
+
+
+def test_a_trigger_that_raises_stops_the_load() -> None:
+    database = open_database()
+    watch = database.watch = Heard()
+    watch.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        load(database, numbered(3))
+    assert found(database) == []
+    bulk = database.begin_bulk()
+    bulk.open("t", "empty", number=10_005)
+    watch.error = None
+    database.commit_bulk(bulk)
+    bulk = database.begin_bulk()
+    bulk.open("t", "replace", number=10_006)
+    with pytest.raises(CallerError, match="no trigger could be told"):
+        database.commit_bulk(bulk)
+
+
+def test_a_load_that_triggers_hear_of_is_repeated_after_a_conflict(monkeypatch) -> None:
+    database = open_database()
+    database.watch = Heard()
+    insert_all(database, "t", [{"a": 1}])
+    commit, races = Database.commit, [2]
+
+    def commit_late(self, transaction):
+        if races[0] and transaction.reader == "import":
+            races[0] -= 1
+            insert_all(database, "heard", [{"by": "another"}])
+            insert_all(database, f"new{races[0]}", [{}])
+        return commit(self, transaction)
+
+    monkeypatch.setattr(Database, "commit", commit_late)
+    load(database, [{"a": 2}], "replace")
+    assert found(database) == [{"a": 2}]

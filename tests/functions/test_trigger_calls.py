@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,6 +77,21 @@ def test_documents_are_copies_that_each_trigger_has_for_itself() -> None:
         t.run(lambda ctx: ctx.db.insert("users", {"tags": []}))
         assert seen == [["spoiled"], []]
         assert bare(rows(t, "users")[0]) == {"tags": []}
+
+
+def test_times_are_datetimes_as_in_what_the_database_gives() -> None:
+    seen: list[Any] = []
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    meetings = table({"at": v.datetime(default=lambda: noon)})
+
+    def hear(ctx: Any, change: Change) -> None:
+        assert change.new_doc == ctx.db.get(change.id)
+        seen.append((change.old_doc and change.old_doc["at"], change.new_doc and change.new_doc["at"]))
+
+    with watched(("meetings", hear), schema=define_schema({"meetings": meetings})) as t:
+        later = noon + timedelta(hours=1)
+        t.run(lambda ctx: ctx.db.patch(ctx.db.insert("meetings", {}), {"at": later}))
+    assert seen == [(None, noon), (noon, later)]
 
 
 @pytest.mark.case("helpers/trigger_on_delete")

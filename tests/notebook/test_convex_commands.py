@@ -29,6 +29,7 @@ def test_functions_lists_kind_and_arguments(app) -> None:
     assert "messages" not in app.run("%convex functions --internal").plain[0]
 
 
+@pytest.mark.case("tooling/data_table_listing")
 def test_data_lists_tables_and_shows_documents(app) -> None:
     assert "messages" in app.run("%convex data").plain[0]
     ran = app.run("%convex data messages --newest --limit 2")
@@ -41,6 +42,7 @@ def test_data_lists_tables_and_shows_documents(app) -> None:
     assert 'Did you mean "messages"?' in str(ran.error)
 
 
+@pytest.mark.case("tooling/logs_filter_errors")
 def test_logs_show_calls_prints_and_errors(app) -> None:
     app.fail("messages.fail()")
     plain = app.run("%convex logs").plain[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -64,14 +65,14 @@ def test_what_cannot_be_done_is_said_in_a_line(shell, line, said) -> None:
 def test_a_store_is_exported_and_imported(app) -> None:
     app.run("files.store(b'hello', 'text/plain')")
     answer = app.run("%convex export backup.zip").plain[0]
-    assert answer.startswith("✓ backup.zip: 3 documents of 1 tables of a store in memory, ")
+    assert answer.startswith("✓ backup.zip: 3 documents of 1 table of a store in memory, ")
     assert "The files are not in it: --include-files writes them too." in answer
     answer = app.run("%convex export backup.zip --include-files").plain[0]
-    assert "3 documents of 1 tables and 1 files" in answer
+    assert "3 documents of 1 table and 1 file of" in answer
     assert "--include-files" not in answer
     app.run("%convex reset --yes")
     answer = app.run("%convex import backup.zip").plain[0]
-    assert answer.startswith("✓ backup.zip: 3 into messages, and 1 files, in ")
+    assert answer.startswith("✓ backup.zip: 3 into messages, and 1 file, in ")
     app.run("%convex export all")
     app.run("%convex export messages.parquet --table messages")
     assert sorted(each.name for each in Path("all").iterdir()) == ["messages.parquet"]
@@ -92,3 +93,20 @@ def test_what_was_passed_over_is_said(shell) -> None:
         file.writestr("t/documents.jsonl", "{}\n")
         file.writestr("notes.txt", "")
     assert "passed over: notes.txt" in shell.run("%convex import s.zip").plain[0]
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(180)
+def test_the_stop_button_ends_an_import_without_a_trace(kernel) -> None:
+    kernel.run("%load_ext nbconvex\nimport itertools, nbconvex")
+    kernel.run("%%mutation m\ndef note(ctx): ctx.db.insert('notes', {})\n")
+    kernel.run("api.m.note()")
+    loading = kernel.send("nbconvex.import_data(({'a': n} for n in itertools.count()), 'endless')")
+    time.sleep(1.0)
+    kernel.interrupt()
+    kernel.wait(loading)
+    assert loading.error == "KeyboardInterrupt"
+    listed = kernel.run("%convex data").text
+    assert "notes" in listed
+    assert "endless" not in listed
+    kernel.run("nbconvex.import_data([{'a': 1}], 'endless')\napi.m.note()")

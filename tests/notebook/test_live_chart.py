@@ -103,6 +103,7 @@ def test_empty_result_becomes_a_chart_when_there_are_rows(app) -> None:
         ("--chart bar --x dai --y count", 'no row has the field "dai" that x asks for. Did you mean "day"?'),
         ("--chart bar --x day --y kind", "there are no numbers in kind"),
         ("--chart pie", "there is no chart of the kind 'pie'"),
+        ("--chart bar --json", "choose one"),
         ("--x day", "--x belongs to a chart: --chart line --x day"),
     ],
 )

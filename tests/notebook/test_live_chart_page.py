@@ -149,6 +149,9 @@ def test_data_and_names_never_become_markup_or_code(context) -> None:
     bare.page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.75)
     bare.page.wait_for_selector(".nbc-tip:not([hidden])")
     assert "onerror" in bare.page.locator(".nbc-tip").inner_text()
+    bare.page.get_by_text("Points as a table").click()
+    bare.page.wait_for_selector(".nbc-points td")
+    assert "onerror" in bare.page.locator(".nbc-points").inner_text()
     bare.page.wait_for_timeout(50)
     assert bare.page.evaluate("window.hacked") is None
     assert bare.page.locator("main img, main script").count() == 0
@@ -174,7 +177,24 @@ def test_chart_says_in_words_what_it_shows(lines) -> None:
     assert drawing.get_attribute("aria-label").startswith("Line chart of low, high by at: 80 points in 2 colours")
     lines.draw(hours(3))
     assert "6 points" in drawing.get_attribute("aria-label")
-    lines.page.wait_for_function("document.querySelector('.nbc-said').textContent.includes('6 points')")
+    # What changes is said shortly, for it is said again and again.
+    said = "weather:hours: 6 points, the last 12"
+    lines.page.wait_for_function("(text) => document.querySelector('.nbc-said').textContent === text", arg=said)
+
+
+def test_points_stand_in_a_table_for_whoever_opens_it(lines) -> None:
+    lines.painted()
+    assert lines.page.locator(".nbc-points td").count() == 0
+    lines.page.get_by_text("Points as a table").click()
+    lines.page.wait_for_selector(".nbc-points td")
+    assert lines.page.locator(".nbc-points th").all_inner_texts() == ["at", "field", "value"]
+    assert lines.column(1)[:3] == ["low", "high", "low"]
+    lines.draw(hours(2))
+    assert lines.column(2) == ["0", "10", "1", "11"]
+    assert lines.page.locator(".nbc-points caption").text_content() == "Points"
+    lines.draw(hours(150))
+    assert lines.page.locator(".nbc-points tbody tr").count() == 200
+    assert lines.page.locator(".nbc-points caption").text_content() == "The first 200 of 300 points"
 
 
 def test_error_keeps_the_last_good_chart(lines) -> None:
@@ -229,10 +249,11 @@ def test_view_that_is_closed_leaves_nothing_behind(lines) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_charts_look_right_in_both_themes(browser, artefacts, scheme) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 800, "height": 420})
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 800, "height": 640})
     try:
         bare = ChartPage(context, hours(60), x="at", y="low,high")
         bare.painted()
+        bare.page.get_by_text("Points as a table").click()
         bare.page.wait_for_timeout(100)
         (artefacts / f"live-chart-{scheme}.png").write_bytes(bare.page.screenshot())
         assert bare.contrast(".nbc-name") > 7

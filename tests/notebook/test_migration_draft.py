@@ -57,6 +57,17 @@ def test_missing_field_is_filled_with_something_that_fits(validator, value):
     assert "a placeholder" in text_of(missing(validator))
 
 
+def test_default_of_the_schema_is_what_a_missing_field_is_filled_with():
+    text = text_of(missing(v.string(default="fine")))
+    assert function_of(text)() == {"a": "fine"}
+    assert "placeholder" not in text
+    assert function_of(text_of(missing(v.nullable(v.string(), default=None))))() == {"a": None}
+    assert function_of(text_of(missing(v.object({"x": v.array(v.any(), default=list)}))))() == {"a": {"x": []}}
+    made_anew = text_of(missing(v.string(default=lambda: "x")))
+    assert function_of(made_anew)() == {"a": ""}
+    assert "a placeholder" in made_anew
+
+
 def test_id_that_nobody_can_make_up_is_left_to_the_author():
     for validator in (v.id("x"), v.object({"x": v.id("x")})):
         text = text_of(missing(validator))
@@ -139,3 +150,11 @@ def test_names_from_the_data_add_no_line_and_no_code():
     text = text_of(Misfit(hostile, "extra", None, None, "id", 1))
     assert function_of(text)(**{hostile: 1}) == {hostile: UNSET}
     assert len(text.splitlines()) == len(text_of(Misfit("a", "extra", None, None, "id", 1)).splitlines())
+
+
+def test_a_default_fills_the_field_and_one_that_a_function_makes_is_left_to_the_author():
+    assert function_of(text_of(missing(v.string(default='a "b"\n'))))() == {"a": 'a "b"\n'}
+    assert function_of(text_of(missing(v.array(v.string(), default=list))))() == {"a": []}
+    made = text_of(missing(v.string(default=lambda: "made")))
+    assert function_of(made)() == {"a": ""}
+    assert "a placeholder" in made

@@ -36,7 +36,6 @@ def backend(app):
     return app.ipython.nbconvex_extension.session.backend
 
 
-@pytest.mark.case("sql/select_over_table")
 def test_cell_shows_its_answer_as_a_table(app) -> None:
     ran = app.run("%%convex_sql\nSELECT city, sum(amount) AS amount FROM sales GROUP BY city ORDER BY city")
     assert "Oslo     7.0" in ran.plain[0]

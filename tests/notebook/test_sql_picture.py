@@ -9,7 +9,7 @@ from nbconvex.notebook.picture import COLUMNS_MAX
 from nbconvex.notebook.sql_picture import sql_picture
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def backend():
     with nbconvex.open(":memory:") as backend:
         yield backend

@@ -14,8 +14,17 @@ import pytest
 from nbconvex.clock import SystemClock
 from nbconvex.database.database import Database
 from nbconvex.database.loading import load_snapshot
-from nbconvex.errors import ConflictError, SchemaInvalidError
+from nbconvex.errors import (
+    ConflictError,
+    DocumentNotFoundError,
+    ReferenceViolatedError,
+    SchemaInvalidError,
+    UniqueViolatedError,
+)
 from nbconvex.storage.memory import MemoryPersistence
+from nbconvex.values.codec import decode_document
+from nbconvex.values.schema import define_schema, table
+from nbconvex.values.validators import v
 from tests.database.naive_model import Find, schema
 from tests.database.snapshot_checks import check_consistent, contents
 
@@ -165,3 +174,66 @@ def test_closing_leaves_nobody_waiting(seed):
     run_all([*writers, close])
     assert [type(error).__name__ for error in refused] == ["StorageFailedError"] * 4
     assert database.head >= max(stamps, default=0)
+
+
+RULED = define_schema({
+    "users": table({"name": v.string()}).index("by_name", ["name"], unique=True),
+    "notes": table({"by": v.id("users", on_delete="cascade")}).index("by_by", ["by"]),
+})  # fmt: skip
+NAMES = 6
+
+
+def keeps_the_rules(snapshot: Any) -> bool:
+    """Whether each name stands once, and each note leads to a user."""
+    users, notes = (
+        [decode_document(payload) for _, payload in snapshot.table(name).documents.entries()]
+        for name in ("users", "notes")
+    )
+    ids = {each["_id"] for each in users}
+    return len({each["name"] for each in users}) == len(users) and {each["by"] for each in notes} <= ids
+
+
+def test_names_stay_unique_and_notes_lead_to_users_whoever_comes_first() -> None:
+    database = Database.open(SlowPersistence(), clock=SystemClock(), random=random.Random(0))
+    database.push_schema(RULED)
+    broken: list[int] = []
+    refused: list[int] = []
+    written: list[int] = []
+    known: list[Any] = []
+    database.listen(lambda snapshot: None if keeps_the_rules(snapshot) else broken.append(snapshot.ts))
+
+    def live(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(50):
+            try:
+                step(rng)
+                written.append(seed)
+            except (UniqueViolatedError, ReferenceViolatedError, DocumentNotFoundError):
+                refused.append(seed)
+            except ConflictError:
+                pass
+
+    def step(rng: random.Random) -> None:
+        tx = database.begin(writable=True)
+        present = tx.query("users").take(NAMES) if rng.random() < 0.5 else known
+        known[:] = present or known
+        draw = rng.random()
+        if draw < 0.45 or not known:
+            tx.insert("users", {"name": str(rng.randrange(NAMES))})
+        elif draw < 0.75:
+            tx.insert("notes", {"by": rng.choice(known)["_id"]})
+        else:
+            tx.delete(rng.choice(known)["_id"])
+        # So that the others are at it meanwhile.
+        time.sleep(0.0002)
+        database.commit(tx)
+
+    threads = [threading.Thread(target=live, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.close()
+    assert broken == []
+    assert refused
+    assert written

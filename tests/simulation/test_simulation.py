@@ -46,12 +46,12 @@ def test_no_world_of_thousands_breaks_a_law(first, tmp_path):
 
 def forget_old_keys(patch: pytest.MonkeyPatch) -> None:
     """A commit touches what documents become, not what they were."""
-    whole = database_module._record
+    whole = database_module.record_of
 
     def record(ts: int, accepted: Any, writes: Any, writer: str, by_field: Any) -> Any:
         return whole(ts, accepted, [each._replace(keys_before=None) for each in writes], writer, frozenset())
 
-    patch.setattr(database_module, "_record", record)
+    patch.setattr(database_module, "record_of", record)
 
 
 def forget_empty_ranges(patch: pytest.MonkeyPatch) -> None:

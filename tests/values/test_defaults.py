@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
@@ -115,6 +116,15 @@ def test_a_function_is_asked_anew_each_time_and_its_result_becomes_a_value() -> 
     assert [default.value(), default.value()] == [[0, "x"], [1, "x"]]
     with pytest.raises(ValueInvalidError, match=r"result of .*lambda"):
         default_of(lambda: {1}, place="").value()
+
+
+def test_a_time_may_be_one_and_is_kept_as_a_number() -> None:
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    validator = v.datetime(default=noon)
+    assert validator.default is not None
+    assert validator.default.value() == 1_769_860_800_000.0
+    assert validator_from_json(validator.to_json()) == validator
+    assert default_of(lambda: [noon], place="").value() == [1_769_860_800_000.0]
 
 
 def test_a_function_that_is_only_known_by_name_says_where_it_comes_from() -> None:

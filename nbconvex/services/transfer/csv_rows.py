@@ -9,7 +9,7 @@ Source: RFC 4180; wire-protocol 7.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Final
 
@@ -41,7 +41,7 @@ class CellsDiffer(NbconvexError):
 
 def _batches(
     file: IO[bytes], name: str, columns: Mapping[str, Column], limits: Limits, delimiter: str
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     lines = (line.decode() for line in text_lines(file, name, limits.import_line_bytes))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     with _cells_of_any_length(limits.import_line_bytes):

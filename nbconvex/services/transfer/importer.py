@@ -10,7 +10,7 @@ Source: semantics 12.1; wire-protocol 7.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ from nbconvex.database.system_tables import FIRST_USER_TABLE
 from nbconvex.database.table_load import Mode
 from nbconvex.errors import CallerError, LimitExceededError, ValueInvalidError
 from nbconvex.services.transfer.misfits import Misfits
-from nbconvex.services.transfer.rows import Batch, Rows
+from nbconvex.services.transfer.rows import Batch, ColumnRows, Rows
 from nbconvex.values.ids import decode_id
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ def take(load: TableLoad, batch: Batch, misfits: Misfits) -> None:
 
     Raises:  LimitExceededError where the memory does not suffice.
     """
+    rows = batch.rows
+    if (
+        isinstance(rows, ColumnRows)
+        and not (rows.has_gaps or misfits.count)
+        and load.add_columns(rows.names, rows.columns)
+    ):
+        return
     add = load.add
     for number, row in zip(batch.numbers, batch.rows, strict=True):
         try:
@@ -130,8 +137,10 @@ def empty_others(bulk: Bulk) -> tuple[str, ...]:
     return tuple(name for name in others if len(bulk.base.tables[bulk.base.numbers[name]].documents))
 
 
-def _number_in(rows: list[Any]) -> int | None:
+def _number_in(rows: Sequence[Any]) -> int | None:
     """The table's number in the first id that the rows bring along."""
+    if isinstance(rows, ColumnRows) and "_id" not in rows.names:
+        return None
     for row in rows:
         own_id = row.get("_id") if isinstance(row, dict) else None
         if isinstance(own_id, str):

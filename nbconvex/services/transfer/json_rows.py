@@ -10,7 +10,7 @@ Source: RFC 8259; jsonlines.org; wire-protocol 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import IO, Any, Final
 
 import msgspec
@@ -45,7 +45,7 @@ def json_line_rows(file: IO[bytes], name: str, size: int | None, limits: Limits,
     return Rows(name, "line", size, _line_batches(file, name, limits, read))
 
 
-def _line_batches(file: IO[bytes], name: str, limits: Limits, read: Read) -> Iterator[Batch]:
+def _line_batches(file: IO[bytes], name: str, limits: Limits, read: Read) -> Generator[Batch, None, None]:
     numbers: list[int] = []
     rows: list[Any] = []
     number = done = 0
@@ -88,7 +88,7 @@ def json_array_rows(file: IO[bytes], name: str, size: int | None, limits: Limits
     return Rows(name, "row", size, _array_batches(file, name, limits, read))
 
 
-def _array_batches(file: IO[bytes], name: str, limits: Limits, read: Read) -> Iterator[Batch]:
+def _array_batches(file: IO[bytes], name: str, limits: Limits, read: Read) -> Generator[Batch, None, None]:
     numbers: list[int] = []
     rows: list[Any] = []
     number = 0

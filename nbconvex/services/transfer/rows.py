@@ -1,25 +1,47 @@
 """Rows on their way in: what every kind of source comes down to.
 
-Owns:  `Rows`, `Batch`.
+Owns:  `Rows`, `Batch`, `ColumnRows`.
 Must not know: any kind of source; tables.
 Threads: one thread reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nbconvex.errors import DataRefusedError
+from nbconvex.values.scalars import UNSET
 
 
 class Batch(NamedTuple):
     """Some rows and their numbers, from 1; `done` is how much of the source is read with them."""
 
     numbers: Sequence[int]
-    rows: list[Any]
+    rows: Sequence[Any]
     done: int
+
+
+class ColumnRows(Sequence[dict[str, Any]]):
+    """Rows that lie in columns, a list a field; a cell that is UNSET is no field of its row."""
+
+    def __init__(self, names: tuple[str, ...], columns: list[list[Any]], *, has_gaps: bool) -> None:
+        self.names = names
+        self.columns = columns
+        self.has_gaps = has_gaps
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        cells = zip(*self.columns, strict=True)
+        if not self.has_gaps:
+            return (dict(zip(self.names, row, strict=True)) for row in cells)
+        return ({name: cell for name, cell in zip(self.names, row, strict=True) if cell is not UNSET} for row in cells)
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +55,7 @@ class Rows:
     name: str
     unit: str
     total: int | None
-    batches: Iterator[Batch]
+    batches: Generator[Batch, None, None]
 
 
 def refused(name: str, where: str, problem: str, cure: str = "") -> DataRefusedError:

@@ -36,7 +36,7 @@ README: Final = """\
 Taken at {time} UTC. `_tables/documents.jsonl` lists the tables; each has its documents in `TABLE/documents.jsonl`, one
 a line, as JSON in which a number without a point is a 64-bit integer.{files}
 
-`%convex import FILE.zip` reads it, and so does `npx convex import FILE.zip`.
+`%convex import FILE.zip` reads it. The layout is that of `npx convex export`.
 """
 _FILES: Final = " `_storage` holds the files."
 _UNIFORM: Final = b'"uniform"\n'

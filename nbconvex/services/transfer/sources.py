@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -164,7 +164,7 @@ class _Bounded:
         return data
 
 
-def _batches(source: Iterable[Any]) -> Iterator[Batch]:
+def _batches(source: Iterable[Any]) -> Generator[Batch, None, None]:
     done = 0
     rows = iter(source)
     while part := list(islice(rows, _BATCH_ROWS)):

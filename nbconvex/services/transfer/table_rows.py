@@ -7,11 +7,11 @@ Threads: one thread reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from nbconvex.services.transfer.cells import Column
-from nbconvex.services.transfer.rows import Batch, Rows
+from nbconvex.services.transfer.rows import Batch, ColumnRows, Rows
 from nbconvex.storage.arrow_rows import Columns
 from nbconvex.values.scalars import UNSET, Int64
 
@@ -28,7 +28,7 @@ def table_rows(name: str, table: Columns, known: Mapping[str, Column]) -> Rows:
     return Rows(name, "row", table.total, _batches(table, known))
 
 
-def _batches(table: Columns, known: Mapping[str, Column]) -> Iterator[Batch]:
+def _batches(table: Columns, known: Mapping[str, Column]) -> Generator[Batch, None, None]:
     names = table.names
     columns = [known.get(name, _UNKNOWN) for name in names]
     done = 0
@@ -42,14 +42,7 @@ def _batches(table: Columns, known: Mapping[str, Column]) -> Iterator[Batch]:
             if column.missing is UNSET and None in lists[place]:
                 may_be_absent = True
                 lists[place] = [UNSET if cell is None else cell for cell in lists[place]]
-        rows: list[dict[str, Any]]
-        if may_be_absent:
-            rows = [
-                {field: cell for field, cell in zip(names, cells, strict=True) if cell is not UNSET}
-                for cells in zip(*lists, strict=True)
-            ]
-        else:
-            rows = [dict(zip(names, cells, strict=True)) for cells in zip(*lists, strict=True)]
+        rows = ColumnRows(names, lists, has_gaps=may_be_absent)
         first, done = done + 1, done + len(rows)
         yield Batch(range(first, done + 1), rows, done)
 

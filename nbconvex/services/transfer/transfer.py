@@ -8,6 +8,7 @@ Threads: any.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,9 @@ class Transfer:
         columns = columns_of(None if definition is None else definition.validator)
         with opened(source, path, kind) as given:
             rows = rows_of(given, path, kind, columns, self._database.limits)
-            return import_rows(self._database, rows, table, mode, progress)
+            # Closed with the file: a reader may have changed what is the process's.
+            with closing(rows.batches):
+                return import_rows(self._database, rows, table, mode, progress)
 
     def export_data(
         self, target: str | os.PathLike[str], table: str | None = None, *, format: str | None = None,

@@ -56,6 +56,13 @@ def keys(documents: Sequence[Document]) -> pa.Table:
     return pa.table([ids, times], [ID, CREATION_TIME])
 
 
+def release() -> None:
+    """Give Arrow's memory back: its pool keeps what batches took."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
 @cache
 def arrow_type(kind: SqlType) -> Any:
     """The Arrow type of a column."""

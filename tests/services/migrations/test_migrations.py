@@ -83,7 +83,7 @@ def test_migration_goes_on_in_another_process():
         declared(backend, batch_size=4)
         with pytest.raises(ZeroDivisionError):
             backend.migrations.run("m", on_progress=lambda status: status.visited and 1 / 0)
-        persistence.close = lambda: None
+        persistence.close = lambda *_: None
     with backend_with(0, persistence=persistence) as backend:
         [status] = backend.migrations.statuses()
         assert (status.state, status.visited, status.is_defined) == ("stopped", 4, False)

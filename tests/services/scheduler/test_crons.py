@@ -180,7 +180,7 @@ def test_overdue_cron_runs_once_after_a_restart_and_counts_what_it_missed():
 
     with Backend(store, clock=clock, limits=Limits(), seed=1) as backend:
         define(backend)
-        store.close = lambda: None
+        store.close = lambda *_: None
     clock.advance(4 * DAY_S)
     with Backend(store, clock=clock, limits=Limits(), seed=2) as backend:
         backend.scheduler.settle()

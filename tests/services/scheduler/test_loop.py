@@ -116,7 +116,7 @@ def test_job_that_came_due_while_nothing_ran_waits_for_its_function_and_then_run
         backend.define_cell("mutation", "def note(ctx): ctx.db.insert('notes', {})", module="m")
         job = backend.scheduler.run_after(60_000, "m:note")
         other = backend.scheduler.run_after(60_000, "m:note")
-        backend.database._persistence.close = lambda: None  # the memory store, kept as a file would be
+        backend.database._persistence.close = lambda *_: None  # the memory store, kept as a file would be
         remembered = backend.database.get_global("functions")
     clock.advance(HOUR_S)
     with Backend(store, clock=clock, limits=Limits(), seed=2) as backend:

@@ -6,10 +6,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from nbconvex.database import bulk
 from nbconvex.errors import CallerError, DataRefusedError, DocumentInvalidError, LimitExceededError, UniqueViolatedError
 from nbconvex.values.ids import encode_id
 from nbconvex.values.schema import table
 from nbconvex.values.validators import v
+from tests.database.snapshot_checks import check_consistent
 from tests.services.transfer.stores import backend_with, bare, whole
 
 CITIES = {
@@ -53,7 +55,10 @@ def test_append_keeps_what_is_there() -> None:
 
 
 @pytest.mark.case("tooling/import_replace")
-def test_replace_leaves_only_the_new_rows_and_nobody_sees_a_state_between() -> None:
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_replace_leaves_only_the_new_rows_and_nobody_sees_a_state_between(monkeypatch, is_bulk) -> None:
+    if is_bulk:
+        monkeypatch.setattr(bulk, "_WRITES_MAX", 0)
     with backend_with() as backend:
 
         @backend.query(name="m:all")
@@ -63,10 +68,12 @@ def test_replace_leaves_only_the_new_rows_and_nobody_sees_a_state_between() -> N
         backend.import_data([{"a": 1}, {"a": 2}], "t")
         backend.import_data([{"a": 9}], "other")
         seen = []
+        assert backend.run_query("m:all") == [1, 2]
         with backend.subscribe("m:all", callback=lambda update: seen.append(update.value)):
             backend.import_data([{"a": 3}, {"a": 4}], "t", mode="replace")
             backend.live.settle()
         assert seen == [[1, 2], [3, 4]]
+        assert backend.run_query("m:all") == [3, 4], "what was remembered is not given out"
         assert bare(backend, "other") == [{"a": 9}]
 
 
@@ -176,6 +183,24 @@ def test_an_interrupt_or_an_error_of_the_source_changes_nothing() -> None:
             with pytest.raises(type(error)):
                 backend.import_data(rows(error), "t")
         assert backend.database.snapshot.table("t") is None
+
+
+def test_large_tables_come_in_as_columns_and_every_index_has_them() -> None:
+    count = 5_000
+    columns = {"name": [f"town {n % 70}" for n in range(count)], "people": list(range(count)), "mayor": ["é"] * count}
+    with backend_with(CITIES) as backend:
+        for mode in (None, "append"):
+            backend.import_data(pa.table(columns), "cities", mode=mode)
+            check_consistent(backend.database.snapshot)
+        backend.import_data([{"name": "town 3", "mayor": None}], "cities", mode="append")
+        check_consistent(backend.database.snapshot)
+        assert [row["people"] for row in bare(backend, "cities")[:-1]] == [*range(count), *range(count)]
+
+        @backend.query(name="m:named")
+        def named(ctx):
+            return ctx.db.query("cities").with_index("by_name", name="town 3").count()
+
+        assert backend.run_query("m:named") == 2 * len(range(3, count, 70)) + 1
 
 
 def test_progress_is_told() -> None:

@@ -6,10 +6,12 @@ import base64
 import hashlib
 import json
 import math
+import random
 import zipfile
 
 import pytest
 
+import nbconvex
 from nbconvex.errors import CallerError, DataRefusedError
 from nbconvex.values.codec import equal_values
 from nbconvex.values.ids import encode_id
@@ -80,8 +82,6 @@ def test_a_store_exported_and_imported_equals_itself(tmp_path, into) -> None:
 
 
 def test_it_survives_in_a_file_and_the_memory_form_is_the_same(tmp_path) -> None:
-    import nbconvex
-
     with backend_with() as first:
         filled(first)
         first.export_data(tmp_path / "s.zip", include_files=True)
@@ -93,6 +93,30 @@ def test_it_survives_in_a_file_and_the_memory_form_is_the_same(tmp_path) -> None
         for name, (number, documents) in expected.items():
             assert (found[name][0], found[name][1].keys()) == (number, documents.keys())
         assert backend.files.sweep() == 0
+
+
+def test_many_documents_of_every_type_go_out_and_come_in(tmp_path, is_long) -> None:
+    """Random values, through files on both sides: ids, times, values and bytes are what they were."""
+    count = 100_000 if is_long else 5_000
+    rng = random.Random(5)
+    with nbconvex.open(tmp_path / "first.duckdb") as first:
+        stored = [first.storage.store(rng.randbytes(rng.randrange(10_000))) for _ in range(20)]
+        rows = ({name: rng.choice((value, rng.random(), rng.choice(stored))) for name, value in EVERY_VALUE.items()}
+                for _ in range(count))  # fmt: skip
+        first.import_data(rows, "t")
+        first.export_data(tmp_path / "s.zip", include_files=True)
+        expected = everything(first)
+        contents = {file_id: first.storage.get(file_id).read() for file_id in stored}
+    with nbconvex.open(tmp_path / "second.duckdb") as second:
+        second.import_data(tmp_path / "s.zip")
+    with nbconvex.open(tmp_path / "second.duckdb") as second:
+        found = everything(second)
+        assert found.keys() == expected.keys()
+        for name, (number, documents) in expected.items():
+            assert found[name][0] == number
+            assert found[name][1].keys() == documents.keys()
+            assert all(equal_values(found[name][1][key], document) for key, document in documents.items())
+        assert {file_id: second.storage.get(file_id).read() for file_id in stored} == contents
 
 
 def test_modes_are_for_files_too(tmp_path) -> None:
