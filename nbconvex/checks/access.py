@@ -35,27 +35,47 @@ def identity_findings(codes: Sequence[Code]) -> Iterator[Finding]:
         if not code.is_public or not code.trees or _reads_identity(code):
             continue
         if code.route is None:
-            yield Finding(code.owner, code.place, "is public and never asks who calls.",
-                          "if ctx.auth.get_user_identity() is None: raise ConvexError(\"Unauthorized\")   or   "
-                          "--internal   or, where everybody may,   # nbconvex: allow identity", is_grave=False)  # fmt: skip
+            yield Finding(
+                code.owner,
+                code.place,
+                "is public and never asks who calls.",
+                'if ctx.auth.get_user_identity() is None: raise ConvexError("Unauthorized")   or   '
+                "--internal   or, where everybody may,   # nbconvex: allow identity",
+                is_grave=False,
+            )
         elif code.route.method != "OPTIONS" and not code.route.needs_identity:
             cure = f"%%http {code.route.method} {code.route.shown_path} --auth"
             if any(text.lower() in {"authorization", "bearer "} for text in code.texts()):
-                yield Finding(code.owner, code.place, "takes a token and never checks whom it is from.",
-                              f"{cure}   or   ctx.auth.get_user_identity()")  # fmt: skip
+                yield Finding(
+                    code.owner,
+                    code.place,
+                    "takes a token and never checks whom it is from.",
+                    f"{cure}   or   ctx.auth.get_user_identity()",
+                )
             else:
-                yield Finding(code.owner, code.place, "answers everybody and never asks who calls.",
-                              f"{cure}   or, where everybody may,   # nbconvex: allow identity", is_grave=False)  # fmt: skip
+                yield Finding(
+                    code.owner,
+                    code.place,
+                    "answers everybody and never asks who calls.",
+                    f"{cure}   or, where everybody may,   # nbconvex: allow identity",
+                    is_grave=False,
+                )
 
 
 def validator_findings(codes: Sequence[Code]) -> Iterator[Finding]:
     """Public functions whose arguments nobody checks."""
     for code in codes:
         definition = code.definition
-        if definition is None or not code.is_public or definition.args is not None or definition.parameters == frozenset():
+        if (
+            definition is None
+            or not code.is_public
+            or definition.args is not None
+            or definition.parameters == frozenset()
+        ):
             continue
-        yield Finding(code.owner, code.place, "is public, and its arguments are not checked.", _annotated(code),
-                      is_grave=False)  # fmt: skip
+        yield Finding(
+            code.owner, code.place, "is public, and its arguments are not checked.", _annotated(code), is_grave=False
+        )
 
 
 def _annotated(code: Code) -> str:
@@ -80,8 +100,12 @@ def url_findings(codes: Sequence[Code]) -> Iterator[Finding]:
     """Addresses of files that are put together by hand."""
     for code in codes:
         if any(_STORAGE.search(text) for text in code.texts()):
-            yield Finding(code.owner, code.place, "puts the address of a file together by hand: it does not work.",
-                          "ctx.storage.get_url(storage_id)")  # fmt: skip
+            yield Finding(
+                code.owner,
+                code.place,
+                "puts the address of a file together by hand: it does not work.",
+                "ctx.storage.get_url(storage_id)",
+            )
 
 
 def address_findings(codes: Sequence[Code], texts: Mapping[str, str]) -> Iterator[Finding]:
@@ -90,8 +114,12 @@ def address_findings(codes: Sequence[Code], texts: Mapping[str, str]) -> Iterato
     for owner, place, text in (*everything, *((place, "", text) for place, text in texts.items())):
         found = _WRONG_BASE.search(text)
         if found is not None:
-            yield Finding(owner, place, f"asks for an endpoint at {found[0]}: that is the address of functions.",
-                          f"{found[1]}.convex.site{found[2]}   (here: %convex url)")  # fmt: skip
+            yield Finding(
+                owner,
+                place,
+                f"asks for an endpoint at {found[0]}: that is the address of functions.",
+                f"{found[1]}.convex.site{found[2]}   (here: %convex url)",
+            )
 
 
 def cron_findings(documents: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -103,5 +131,10 @@ def cron_findings(documents: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
             first, count = _MINUTES
             better = first + zlib.crc32(each["name"].encode()) % count
             zone = "" if schedule["tz"] == "UTC" else f" --tz {schedule['tz']}"
-            yield Finding(f"the cron {each['name']}", "", "begins at the full hour, as everybody's do.",
-                          f'%%cron {each["name"]} --cron "{better} {rest}"{zone}', is_grave=False)  # fmt: skip
+            yield Finding(
+                f"the cron {each['name']}",
+                "",
+                "begins at the full hour, as everybody's do.",
+                f'%%cron {each["name"]} --cron "{better} {rest}"{zone}',
+                is_grave=False,
+            )

@@ -2,8 +2,8 @@
 
 Owns:  `checklist`: which checks there are, their order and their words.
 Must not know: how a line is shown.
-Invariants: the ten lines of the guide, then three of good practice; a check that a comment in a function allows leaves that
-function out. Nothing runs and nothing is sent.
+Invariants: the ten lines of the guide, then three of good practice; a check that a comment in a function allows leaves
+that function out. Nothing runs and nothing is sent.
 Threads: the caller's; definitions may change meanwhile, and each is looked at as it was when it was found.
 Source: semantics 15.4, 12.1.
 """
@@ -51,28 +51,52 @@ def _lines(backend: Backend, codes: list[Code], texts: Mapping[str, str]) -> Ite
         kept = tuple(each for each in findings if key not in allowed.get(each.owner, ()))
         return CheckLine(key, title, fine, tuple(dict.fromkeys(kept)))
 
-    yield line("types", "Functions do what their kind allows", _counted(functions, "function"),
-               type_findings(codes, plans))  # fmt: skip
+    yield line(
+        "types", "Functions do what their kind allows", _counted(functions, "function"), type_findings(codes, plans)
+    )
     yield line("cors", "Endpoints send CORS headers", _counted(routes, "endpoint"), cors_findings(codes))
-    yield line("options", "Endpoints answer preflights (OPTIONS)", _counted(routes, "endpoint"),
-               option_findings(codes, table))  # fmt: skip
-    yield line("index", "Queried fields have indexes", "no filter over a whole table",
-               index_findings(codes, plans, schema))  # fmt: skip
-    yield line("schedule", "What waits for the world is scheduled", "queries and mutations wait for nothing",
-               schedule_findings(codes, plans))  # fmt: skip
-    yield line("actions", "Actions are scheduled, not called", "none is called",
-               action_findings(codes, plans, backend.registry))  # fmt: skip
-    yield line("address", "Endpoints are asked for at the site address", "no other address in the code",
-               address_findings(codes, texts))  # fmt: skip
+    yield line(
+        "options", "Endpoints answer preflights (OPTIONS)", _counted(routes, "endpoint"), option_findings(codes, table)
+    )
+    yield line(
+        "index", "Queried fields have indexes", "no filter over a whole table", index_findings(codes, plans, schema)
+    )
+    yield line(
+        "schedule",
+        "What waits for the world is scheduled",
+        "queries and mutations wait for nothing",
+        schedule_findings(codes, plans),
+    )
+    yield line(
+        "actions",
+        "Actions are scheduled, not called",
+        "none is called",
+        action_findings(codes, plans, backend.registry),
+    )
+    yield line(
+        "address",
+        "Endpoints are asked for at the site address",
+        "no other address in the code",
+        address_findings(codes, texts),
+    )
     yield line("urls", "Addresses of files come from get_url", "none is put together by hand", url_findings(codes))
-    yield line("identity", "Who calls is asked where it matters", "every public function and endpoint asks, or need not",
-               identity_findings(codes))  # fmt: skip
+    yield line(
+        "identity",
+        "Who calls is asked where it matters",
+        "every public function and endpoint asks, or need not",
+        identity_findings(codes),
+    )
     yield line("errors", "Errors have a status and CORS headers", _counted(routes, "endpoint"), error_findings(codes))
-    yield line("validators", "Arguments of public functions are checked", _returns_said(codes),
-               validator_findings(codes))  # fmt: skip
+    yield line(
+        "validators", "Arguments of public functions are checked", _returns_said(codes), validator_findings(codes)
+    )
     yield line("unused-index", "Indexes are used", "every index has its query", unused_index_findings(codes, schema))
-    yield line("cron", "Crons do not begin at the full hour", _counted(len(backend.scheduler.crons), "cron"),
-               cron_findings(backend.scheduler.crons.documents()))  # fmt: skip
+    yield line(
+        "cron",
+        "Crons do not begin at the full hour",
+        _counted(len(backend.scheduler.crons), "cron"),
+        cron_findings(backend.scheduler.crons.documents()),
+    )
 
 
 def _counted(count: int, noun: str) -> str:

@@ -45,16 +45,24 @@ def cors_findings(codes: Sequence[Code]) -> Iterator[Finding]:
         bare = [each for each in answers if not _has_cors(each, code.text)]
         if bare:
             lines = f"{len(bare)} of {len(answers)} answers" if len(answers) > 1 else "its answer"
-            yield Finding(code.owner, code.place, f"sends {lines} without CORS headers: a browser shows pages none of it.",
-                          _with_cors(route))  # fmt: skip
+            yield Finding(
+                code.owner,
+                code.place,
+                f"sends {lines} without CORS headers: no page gets to see it.",
+                _with_cors(route),
+            )
 
 
 def option_findings(codes: Sequence[Code], table: RouteTable) -> Iterator[Finding]:
     """Paths that opted out of CORS and have no OPTIONS route for what browsers ask first."""
     for code, route in _routes(codes):
         if route.cors is None and route.method != "OPTIONS" and table.find("OPTIONS", route.path) is None:
-            yield Finding(code.owner, code.place, "has no OPTIONS route: a browser that asks first (preflight) is refused.",
-                          f"{_with_cors(route)}   or   %%http OPTIONS {route.shown_path} --no-cors")  # fmt: skip
+            yield Finding(
+                code.owner,
+                code.place,
+                "has no OPTIONS route: browsers that ask first (preflight) are refused.",
+                f"{_with_cors(route)}   or   %%http OPTIONS {route.shown_path} --no-cors",
+            )
 
 
 def error_findings(codes: Sequence[Code]) -> Iterator[Finding]:
@@ -65,14 +73,17 @@ def error_findings(codes: Sequence[Code]) -> Iterator[Finding]:
         for handler in (node for node in ast.walk(code.trees[0]) if isinstance(node, ast.ExceptHandler)):
             fault = next((each for each in _returns(handler) if _is_success(each)), None)
             if fault is not None:
-                yield Finding(code.owner, code.place, "answers an error with a status of success (200).",
-                              _as_error(fault))  # fmt: skip
+                yield Finding(
+                    code.owner, code.place, "answers an error with a status of success (200).", _as_error(fault)
+                )
         if route.cors is None and route.method != "OPTIONS" and not _catches(code.trees[0]):
             yield Finding(
-                code.owner, code.place, "lets errors through, and their answers have no CORS headers (--no-cors).",
+                code.owner,
+                code.place,
+                "lets errors through, and their answers have no CORS headers (--no-cors).",
                 f"{_with_cors(route)}   or   try: ... except Exception: return Response(..., status=500, "
                 "headers=CORS_HEADERS)",
-            )  # fmt: skip
+            )
 
 
 def _answers(code: Code) -> list[ast.Return]:

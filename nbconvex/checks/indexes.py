@@ -1,6 +1,6 @@
 """Checks of how documents are found: fields that are queried without an index, indexes that nobody queries.
 
-Owns:  the checks `index` and `unused-index`; `Suggestion`: the line to add to the schema, and what to write in the query.
+Owns:  the checks `index` and `unused-index`; `Suggestion`: the line for the schema, and what to write in the query.
 Must not know: other checks.
 Mechanism: what ran says what a filter cost; the text of the function says which field was compared with what, which is
 what the cure is made of.
@@ -188,7 +188,7 @@ def scan_costs(code: Code, plans: PlanLog) -> dict[str, ScanCost]:
     assert code.definition is not None, code.owner
     found: dict[str, ScanCost] = {}
     for key, (queries, looked_at, given) in plans.scans(code.definition.path, code.definition).items():
-        if key.index or key.is_list or looked_at < SCANNED_NOTED * queries:
+        if key.by or key.is_list or looked_at < SCANNED_NOTED * queries:
             continue
         if looked_at - given > DROPPED_SHARE * looked_at:
             found[key.table] = ScanCost(queries, looked_at, given, key.fields)
@@ -211,13 +211,27 @@ def unused_index_findings(codes: Sequence[Code], schema: SchemaDefinition | None
         for index in table.indexes.values():
             if index.unique or index.staged:
                 continue
-            line = f'{table_name}: leave out   .index("{index.name}", [{", ".join(f"{chr(34)}{each}{chr(34)}" for each in index.fields)}])'
-            larger = next((each.name for each in table.indexes.values() if each is not index
-                           and len(each.fields) > len(index.fields)
-                           and each.fields[: len(index.fields)] == index.fields), None)  # fmt: skip
+            listed = ", ".join(f'"{each}"' for each in index.fields)
+            line = f'{table_name}: leave out   .index("{index.name}", [{listed}])'
+            larger = next(
+                (
+                    each.name
+                    for each in table.indexes.values()
+                    if each is not index
+                    and len(each.fields) > len(index.fields)
+                    and each.fields[: len(index.fields)] == index.fields
+                ),
+                None,
+            )
             if index.name not in mentioned:
-                yield Finding(f"{table_name}.{index.name}", "", "is an index that no function uses: each write pays for it.",
-                              line, is_grave=False)  # fmt: skip
+                yield Finding(
+                    f"{table_name}.{index.name}", "", "is an index that no function uses.", line, is_grave=False
+                )
             elif larger is not None:
-                yield Finding(f"{table_name}.{index.name}", "", f"begins as {larger} does, which finds the same documents.",
-                              f'.with_index("{larger}", ...)   and   {line}', is_grave=False)  # fmt: skip
+                yield Finding(
+                    f"{table_name}.{index.name}",
+                    "",
+                    f"begins as {larger} does, which finds the same documents.",
+                    f'.with_index("{larger}", ...)   and   {line}',
+                    is_grave=False,
+                )

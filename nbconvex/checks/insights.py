@@ -52,7 +52,7 @@ class FunctionStats:
 
 @dataclass(frozen=True, slots=True)
 class ReadStats:
-    """One way in which a function reads a table. `index` is empty for a full scan; counts are None where not counted."""
+    """One way in which a function reads a table. `index` is empty for a full scan; counts may be unknown."""
 
     path: str
     table: str
@@ -120,8 +120,8 @@ def _reads_of(backend: Backend, path: str) -> Iterator[ReadStats]:
     plans, snapshot = backend.runner.plans, backend.database.snapshot
     counted = set()
     for key, (queries, looked_at, given) in plans.scans(path, definition).items():
-        yield ReadStats(path, key.table, key.index, key.fields, queries, looked_at, given)
-        counted.add((key.table, key.index or "by_creation_time"))
+        yield ReadStats(path, key.table, key.by, key.fields, queries, looked_at, given)
+        counted.add((key.table, key.by or "by_creation_time"))
     for number, index in sorted(plans.of(path, definition).indexes):
         table = snapshot.table_name(number)
         if table is not None and not table.startswith("_") and (table, index) not in counted:

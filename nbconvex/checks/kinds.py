@@ -50,9 +50,11 @@ def type_findings(codes: Sequence[Code], plans: PlanLog) -> Iterator[Finding]:
             told.add(code.owner)
             yield Finding(code.owner, code.place, problem, cure)
     for code, message, hint in _seen(codes, plans):
-        if code.owner not in told and _REFUSED_OUTSIDE not in message and not any(
-            part in message for part in _REFUSED_CALLS
-        ):  # fmt: skip
+        if (
+            code.owner not in told
+            and _REFUSED_OUTSIDE not in message
+            and not any(part in message for part in _REFUSED_CALLS)
+        ):
             yield Finding(code.owner, code.place, f"was refused when it ran: {_first_sentence(message)}", hint)
 
 
@@ -73,8 +75,10 @@ def _wrong_kind(code: Code) -> Iterator[tuple[str, str]]:
         else:
             verb = "run_mutation" if word.rpartition(".")[2] in _WRITES else "run_query"
             what = "an action" if code.kind == "action" else "an endpoint"
-            yield (f"is {what}, and uses {word}: it has no transaction of its own.",
-                   f"ctx.{verb}(internal.module.function, name=value)")  # fmt: skip
+            yield (
+                f"is {what}, and uses {word}: it has no transaction of its own.",
+                f"ctx.{verb}(internal.module.function, name=value)",
+            )
 
 
 def schedule_findings(codes: Sequence[Code], plans: PlanLog) -> Iterator[Finding]:
@@ -89,19 +93,26 @@ def schedule_findings(codes: Sequence[Code], plans: PlanLog) -> Iterator[Finding
             full = f"{module}.{rest}" if module and rest else module
             if full in _WAITING or module.partition(".")[0] in _OUTSIDE:
                 told.add(code.owner)
-                yield Finding(code.owner, code.place, f"is a {code.kind}, and calls {name}: it waits for the world.",
-                              _scheduling(code))  # fmt: skip
+                yield Finding(
+                    code.owner,
+                    code.place,
+                    f"is a {code.kind}, and calls {name}: it waits for the world.",
+                    _scheduling(code),
+                )
     for code, message, _ in _seen(codes, plans):
         if _REFUSED_OUTSIDE in message and code.owner not in told:
-            yield Finding(code.owner, code.place, f"was refused when it ran: {_first_sentence(message)}",
-                          _scheduling(code))  # fmt: skip
+            yield Finding(
+                code.owner, code.place, f"was refused when it ran: {_first_sentence(message)}", _scheduling(code)
+            )
 
 
 def _scheduling(code: Code) -> str:
     action = f"%%action {code.module} --internal   with that call in it"
     if code.kind == "query":
         return f"{action}, which keeps what it found through a mutation"
-    return f"{action}; here  ctx.scheduler.run_after(0, internal.{code.module.replace('/', '.')}.the_action, name=value)"
+    return (
+        f"{action}; here  ctx.scheduler.run_after(0, internal.{code.module.replace('/', '.')}.the_action, name=value)"
+    )
 
 
 def action_findings(codes: Sequence[Code], plans: PlanLog, registry: Registry) -> Iterator[Finding]:
@@ -129,8 +140,9 @@ def _called_action(code: Code, call: ast.Call) -> Finding:
     if code.kind in {"query", "mutation"}:
         return Finding(code.owner, code.place, f"is a {code.kind}, and calls the action {target}.", later)
     problem = f"calls the action {target} and waits for it: in the same kernel a helper function does the same."
-    return Finding(code.owner, code.place, problem, f"{later}   or   a plain helper(ctx, ...) that both call",
-                   is_grave=False)  # fmt: skip
+    return Finding(
+        code.owner, code.place, problem, f"{later}   or   a plain helper(ctx, ...) that both call", is_grave=False
+    )
 
 
 def _called_directly(code: Code, name: str, call: ast.Call, registry: Registry) -> Finding:

@@ -2,8 +2,8 @@
 
 Owns:  `Note`, `Notes`: which were told.
 Must not know: where notes are shown; whether somebody wants them.
-Invariants: each kind of note is given once for each function. Where nothing was defined and nothing remarkable ran since
-the last time, looking costs two comparisons.
+Invariants: each kind of note is given once for each function. Where nothing was defined and nothing remarkable ran
+since the last time, looking costs a comparison.
 Threads: one, that of the cells.
 Source: semantics 12.1 (lint rules), 14 row 5, 15.2, 15.5.
 """
@@ -98,7 +98,9 @@ def loop_findings(code: Code) -> Iterator[Finding]:
                 problem = f"calls the {kind} {target} in a loop: each call is a transaction of its own."
                 given = arguments_text(node, 1)
                 yield Finding(
-                    code.owner, code.place, problem,
+                    code.owner,
+                    code.place,
+                    problem,
                     f"{verb}({target}_all, items=[...])   with one {kind} that loops over what is here ({given})",
-                )  # fmt: skip
+                )
                 return

@@ -98,8 +98,14 @@ def codes_of(backend: Backend, file_name: FileName | None = None) -> list[Code]:
 
 def code_of_function(definition: FunctionDefinition, file_name: FileName | None = None) -> Code:
     """The code of a function."""
-    return _read(definition.name, definition.kind, definition.handler, not definition.is_internal, file_name,
-                 definition=definition)  # fmt: skip
+    return _read(
+        definition.name,
+        definition.kind,
+        definition.handler,
+        not definition.is_internal,
+        file_name,
+        definition=definition,
+    )
 
 
 def code_of_route(route: Route, file_name: FileName | None = None) -> Code:
@@ -108,8 +114,13 @@ def code_of_route(route: Route, file_name: FileName | None = None) -> Code:
 
 
 def _read(
-    owner: str, kind: str, handler: Any, is_public: bool, file_name: FileName | None, **about: Any  # noqa: FBT001
-) -> Code:  # fmt: skip
+    owner: str,
+    kind: str,
+    handler: Any,
+    is_public: bool,  # noqa: FBT001 - a private factory
+    file_name: FileName | None,
+    **about: Any,
+) -> Code:
     own = inspect.unwrap(handler)
     text, line = _text_of(own)
     code = getattr(own, "__code__", None)
@@ -119,7 +130,9 @@ def _read(
     elif code is not None and file_name is not None:
         place = f"{file_name(code.co_filename)}, line {line or code.co_firstlineno}"
     allowed = {word.strip() for found in _ALLOWED.finditer(text) for word in found[1].split(",")}
-    return Code(owner, kind, handler, is_public, place, text, tuple(_trees(handler)), allowed=frozenset(allowed), **about)
+    return Code(
+        owner, kind, handler, is_public, place, text, tuple(_trees(handler)), allowed=frozenset(allowed), **about
+    )
 
 
 def _plain_name(filename: str) -> str:
@@ -145,6 +158,8 @@ def _trees(handler: Any) -> Iterator[ast.AST]:
             continue
         seen.add(function.__code__)
         text, _ = _text_of(function)
+        if not text:
+            continue
         try:
             yield ast.parse(text)
         except SyntaxError:
@@ -194,6 +209,8 @@ def module_behind(code: Code, name: str) -> str:
 def arguments_text(call: ast.Call, skip: int = 0) -> str:
     """A call's arguments as they are written, without the first few."""
     parts = [ast.unparse(each) for each in call.args[skip:]]
-    parts += [f"{each.arg}={ast.unparse(each.value)}" if each.arg else f"**{ast.unparse(each.value)}"
-              for each in call.keywords]  # fmt: skip
+    parts += [
+        f"{each.arg}={ast.unparse(each.value)}" if each.arg else f"**{ast.unparse(each.value)}"
+        for each in call.keywords
+    ]
     return ", ".join(parts)

@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     codegen.set_defaults(run=run_codegen)
     check = commands.add_parser("check", help="the checklist of an app: what is wrong, and the cures; 1 if anything is")
     check.add_argument("app", help=_APP)
-    check.add_argument("--database", metavar="PATH", help="a store to look at with it; by default an empty one in memory")
+    check.add_argument(
+        "--database", metavar="PATH", help="a store to look at with it; by default an empty one in memory"
+    )
     check.set_defaults(run=run_check)
     return parser
 

@@ -64,9 +64,8 @@ class Query(Aggregates, Positions, Searches):
         conditions: tuple[tuple[str, str, Any], ...] = (),
         order: str | None = None,
         filters: tuple[Filter, ...] = (),
-        selection: Selection | None = None,
-        search: TextSearch | None = None,
-    ) -> None:
+        selection: Selection | None = None, search: TextSearch | None = None,
+    ) -> None:  # fmt: skip
         self._transaction = transaction
         self._table = table
         self._table_name = table_name
@@ -486,9 +485,9 @@ class Query(Aggregates, Positions, Searches):
         return self._filters
 
     @property
-    def is_explicit(self) -> bool:
-        """Whether an index was chosen, or a scan of the whole table on purpose."""
-        return self._index is not None
+    def chosen_index(self) -> str | None:
+        """The index that was asked for, or the scan of the whole table on purpose; None for neither."""
+        return self._index
 
     @property
     def transaction(self) -> Transaction:

@@ -24,13 +24,14 @@ SCANS_KEPT_MAX: Final = 64
 class ScanKey(NamedTuple):
     """One kind of scan.
 
-    Shapes:  `reader` is the function's path; `index` is empty where none was chosen; `fields` are those that the filter
-    looks at, empty where a Python function sees the whole document; `is_list` says that a whole list was collected.
+    Shapes:  `reader` is the function's path; `by` is the index, empty where none was chosen; `fields` are those that
+    the filter looks at, empty where a Python function sees the whole document; `is_list` says that a whole list was
+    collected.
     """
 
     reader: str
     table: str
-    index: str
+    by: str
     fields: tuple[str, ...]
     is_list: bool = False
 
@@ -64,7 +65,7 @@ def _note(query: Query, fields: tuple[str, ...], looked_at: int, given: int, *, 
     transaction = query.transaction
     if transaction.scans is None:
         transaction.scans = {}
-    index = query.index if query.is_explicit else ""
+    index = query.chosen_index or ""
     key = ScanKey(transaction.reader, query.table_name, index, fields, is_list)
     counts = transaction.scans.get(key)
     if counts is not None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from nbconvex.notebook.checklist import Checklist
 
 
-@command("check", "The checklist: what is wrong or worth a look in functions, endpoints, indexes and crons, and the cures.")
+@command(
+    "check", "The checklist: what is wrong or worth a look in functions, endpoints, indexes and crons, and the cures."
+)
 def _check(session: Session, _options: argparse.Namespace) -> Checklist:
     # Not at the top: nobody needs it for loading the extension.
     from nbconvex.notebook.checklist import checklist_of

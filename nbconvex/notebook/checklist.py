@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from nbconvex.checks.notes import Note
     from nbconvex.notebook.session import Session
 
-_SILENCE: Final = "Shown once. %config NbConvex.notes = False silences notes;  # nbconvex: allow {keys}  in a function, one."
+_SILENCE: Final = (
+    "Shown once. %config NbConvex.notes = False silences notes;  # nbconvex: allow {keys}  in a function, one."
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ class NoteLines:
         return _SILENCE.format(keys=", ".join(dict.fromkeys(each.key for each in self.notes)))
 
     def _repr_html_(self) -> str:
-        told = [("ℹ", each.finding.owner, each.finding.problem, [(each.finding.place, each.finding.cure)])
-                for each in self.notes]  # fmt: skip
+        told = [
+            ("ℹ", each.finding.owner, each.finding.problem, [(each.finding.place, each.finding.cure)])
+            for each in self.notes
+        ]
         return checks_html("", told, note=self._silence)
 
     def __repr__(self) -> str:

@@ -123,9 +123,7 @@ def lines_html(lines: Sequence[tuple[str, str]]) -> str:
     return f'<div style="font-size:13px;line-height:1.6">{body}</div>'
 
 
-def checks_html(
-    title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]], *, note: str = ""
-) -> str:
+def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]], *, note: str = "") -> str:
     """A list of checks: a mark, what was checked, what was found, and below that each fault with its cure."""
     parts = []
     for mark, name, found, details in lines:

@@ -74,4 +74,13 @@ def _read_row(read: ReadStats) -> list[str]:
         how += f": {read.queries:,} queries, {read.looked_at:,} documents read, {read.given:,} given"
     if read.fields:
         how += f", filtered by {', '.join(read.fields)}"
-    return [f"  {read.path.removesuffix(':default')}", "", "", "", "", "", "", f"{how}{f' ({read.remark})' if read.remark else ''}"]
+    return [
+        f"  {read.path.removesuffix(':default')}",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        f"{how}{f' ({read.remark})' if read.remark else ''}",
+    ]

@@ -33,8 +33,8 @@ from nbconvex.values.schema import table
 from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
-    from nbconvex.checks.notes import Notes
     from nbconvex.backend import Backend
+    from nbconvex.checks.notes import Notes
     from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.functions.http_declaration import RouteDeclaration
