@@ -1,7 +1,7 @@
-"""`%convex check` and `%convex insights`: what could be better about the app, and how its functions fare.
+"""`%convex check` and `%convex insights`: the checklist, solutions of exercises, how functions fare.
 
 Owns:  the commands.
-Must not know: IPython; how anything is found.
+Must not know: IPython; how anything is found or tried.
 Threads: the kernel's main thread.
 """
 
@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbconvex.functions.command_words import unquoted
-from nbconvex.notebook.card import Listing
+from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
 
@@ -20,18 +20,27 @@ if TYPE_CHECKING:
 
 
 @command(
-    "check", "The checklist: what is wrong or worth a look in functions, endpoints, indexes and crons, and the cures."
+    "check",
+    "The checklist of the app: what is wrong, and what to write; with a name, try your solution of an exercise.",
+    argument("exercise", nargs="?", help="the name of an exercise"),
+    takes="exercise",
+    epilog="example:  %convex check exercise-1",
 )
-def _check(session: Session, _options: argparse.Namespace) -> Checklist:
-    # Not at the top: nobody needs it for loading the extension.
-    from nbconvex.notebook.checklist import checklist_of
+def _check(session: Session, options: argparse.Namespace) -> Checklist | Lines:
+    __tracebackhide__ = True
+    # Not at the top: loading the extension is to stay quick, and few notebooks have exercises.
+    if options.exercise is None:
+        from nbconvex.notebook.checklist import checklist_of
 
-    return checklist_of(session)
+        return checklist_of(session)
+    from nbconvex.notebook.exercises import check_exercise
+
+    return check_exercise(session, unquoted(options.exercise))
 
 
 @command(
     "insights",
-    "How the functions fare: calls, errors, cache hits, how long they take, what they read; full scans first.",
+    "How the functions fare: calls, errors, cache hits, how long they take, how they read.",
     argument("--function", metavar="NAME", help="only this function, or this module, and each way it reads"),
     epilog="example:  %convex insights --function messages:newest",
 )

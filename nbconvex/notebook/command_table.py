@@ -26,7 +26,7 @@ class Command:
     summary: str
     run: Run
     parser: CommandParser = field(repr=False)
-    #: What its first word names, for completion: "function", "table", "file" or nothing.
+    #: What its first word names, for completion: "function", "table", "file", "exercise" or nothing.
     takes: str = ""
 
 

@@ -48,6 +48,8 @@ def candidates(session: Session, line: str) -> list[str] | None:
         return _starting(rest, _HTTP_OPTIONS if " " in rest else METHODS)
     if magic == "trigger":
         return _starting(rest, [*_tables(session), "--help"])
+    if magic == "exercise":
+        return _starting(rest, [*session.exercises, "--help"])
     if magic in _KINDS:
         options = ["--internal", "--help", *(["--live", "--sql", "--args"] if magic == "query" else [])]
         return _starting(rest, [*_modules(session), *options])
@@ -74,7 +76,7 @@ def _of_convex(session: Session, rest: str) -> list[str]:
         return _starting(words[-1], _arguments(session, words[0]))
     if command.name == "help":
         return _starting(words[-1], COMMANDS)
-    named = {"function": _paths, "table": _tables}.get(command.takes)
+    named = {"function": _paths, "table": _tables, "exercise": _exercises}.get(command.takes)
     return _starting(words[-1], [*(named(session) if named else []), *options])
 
 
@@ -101,6 +103,10 @@ def _paths(session: Session, kind: str | None = None) -> list[str]:
 
 def _modules(session: Session) -> list[str]:
     return sorted({path.partition(":")[0] for path in _paths(session)})
+
+
+def _exercises(session: Session) -> Iterable[str]:
+    return session.exercises
 
 
 def _tables(session: Session) -> list[str]:

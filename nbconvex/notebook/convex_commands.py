@@ -21,6 +21,7 @@ import nbconvex.notebook.data_commands
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import parse_arguments, unquoted, write_arguments
+from nbconvex.notebook import check_commands as _check_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import env_commands as _env_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook.auth_commands import acting_text
@@ -274,6 +275,7 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%cron NAME --every 5m", "The call in the cell recurs; also --daily 09:00, --weekly mon 09:00 and more."),
         ("%%migration NAME --table T", "Changes the documents of a table, batch by batch, each of them once."),
         ("%%http METHOD PATH", "An endpoint: a function that answers HTTP requests of anybody, with CORS."),
+        ("%%exercise NAME", "Attaches a check to an exercise of a notebook for learners."),
         ("%%auth", "Who may vouch for callers: providers = [...], as in an auth.config."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),
     ]

@@ -21,6 +21,7 @@ from nbconvex.notebook.cell_source import cell_origin
 from nbconvex.notebook.completion import Completion
 from nbconvex.notebook.cron_cells import forget_cron_of
 from nbconvex.notebook.declarations import collect_declarations, refuse_declarations
+from nbconvex.notebook.exercises import ExerciseMagics
 from nbconvex.notebook.http_cells import HttpMagics
 from nbconvex.notebook.line_magics import LineMagics
 from nbconvex.notebook.live import live
@@ -37,10 +38,11 @@ from nbconvex.notebook.trigger_cells import TriggerMagics, forget_triggers_of
 
 _CELL_MAGICS: Final = (
     "schema", "query", "mutation", "action", "cron", "http", "trigger", "auth", "migration", "convex_sql",
+    "exercise",
 )  # fmt: skip
 __all__ = ["live", "load_ipython_extension", "unload_ipython_extension"]
 
-_MAGICS: Final = (CellMagics, HttpMagics, TriggerMagics, MigrationMagics, SqlMagics, LineMagics)
+_MAGICS: Final = (CellMagics, HttpMagics, TriggerMagics, MigrationMagics, SqlMagics, ExerciseMagics, LineMagics)
 _LINE_MAGICS: Final = (*_CELL_MAGICS, "live", "convex")
 
 

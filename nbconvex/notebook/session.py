@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_declaration import RouteDeclaration
     from nbconvex.functions.identity import Identity
     from nbconvex.functions.trigger import TriggerDeclaration
+    from nbconvex.notebook.exercises import Exercise
     from nbconvex.notebook.live_chart import Drawing
     from nbconvex.notebook.live_view import LiveView
     from nbconvex.notebook.painter import Painter
@@ -109,6 +110,8 @@ class Session:
         self.migration_drafts: dict[str, str] = {}
         #: The notes about the functions of the store that is open.
         self.notes: Notes | None = None
+        #: The exercises whose checks cells have defined, by name.
+        self.exercises: dict[str, Exercise] = {}
         #: Those that cells which failed have declared, by their identity.
         self.refused: dict[int, Declared] = {}
         #: Whether the extension is loaded; between the two halves of `%reload_ext` a session lives on without it.

@@ -38,11 +38,13 @@ def test_each_fault_of_the_guide_is_found_and_none_after_the_cures(app) -> None:
     app.define("mutation", 'def add(ctx):\n    ctx.auth.get_user_identity()\n    ctx.db.insert("posts", {})', cell="1")
     app.define("query", 'def by(ctx, a: str):\n    # nbconvex: allow identity\n'
         ''
-               '    return ctx.db.query("posts").with_index("by_author", author=a).first()', module="finding", cell="2")  # fmt: skip
+               '    return ctx.db.query("posts").with_index("by_author", author=a).first()',
+               module="finding", cell="2")  # fmt: skip
     app.define(
         "mutation", "def wait(ctx):\n    ctx.scheduler.run_after(0, internal.mail.send)", internal=True, cell="3"
     )
-    app.define("action", "def send(ctx):\n    return 'https://cat.convex.site/a', ctx.storage.get_url('x')", module="mail",
+    app.define("action", "def send(ctx):\n    return 'https://cat.convex.site/a', ctx.storage.get_url('x')",
+               module="mail",
                internal=True, cell="4")  # fmt: skip
     app.http("GET /a", "def a(ctx, request):\n    return ctx.auth.get_user_identity()", origin="5")
     assert set(marks(app).values()) == {"✓"}

@@ -71,7 +71,8 @@ def test_a_called_action_is_scheduled_with_its_own_arguments(app) -> None:
 
 def test_a_function_called_past_ctx_is_named_and_a_parameter_of_its_name_is_not(app) -> None:
     app.define("query", "def count(ctx):\n    return 1")
-    app.define("query", "def twice(ctx):\n    return api.posts.count() * 2\ndef fine(ctx, api: str):\n    return api.upper()",
+    app.define("query", "def twice(ctx):\n    return api.posts.count() * 2\n"
+               "def fine(ctx, api: str):\n    return api.upper()",
                module="other")  # fmt: skip
     (found,) = action_findings(codes_of(app.backend), app.backend.runner.plans, app.backend.registry)
     assert (found.owner, found.cure) == ("other:twice", "ctx.run_query(api.posts.count)")

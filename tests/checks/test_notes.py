@@ -41,7 +41,8 @@ def test_a_long_list_is_noted_once_when_it_ran(app, notes) -> None:
 @pytest.mark.case("tooling/lint_await_in_loop_of_runs")
 def test_an_action_that_calls_a_mutation_in_a_loop_is_noted_once_and_one_mutation_proposed(app, notes) -> None:
     app.define("mutation", "def add(ctx, n: int):\n    return n", internal=True)
-    app.define("action", "async def f(ctx):\n    for n in range(3):\n        await ctx.run_mutation(internal.posts.add, n=n)",
+    app.define("action", "async def f(ctx):\n    for n in range(3):\n"
+               "        await ctx.run_mutation(internal.posts.add, n=n)",
                module="acts")  # fmt: skip
     app.backend.run("acts:f")
     (note,) = notes.fresh()

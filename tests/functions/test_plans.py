@@ -47,7 +47,8 @@ def test_a_nested_functions_scan_is_its_own(backend) -> None:
 
 
 def test_what_was_refused_is_kept_once_and_errors_of_its_own_are_not(backend) -> None:
-    backend.define_cell("mutation", "import time\ndef f(ctx):\n    time.sleep(1)\ndef g(ctx):\n    raise ValueError('own')",
+    backend.define_cell("mutation", "import time\ndef f(ctx):\n    time.sleep(1)\n"
+                        "def g(ctx):\n    raise ValueError('own')",
                         module="w")  # fmt: skip
     for _ in range(2):
         with pytest.raises(NotAllowedError):

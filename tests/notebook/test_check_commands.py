@@ -1,4 +1,4 @@
-"""`%convex check` and `%convex insights` in a notebook."""
+"""`%convex check` and `%convex insights` in a notebook: the list, exercises by their names, tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ FILL = (
     "%%mutation filling --internal\ndef fill(ctx):\n    for n in range(200):\n"
     '        ctx.db.insert("posts", {"author": f"a{n}"})'
 )
+BY_FILTER = (
+    "%%query finding\ndef by(ctx, a: str):\n"
+    "    return ctx.db.query('posts').filter(lambda d: d['author'] == a).collect()"
+)
 GUIDE = 10
 
 
@@ -18,7 +22,7 @@ def test_each_violation_of_the_guide_is_found_with_cell_and_cure_and_none_after_
     for cell in (
         SCHEMA, FILL, "internal.filling.fill()",
         "%%query posts\ndef add(ctx):\n    ctx.db.insert('posts', {})",
-        "%%query finding\ndef by(ctx, a: str):\n    return ctx.db.query('posts').filter(lambda d: d['author'] == a).collect()",
+        BY_FILTER,
         "api.finding.by(a='a7')",
         "%%mutation waiting\nimport time\ndef wait(ctx):\n    time.sleep(1)\n    ctx.run_action(internal.mail.send)",
         "%%action mail --internal\ndef send(ctx):\n    return 'https://cat.convex.cloud/a', '/api/storage/x'",
@@ -61,3 +65,27 @@ def test_insights_show_calls_and_reads(shell) -> None:
     (html,) = shell.run("%convex insights --function finding:by").html
     assert "1 queries, 200 documents read, 1 given, filtered by author" in html
     assert "Did you mean" in str(shell.fail("%convex insights --function finding:bye").error)
+
+
+def test_unknown_exercise_is_answered_with_the_nearest(shell) -> None:
+    assert "run the cells that begin with %%exercise" in str(shell.fail("%convex check one").error)
+    shell.run("%%exercise exercise-1\ndef check(backend):\n    pass")
+    assert 'Did you mean "exercise-1"?' in str(shell.fail("%convex check exercise1").error)
+
+
+def test_exercise_alone_lists_them(shell) -> None:
+    assert "No exercise is defined here" in shell.run("%exercise").plain[0]
+    shell.run("%%exercise first\ndef check(backend):\n    'Count.'")
+    assert "Count." in shell.run("%exercise").plain[0]
+
+
+def test_tab_offers_the_exercises(shell) -> None:
+    shell.run("%%exercise first\ndef check(backend):\n    pass")
+    assert "%convex check first" in shell.complete("%convex check f")
+
+
+def test_names_with_markup_are_only_text(shell) -> None:
+    shell.run("%%exercise <b>x</b>\ndef check(backend):\n    assert False, '<img src=x>'")
+    (html,) = shell.run("%convex check <b>x</b>").html
+    assert "<img" not in html
+    assert "<b>x" not in html

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nbconvex.storage.tables import batches
 from nbconvex.storage.tables.columns import Shape, declared_shape, quoted
-from nbconvex.storage.tables.projection import BATCH_ROWS, TableVersion, brought
+from nbconvex.storage.tables.projection import BATCH_ROWS, STAGED, TableVersion, brought
 from nbconvex.values.codec import decode_document
 
 if TYPE_CHECKING:
@@ -163,9 +163,9 @@ def _brought_up(
     documents = [decode_document(payload) for payload in payloads if payload is not None]
     _delete_ids(connection, name, [document["_id"] for document in documents])
     for some in _in_batches(documents):
-        connection.register("nbconvex_staged", batches.batch(some, shape))
-        connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM nbconvex_staged")
-        connection.unregister("nbconvex_staged")
+        connection.register(STAGED, batches.batch(some, shape))
+        connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM {quoted(STAGED)}")
+        connection.unregister(STAGED)
     if _count(connection, name) > len(table):
         # Documents were deleted, which leaves no trace in the log: they are what is here and not there.
         ids = connection.execute(f"SELECT _id FROM {quoted(name)}").fetchall()

@@ -37,7 +37,8 @@ _DIFFERENCES_MIN = 1_024
 #: Rows that were deleted stay in DuckDB's memory until the table is written anew.
 _DELETED_MIN = 16_384
 
-_STAGED = "nbconvex_staged"
+#: With a space in it, so that no table is called so.
+STAGED = "nbconvex staged"
 
 
 class TableVersion(Protocol):
@@ -163,19 +164,19 @@ def _delete(connection: duckdb.DuckDBPyConnection, name: str, documents: Sequenc
         place = [documents[0]["_creationTime"], documents[0]["_id"]]
         connection.execute(f"DELETE FROM {table} WHERE _creationTime = ? AND _id = ?", place)
     elif documents:
-        connection.register(_STAGED, batches.keys(documents))
+        connection.register(STAGED, batches.keys(documents))
         connection.execute(
-            f"DELETE FROM {table} USING {_STAGED} AS gone "
+            f"DELETE FROM {table} USING {quoted(STAGED)} AS gone "
             f"WHERE {table}._creationTime = gone._creationTime AND {table}._id = gone._id"
         )
-        connection.unregister(_STAGED)
+        connection.unregister(STAGED)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, documents: Sequence[Document], shape: Shape) -> None:
     if documents:
-        connection.register(_STAGED, batches.batch(documents, shape))
-        connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM {_STAGED}")
-        connection.unregister(_STAGED)
+        connection.register(STAGED, batches.batch(documents, shape))
+        connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM {quoted(STAGED)}")
+        connection.unregister(STAGED)
 
 
 # -- building --------------------------------------------------------------------------------------------------------

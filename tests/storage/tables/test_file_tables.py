@@ -43,6 +43,31 @@ def test_a_closed_file_shows_its_tables_to_any_tool(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_table_may_be_called_as_something_in_duckdb_is(tmp_path: Path) -> None:
+    path = tmp_path / "order.duckdb"
+    names = [
+        "order",
+        "main",
+        "duckdb_tables",
+        "sqlite_master",
+        "nbconvex_tables",
+        "nbconvex_staged",
+        "projections",
+        "temp",
+    ]
+    fields = {"n": 1, "table": "x", "rowid": 3, "user": "u"}
+    question = 'SELECT n, "table", rowid, "user" FROM '
+    with nbconvex.open(path) as backend:
+        transaction = backend.database.begin(writable=True)
+        for name in names:
+            transaction.insert(name, fields)
+        backend.database.commit(transaction)
+        for name in names:
+            assert backend.sql(f'{question}main."{name}"').fetchall() == [(1.0, "x", 3.0, "u")]
+    for name in names:
+        assert asked(path, f'{question}"{name}"') == [(1.0, "x", 3.0, "u")]
+
+
 def test_closing_again_brings_up_what_changed_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "app.duckdb"
     ids = changed(path, lambda tx: [tx.insert("users", {"name": f"u{n}"}) for n in range(5)], schema=SCHEMA)
