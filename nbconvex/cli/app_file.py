@@ -37,7 +37,7 @@ from nbconvex.services.files.plain_storage import FilesOf
 from nbconvex.services.scheduler.cron_forms import CronDefinition, require_name
 from nbconvex.services.scheduler.cron_words import read_call, recurrence_of
 from nbconvex.values.scalars import UNSET, Id, Int64
-from nbconvex.values.schema import table
+from nbconvex.values.schema import SchemaDefinition, table
 from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class AppFile:
             linecache.checkcache(str(self.path))
             with _importing_from(self.path.parent):
                 spec.loader.exec_module(module)
+            schema = getattr(module, "schema", None)
+            if isinstance(schema, SchemaDefinition):
+                # As the schema file of a Convex app; functions may need its indexes.
+                self._backend.push_schema(schema)
             self._backend.add_module(module, self.path.stem)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):

@@ -1,6 +1,6 @@
 """What the commands besides `serve` do.
 
-Owns:  `run_function`, `run_data`, `run_codegen`.
+Owns:  `run_function`, `run_data`, `run_import`, `run_export`, `run_codegen`.
 Must not know: how words are read.
 Invariant: a command returns the status that the process ends with: 0, or 1 where what it was asked for failed.
 Threads: the main thread.
@@ -48,11 +48,7 @@ def run_function(options: argparse.Namespace) -> int:
 
 def run_data(options: argparse.Namespace) -> int:
     """Print the tables of a store, or the documents of one, as JSON, a line each."""
-    store = Path(options.store)
-    path = store.with_suffix(".duckdb") if store.suffix in {".ipynb", ".py"} else store
-    if not path.exists():
-        raise CallerError(f"there is no store {path}.")
-    with Backend.open(path) as backend:
+    with Backend.open(_store(options.store)) as backend:
         snapshot = backend.database.snapshot
         tables = {each.name: len(each.documents) for each in snapshot.tables.values() if not each.name.startswith("_")}
         if options.table is None:
@@ -63,6 +59,44 @@ def run_data(options: argparse.Namespace) -> int:
         query = backend.database.begin(writable=False, reader="nbconvex data").query(options.table)
         for document in query.order("desc" if options.newest else "asc").take(options.limit):
             print_value(document)
+    return 0
+
+
+def _store(named: str, *, must_exist: bool = True) -> Path:
+    """The store of that name, or of the app of that name."""
+    path = Path(named)
+    if path.suffix in {".ipynb", ".py"}:
+        path = path.with_suffix(".duckdb")
+    if must_exist and not path.exists():
+        raise CallerError(f"there is no store {path}.")
+    return path
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Read a file into a store, all of it or nothing."""
+    modes = [name for name in ("append", "replace", "replace_all") if getattr(options, name)]
+    if len(modes) > 1:
+        raise CallerError("of --append, --replace and --replace-all there is one at most.")
+    path = Path(options.file)
+    table = options.table
+    if table is None and path.suffix.lower() != ".zip" and options.format != "zip":
+        table = path.name.partition(".")[0]
+    with Backend.open(_store(options.store, must_exist=False)) as backend:
+        report = backend.import_data(str(path), table, mode=modes[0] if modes else None, format=options.format)
+    for name, count in sorted(report.tables.items()):
+        tell(f"{name}: {count:,} documents")
+    for each in report.skipped:
+        tell(f"passed over: {each}")
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write a store, or one table of it, as of one moment."""
+    with Backend.open(_store(options.store)) as backend:
+        report = backend.export_data(
+            options.file, options.table, format=options.format, include_files=options.include_files
+        )
+    tell(f"{report.path}: {report.documents:,} documents of {len(report.tables):,} tables, {report.files:,} files")
     return 0
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import nbconvex
 from nbconvex.cli.checking import run_check
-from nbconvex.cli.commands import run_codegen, run_data, run_function
+from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_import
 from nbconvex.cli.printed import complain
 from nbconvex.cli.serving import run_serve
 from nbconvex.errors import ConvexError, NbconvexError
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--limit", type=int, default=100, help="how many (100)")
     data.add_argument("--newest", action="store_true", help="the newest first")
     data.set_defaults(run=run_data)
+    _add_transfer(commands)
     codegen = commands.add_parser("codegen", help="write the types of an app for a web app")
     codegen.add_argument("app", help=_APP)
     codegen.add_argument("folder", help="the web app's convex folder, in which _generated is to stand")
@@ -96,6 +97,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(run=run_check)
     return parser
+
+
+def _add_transfer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    store = "the store (app.duckdb), or the app that it belongs to"
+    data_in = commands.add_parser("import", help="read a file into a store: all of it or nothing")
+    data_in.add_argument("file", help="a .csv, .tsv, .jsonl, .json or .parquet, or a snapshot (.zip)")
+    data_in.add_argument("store", help=f"{store}; a new one is made")
+    data_in.add_argument("--table", help="the table; by default the file's name. A snapshot names its tables itself")
+    data_in.add_argument("--append", action="store_true", help="keep the documents that are there")
+    data_in.add_argument("--replace", action="store_true", help="delete the documents of the tables that are imported")
+    data_in.add_argument("--replace-all", action="store_true", help="delete those of all other tables too")
+    data_in.add_argument("--format", help="what is in the file, where its ending does not say it")
+    data_in.set_defaults(run=run_import)
+    data_out = commands.add_parser("export", help="write a store into a snapshot (.zip), or tables as other files")
+    data_out.add_argument("store", help=store)
+    data_out.add_argument("file", help="FILE.zip; FILE.jsonl or FILE.parquet of one --table; a folder: all as Parquet")
+    data_out.add_argument("--table", help="only this table")
+    data_out.add_argument("--include-files", action="store_true", help="files too, in a snapshot")
+    data_out.add_argument("--format", help="zip, jsonl, parquet or folder, where the name does not say it")
+    data_out.set_defaults(run=run_export)
 
 
 if __name__ == "__main__":

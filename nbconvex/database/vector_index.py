@@ -9,7 +9,7 @@ Invariants:
 - A document touches the index only if its vector or a filter field changes.
 - An entry has one length for all documents, so that what they weigh is known without looking at them.
 Threads: any; the matrix changes under a lock, and is searched outside of it.
-Source: ADR 18.
+Source: ADR 19.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def chart_spec(kind: str, x: str, x_kind: str, ys: tuple[str, ...], *, color: st
         "$schema": _VEGA_LITE,
         "width": WIDTH,
         "height": HEIGHT,
-        "autosize": {"type": "fit", "contains": "padding"},
+        # Again after each change of the data: longer labels need more room than those of the first result.
+        "autosize": {"type": "fit", "contains": "padding", "resize": True},
         "padding": 0,
         "background": None,
         # Above the plot, where it is read without turning one's head.

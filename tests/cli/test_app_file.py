@@ -153,6 +153,29 @@ def test_a_python_file_is_a_module_of_its_name(backend, tmp_path):
     assert backend.run_query("shop:other") == 2.5
 
 
+SHOP = """
+from nbconvex import define_schema, mutation, table, v
+schema = define_schema({"sales": table({"price": v.%s()})})
+@mutation
+def sell(ctx, price: float):
+    ctx.db.insert("sales", {"price": price})
+"""
+
+
+def test_the_schema_of_a_python_file_is_in_force_or_the_old_one_stays(backend, tmp_path):
+    path = tmp_path / "shop.py"
+    path.write_text(SHOP % "number")
+    assert AppFile(backend, path).load().problems == ()
+    backend.run_mutation("shop:sell", {"price": 3})
+    path.write_text(SHOP % "string")
+    (problem,) = AppFile(backend, path).load().problems
+    assert "does not match the schema" in problem
+    backend.run_mutation("shop:sell", {"price": 4})
+    path.write_text("x = 1")
+    assert AppFile(backend, path).load().problems == ()
+    assert backend.schema is not None
+
+
 @pytest.mark.parametrize("name", ["app.txt", "app", "nowhere.py"])
 def test_other_files_are_refused(backend, tmp_path, name):
     if name != "nowhere.py":

@@ -49,6 +49,31 @@ def test_run_shows_prints_and_errors_aside_and_fails(app, tmp_path, capsys):
     assert not app.with_suffix(".duckdb").exists()
 
 
+def test_a_store_is_exported_and_imported_again(app, tmp_path, capsys):
+    main(["run", "messages:send", "body=one", "--app", "app.ipynb"])
+    assert main(["export", "app.ipynb", "backup.zip", "--include-files"]) == 0
+    assert main(["import", "backup.zip", "other.duckdb"]) == 0
+    capsys.readouterr()
+    assert main(["data", "app.duckdb", "messages"]) == main(["data", "other.duckdb", "messages"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    (tmp_path / "cities.csv").write_text("name,people\nOslo,709037\n")
+    assert main(["import", "cities.csv", "other.duckdb"]) == 0
+    assert "cities: 1 documents" in capsys.readouterr().err
+    for words, problem in (
+        (["import", "cities.csv", "other.duckdb"], "append"),
+        (["import", "cities.csv", "other.duckdb", "--append", "--replace"], "one at most"),
+        (["import", "nowhere.csv", "other.duckdb"], "nowhere.csv"),
+        (["export", "nowhere.duckdb", "x.zip"], "there is no store"),
+        (["export", "other.duckdb", "x.jsonl"], "table"),
+    ):
+        assert main(words) == 1
+        err = capsys.readouterr().err
+        assert problem in err
+        assert "Traceback" not in err
+    assert not (tmp_path / "x.zip").exists()
+
+
 def test_codegen_writes_the_types(app, tmp_path, capsys):
     (tmp_path / "web").mkdir()
     assert main(["codegen", "app.ipynb", "web/convex"]) == 0

@@ -73,12 +73,6 @@ def test_unknown_exercise_is_answered_with_the_nearest(shell) -> None:
     assert 'Did you mean "exercise-1"?' in str(shell.fail("%convex check exercise1").error)
 
 
-def test_exercise_alone_lists_them(shell) -> None:
-    assert "No exercise is defined here" in shell.run("%exercise").plain[0]
-    shell.run("%%exercise first\ndef check(backend):\n    'Count.'")
-    assert "Count." in shell.run("%exercise").plain[0]
-
-
 def test_tab_offers_the_exercises(shell) -> None:
     shell.run("%%exercise first\ndef check(backend):\n    pass")
     assert "%convex check first" in shell.complete("%convex check f")
