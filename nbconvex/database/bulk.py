@@ -367,9 +367,10 @@ class Bulk:
 
 def _require_empty(table: Table) -> None:
     if len(table.documents):
+        count = len(table.documents)
         raise CallerError(
-            f'the table "{table.name}" has {len(table.documents):,} documents already. Say what is to become of them: '
-            'mode="append" (--append) keeps them, mode="replace" (--replace) deletes them.'
+            f'the table "{table.name}" has {count:,} document{"" if count == 1 else "s"} already. Say what is to '
+            'become of them: mode="append" (--append) keeps them, mode="replace" (--replace) deletes them.'
         )
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from nbconvex.database.active_schema import ActiveSchema
 from nbconvex.database.schema_push import stored_schema
 from nbconvex.database.snapshot import Snapshot, Table, listed_table
-from nbconvex.database.system_tables import SYSTEM_INDEXES, SYSTEM_TABLES, TABLES_TABLE
-from nbconvex.errors import StorageCorruptError
+from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_INDEXES, SYSTEM_TABLES, TABLES_TABLE
+from nbconvex.errors import StorageCorruptError, StorageVersionError
 from nbconvex.storage import allocator
 from nbconvex.storage.persistence import Persistence
 
@@ -23,7 +23,8 @@ _LARGE_BYTES = 4 * 1024 * 1024
 def load_snapshot(persistence: Persistence) -> Snapshot:
     """Everything that is durable in `persistence`, as one snapshot.
 
-    Raises:  StorageError; StorageCorruptError if documents stand in a table that nobody created.
+    Raises:  StorageError; StorageCorruptError if documents stand in a table that nobody created, StorageVersionError if
+    it is a system table that only a newer nbconvex has.
     """
     loaded = persistence.load()
     rows = dict(loaded.tables)
@@ -52,6 +53,11 @@ def load_snapshot(persistence: Persistence) -> Snapshot:
     strays = [number for number, documents in rows.items() if any(True for _ in documents)]
     if strays:
         stray = ", ".join(map(str, strays))
+        if all(number < FIRST_USER_TABLE for number in strays):
+            raise StorageVersionError(
+                f"{persistence.name} was written by a newer nbconvex, which keeps things of its own in it (system "
+                f"tables {stray}). Update nbconvex."
+            )
         raise StorageCorruptError(f"{persistence.name}: documents in tables that do not exist (numbers {stray}).")
     snapshot = Snapshot(loaded.head, tables, numbers, schema, last_number=last_number)
     if snapshot.memory_bytes >= _LARGE_BYTES:

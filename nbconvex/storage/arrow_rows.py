@@ -52,7 +52,7 @@ def _is_pandas(source: Any) -> bool:
 def columns_of(source: Any, wishes: Wishes) -> Columns:
     """The columns of an Arrow table or reader, a data frame, a relation of DuckDB.
 
-    Raises:  CallerError for a type of column that has no counterpart.
+    Raises:  CallerError for a type of column that has no counterpart, and for columns that hold several types.
     """
     import pyarrow as pa
 
@@ -61,10 +61,18 @@ def columns_of(source: Any, wishes: Wishes) -> Columns:
         total = len(source)
     elif isinstance(getattr(source, "height", None), int):  # Polars
         total = source.height
-    if hasattr(source, "__arrow_c_stream__"):
-        reader = pa.RecordBatchReader.from_stream(source)
-    else:  # pandas before 2.2
-        reader = pa.Table.from_pandas(source).to_reader()
+    try:
+        if hasattr(source, "__arrow_c_stream__"):
+            reader = pa.RecordBatchReader.from_stream(source)
+        else:  # pandas before 2.2
+            reader = pa.Table.from_pandas(source).to_reader()
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        # Of pandas' columns of any objects, Arrow wants one type a column; of others, that they are columns.
+        said = ". ".join(str(part) for part in error.args) or type(error).__name__
+        raise CallerError(
+            f"the {type(source).__name__} cannot be read as columns of one type each: {said.splitlines()[0]}.",
+            hint='frame["column"].astype(str) makes it text; frame.to_dict("records") keeps all values as they are',
+        ) from error
     return _columns(reader.schema, reader, total, wishes)
 
 

@@ -248,7 +248,7 @@ def test_commits_that_come_between_are_kept(amount, monkeypatch, times) -> None:
 def test_what_came_between_can_forbid_the_load(amount, monkeypatch) -> None:
     database = open_database(schema=SCHEMA)
     racing(database, monkeypatch, lambda: insert_all(database, "t", [{"a": 100}]), times=1)
-    with pytest.raises(CallerError, match="has 1 documents already"):
+    with pytest.raises(CallerError, match="has 1 document already"):
         load(database, numbered(3))
     assert found(database) == [{"a": 100}]
 

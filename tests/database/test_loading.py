@@ -9,7 +9,7 @@ import pytest
 
 from nbconvex.database.loading import load_snapshot
 from nbconvex.database.snapshot import Snapshot
-from nbconvex.errors import ConvexError, StorageCorruptError
+from nbconvex.errors import ConvexError, StorageCorruptError, StorageVersionError
 from nbconvex.storage.memory import MemoryPersistence
 from nbconvex.storage.persistence import Commit, Revision
 from nbconvex.values.codec import encode_document
@@ -105,6 +105,14 @@ def test_documents_of_a_table_that_nobody_created_are_damage() -> None:
     document = {"_id": encode_id(10_009, b"x" * 16), "_creationTime": 5.0}
     persistence.append([Commit(1, (Revision(10_009, b"x" * 16, encode_document(document)),))], 0)
     with pytest.raises(StorageCorruptError, match=r"the file.*10009"):
+        load_snapshot(persistence)
+
+
+def test_a_store_with_system_tables_of_a_newer_nbconvex_is_no_damaged_one() -> None:
+    persistence = MemoryPersistence("the file")
+    document = {"_id": encode_id(9_999, b"x" * 16), "_creationTime": 5.0}
+    persistence.append([Commit(1, (Revision(9_999, b"x" * 16, encode_document(document)),))], 0)
+    with pytest.raises(StorageVersionError, match=r"the file was written by a newer nbconvex.*9999.*Update"):
         load_snapshot(persistence)
 
 

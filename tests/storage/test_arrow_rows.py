@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -106,6 +107,21 @@ def test_what_no_value_stands_for_is_refused_by_name() -> None:
         columns_of(duckdb.sql("SELECT INTERVAL 1 DAY AS i"), {})
     with pytest.raises(CallerError, match='two columns have the name "a"'):
         columns_of(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), {})
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (pd.DataFrame({"a": [1, "x"]}), "the DataFrame .*Could not convert 'x'.*column a"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "the DataFrame .*Duplicate column names"),
+        (pd.DataFrame({"a": [1j]}), "the DataFrame .*column a"),
+        (pd.Series([1], name="a"), "the Series .*non-struct"),
+    ],
+)
+def test_a_frame_that_is_no_columns_of_one_type_each_is_refused_with_a_way_out(frame: Any, said: str) -> None:
+    with pytest.raises(CallerError, match=said) as raised:
+        columns_of(frame, {})
+    assert 'frame.to_dict("records")' in str(raised.value)
 
 
 def test_parquet_files_are_read_and_damaged_ones_refused(tmp_path) -> None:

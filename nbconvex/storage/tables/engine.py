@@ -151,13 +151,19 @@ class SqlEngine:
 
         Raises:  SqlInvalidError; LimitExceededError.
         """
+        import duckdb
+
         values = bound(statement, parameters)
 
         def ask(cursor: duckdb.DuckDBPyConnection) -> SqlResult:
             for name, frame in (frames or {}).items():
                 # A view of this cursor's own, gone with it.
                 cursor.register(name, arrow(frame))
-            relation = cursor.sql(statement.text, params=values or None)
+            try:
+                relation = cursor.sql(statement.text, params=values or None)
+            except duckdb.BinderException:
+                cursor.execute(statement.text, values or None)  # raises the same, with the line
+                raise
             types = [str(kind) for kind in relation.types]
             return SqlResult(relation.to_arrow_table(), types)
 

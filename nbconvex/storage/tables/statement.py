@@ -265,6 +265,8 @@ class _Check:
             if name not in _TABLE_FUNCTIONS:
                 raise _no_function(name)
             return
+        if name == "age" and self._is_repeatable and len(node["arguments"]) == 1:
+            raise _changing("age() of one moment, which is counted from today,")
         if name in self._functions or name in _TABLE_FUNCTIONS:
             return
         if name not in _CHANGING:

@@ -58,6 +58,15 @@ def test_rows_are_limited_where_they_become_values(engine: SqlEngine) -> None:
     small.close()
 
 
+@pytest.mark.parametrize("text", ["SELECT a\nFROM t\nWHERE nosuch = 3", "SELECT a\nFROM t\nWHERE lower(a, 2) = 3"])
+def test_a_name_that_is_not_there_is_shown_in_its_line(engine: SqlEngine, text: str) -> None:
+    table = at(1, {"a": 1.0})
+    with pytest.raises(SqlInvalidError, match="LINE 3: WHERE"):
+        engine.result(engine.read(text, is_repeatable=False), [table], {})
+    with pytest.raises(SqlInvalidError, match="LINE 3: WHERE"):
+        ask(engine, text, table)
+
+
 def test_moments_are_milliseconds_whatever_the_zone(engine: SqlEngine) -> None:
     text = "SELECT to_timestamp(1.5) AS a, $x AS b, TIMESTAMPTZ '1970-01-01 02:00:01+02' AS a2 -- a comment"
     assert ask(engine, text, x="y") == [{"a": 1500.0, "b": "y", "a2": 1000.0}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
@@ -171,12 +172,17 @@ def test_parameters_are_named_in_the_order_of_the_text(reader: StatementReader) 
     "text",
     ["SELECT now()", "SELECT current_date", "SELECT CURRENT_TIMESTAMP", "SELECT localtime", "SELECT random()",
      "SELECT uuid()", "SELECT today()", "SELECT ago(INTERVAL 1 DAY)", "SELECT current_localtimestamp()",
+     "SELECT age(TIMESTAMP '2020-01-01')",
      "SELECT * FROM t USING SAMPLE 3", "SELECT * FROM t WHERE _creationTime > epoch_ms(get_current_timestamp())"],
 )  # fmt: skip
 def test_what_changes_by_itself_is_for_cells_only(reader: StatementReader, text: str) -> None:
     with pytest.raises(SqlInvalidError, match="something else each time"):
         reader.read(text, is_repeatable=True)
     reader.read(text, is_repeatable=False)
+
+
+def test_the_age_between_two_moments_is_the_same_every_time(reader: StatementReader) -> None:
+    reader.read("SELECT age(a, b), age(a, TIMESTAMP '2020-01-01') FROM t", is_repeatable=True)
 
 
 def test_a_text_has_a_length_and_is_a_text(reader: StatementReader) -> None:
@@ -190,6 +196,27 @@ def test_a_text_has_a_length_and_is_a_text(reader: StatementReader) -> None:
 def test_a_slip_is_shown_where_it_is(reader: StatementReader) -> None:
     with pytest.raises(SqlInvalidError, match='syntax error at or near "t"'):
         reader.read("SELECT * FORM t WHERE x", is_repeatable=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("SELECT i, at FROM e", "at"), ("SELECT i\nFROM e\nWHERE at >= 3", "at"), ("SELECT any FROM e", "any"),
+        ("SELECT sum(end) FROM e", "end"), ("SELECT * FROM order", "order"), ("SELECT x, from FROM t", "from"),
+        ("SELECT " + "x, " * 60 + "order FROM t", "order"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_a_word_of_sql_is_to_be_quoted(reader: StatementReader, text: str, word: str) -> None:
+    with pytest.raises(SqlInvalidError, match=f'write it in double quotes: "{word}"'):
+        reader.read(text, is_repeatable=True)
+    reader.read(re.sub(rf"\b{word}\b", f'"{word}"', text), is_repeatable=True)
+
+
+@pytest.mark.parametrize("text", ["SELECT * FORM t", "SELECT a FROM t GROUP x", "SELECT (1", "SELECT 1 + FROM t WHERE"])
+def test_other_slips_are_not_taken_for_names(reader: StatementReader, text: str) -> None:
+    with pytest.raises(SqlInvalidError) as raised:
+        reader.read(text, is_repeatable=True)
+    assert "word of SQL" not in str(raised.value)
 
 
 def test_texts_are_read_once_and_not_kept_for_ever(reader: StatementReader) -> None:
