@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nbconvex.cli.app_file import LoadReport
 
 
-def _complain_of(report: LoadReport) -> bool:
+def complain_of(report: LoadReport) -> bool:
     """Whether an app has errors, which are told."""
     for problem in report.problems:
         complain(problem)
@@ -35,7 +35,7 @@ def run_function(options: argparse.Namespace) -> int:
     identity = {"subject": options.identity} if options.identity else None
     with opened(Path(options.app), options.database) as (backend, report):
         # Only what is asked for has to be right.
-        if backend.registry.get(options.function) is None and _complain_of(report):
+        if backend.registry.get(options.function) is None and complain_of(report):
             return 1
         outcome = backend.run_outcome(options.function, arguments, identity=identity)
         for line in outcome.log_lines:
@@ -106,7 +106,7 @@ def run_codegen(options: argparse.Namespace) -> int:
 
     folder = Path(options.folder).absolute()
     with opened(Path(options.app), options.database) as (backend, report):
-        if _complain_of(report):
+        if complain_of(report):
             return 1
         written = write_types(backend, folder)
     changed = ", ".join(written.written) or "nothing new"

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 import nbconvex
+from nbconvex.cli.checking import run_check
 from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_import
 from nbconvex.cli.printed import complain
 from nbconvex.cli.serving import run_serve
@@ -89,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     codegen.add_argument("folder", help="the web app's convex folder, in which _generated is to stand")
     codegen.add_argument("--database", metavar="PATH", help=_DATABASE)
     codegen.set_defaults(run=run_codegen)
+    check = commands.add_parser("check", help="the checklist of an app: what is wrong, and the cures; 1 if anything is")
+    check.add_argument("app", help=_APP)
+    check.add_argument(
+        "--database", metavar="PATH", help="a store to look at with it; by default an empty one in memory"
+    )
+    check.set_defaults(run=run_check)
     return parser
 
 

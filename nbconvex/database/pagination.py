@@ -75,7 +75,7 @@ def paginate(query: Query, options: Mapping[str, Any] | None, named: Mapping[str
     request = _request(given, fingerprint, kept_end, transaction.limits)
     transaction.metrics.charge_query()
     page = _read(query, request)
-    result = _result(page, request, fingerprint, transaction.limits, is_whole=query.is_searched)
+    result = _result(page, request, fingerprint, transaction.limits, is_whole=query.is_search)
     if is_first:
         transaction.page_end = result["continueCursor"]
     return result

@@ -23,6 +23,7 @@ from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.positions import Positions
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
 from nbconvex.database.reading import finish_of, reading_of, seen_by_python
+from nbconvex.database.scans import COLLECTED_NOTED, counted, note_collected
 from nbconvex.database.searches import Searches, documents_found, entries_found, relevance_only
 from nbconvex.database.selection import Selection, checked_paths
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Table, TableIndex
@@ -63,9 +64,8 @@ class Query(Aggregates, Positions, Searches):
         conditions: tuple[tuple[str, str, Any], ...] = (),
         order: str | None = None,
         filters: tuple[Filter, ...] = (),
-        selection: Selection | None = None,
-        search: TextSearch | None = None,
-    ) -> None:
+        selection: Selection | None = None, search: TextSearch | None = None,
+    ) -> None:  # fmt: skip
         self._transaction = transaction
         self._table = table
         self._table_name = table_name
@@ -81,11 +81,7 @@ class Query(Aggregates, Positions, Searches):
     # -- the chain ---------------------------------------------------------------------------------------------------
 
     def with_index(
-        self,
-        name: str,
-        range: Callable[[RangeBuilder], RangeBuilder] | None = None,
-        /,
-        **equal: Any,
+        self, name: str, range: Callable[[RangeBuilder], RangeBuilder] | None = None, /, **equal: Any
     ) -> Query:
         """The documents of an index's range, in the order of the index.
 
@@ -168,6 +164,8 @@ class Query(Aggregates, Positions, Searches):
         for _, payloads in entries.chunks(*self._interval, reverse=self._order == "desc"):
             metrics.charge_read(len(payloads), sum(map(len, payloads)))
             found.extend(map(decode, payloads))
+        if len(found) > COLLECTED_NOTED:
+            note_collected(self, len(found))
         return found if finish is None else list(map(finish, found))
 
     def take(self, count: int) -> list[Document]:
@@ -393,6 +391,10 @@ class Query(Aggregates, Positions, Searches):
 
     def scan(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         """Keys in `[low, high)` and their documents, recorded and charged as read; None for one that a filter drops."""
+        found = self._scanned(low, high)
+        return counted(self, found) if self._filters else found
+
+    def _scanned(self, low: bytes, high: bytes | None) -> Iterator[tuple[bytes, Document | None]]:
         table = self._current()
         if table is None:
             return
@@ -478,9 +480,14 @@ class Query(Aggregates, Positions, Searches):
         return self._order == "desc"
 
     @property
-    def is_searched(self) -> bool:
-        """Whether documents come by relevance."""
-        return self._search is not None
+    def filters(self) -> tuple[Filter, ...]:
+        """What is asked of the documents of the interval."""
+        return self._filters
+
+    @property
+    def chosen_index(self) -> str | None:
+        """The index that was asked for, or the scan of the whole table on purpose; None for neither."""
+        return self._index
 
     @property
     def transaction(self) -> Transaction:

@@ -105,6 +105,10 @@ class ReadSet:
         for interval, _ in self.field_intervals():
             yield interval
 
+    def indexes(self) -> Iterable[IndexId]:
+        """Every index of which whole documents were read, once."""
+        return self._intervals.keys()
+
     def whole_intervals(self) -> Iterator[tuple[IndexId, bytes, bytes | None]]:
         """The intervals of which whole documents were read."""
         for index_id, intervals in self._intervals.items():

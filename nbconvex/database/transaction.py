@@ -21,6 +21,7 @@ from typing import Any
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.query import Query
 from nbconvex.database.reads import ReadSet
+from nbconvex.database.scans import Scans
 from nbconvex.database.snapshot import BY_CREATION_TIME, BY_ID, Snapshot, Table
 from nbconvex.database.system_tables import FIRST_USER_TABLE, SYSTEM_TABLES, TABLES_TABLE, VISIBLE_SYSTEM_TABLES
 from nbconvex.database.table_names import TablesOf, require_accessor
@@ -70,7 +71,8 @@ class Transaction:
 
     __slots__ = (
         "_make_id", "_next_creation_ms", "_own_tables", "_pending", "_random", "creation_time_ms", "has_paginated",
-        "limits", "metrics", "notes", "now_ms", "page_end", "reader", "reads", "seed", "snapshot", "writable", "writes",
+        "limits", "metrics", "notes", "now_ms", "page_end", "reader", "reads", "scans", "seed", "snapshot", "writable",
+        "writes",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +98,8 @@ class Transaction:
         self.reader = reader
         self.writes: dict[_WriteKey, Write] = {}
         self.notes: list[str] = []
+        #: What is worth telling of its queries; see `scans`.
+        self.scans: Scans | None = None
         self.has_paginated = False
         self.page_end: str | None = None
         self._make_id = make_id

@@ -69,8 +69,8 @@ def _in_transaction(child: Run, args: Any, limits: Mapping[str, int] | None) -> 
     assert tx is not None, child.path
     runner = child.runner
     definition = child.definition
-    has_paginated, page_end = tx.has_paginated, tx.page_end
-    tx.has_paginated, tx.page_end = False, None
+    has_paginated, page_end, reader = tx.has_paginated, tx.page_end, tx.reader
+    tx.has_paginated, tx.page_end, tx.reader = False, None, child.path
     savepoint = tx.savepoint() if definition.kind == "mutation" else None
     tables = TablesOf(tx)
     try:
@@ -82,4 +82,4 @@ def _in_transaction(child: Run, args: Any, limits: Mapping[str, int] | None) -> 
             tx.rollback(savepoint)
         raise
     finally:
-        tx.has_paginated, tx.page_end = has_paginated, page_end
+        tx.has_paginated, tx.page_end, tx.reader = has_paginated, page_end, reader

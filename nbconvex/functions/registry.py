@@ -72,7 +72,7 @@ class Registry:
     def __init__(self, remembered: Mapping[str, str] | None = None) -> None:
         self._by_path: dict[str, FunctionDefinition] = {}
         self._by_handler: dict[int, str] = {}
-        self._generation = 0
+        self._generation = self._removals = 0
         self._listeners: tuple[Callable[[RegistryChange], None], ...] = ()
         self._lock = threading.Lock()
         #: Paths that were defined before this process started, and where: "cell" or a module's name.
@@ -81,6 +81,11 @@ class Registry:
     def get(self, path: str) -> FunctionDefinition | None:
         """The function at a canonical path."""
         return self._by_path.get(path)
+
+    @property
+    def version(self) -> int:
+        """A number that differs whenever a function was added, defined again or removed."""
+        return self._generation + self._removals
 
     @property
     def functions(self) -> Mapping[str, FunctionDefinition]:
@@ -200,6 +205,7 @@ class Registry:
                 if old is not None and old.origin != origin:
                     taken_over.append(path)
             removed = tuple(path for path in before if path not in after)
+            self._removals += len(removed)
             self._by_handler = {id(each.handler): path for path, each in after.items()}
             self._by_path = after
             listeners = self._listeners

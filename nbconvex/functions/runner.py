@@ -31,6 +31,7 @@ from nbconvex.functions.environment import Environment
 from nbconvex.functions.handler import call_action, call_handler, checked_args, plain_args, ready_args
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox, mailbox_of
+from nbconvex.functions.plans import PlanLog
 from nbconvex.functions.result import checked_result, result_limits
 from nbconvex.functions.run import CURRENT, Kind, Run
 from nbconvex.functions.scheduling import FunctionScheduler, Schedules
@@ -76,7 +77,7 @@ class Runner:
         self.result_limits = result_limits(limits)
         self.deployment = deployment
         self.random = random.Random()
-        self.log = CallLog()
+        self.log, self.plans = CallLog(), PlanLog()
         self.cache = QueryCache(database, registry, clock)
         self.has_cache = has_cache
         self.engine = Engine()
@@ -432,6 +433,7 @@ class Runner:
         duration_s = run.stopped_s - run.started_s
         if run.tx is not None and not run.is_cached:
             self._warn(run, duration_s, is_live=source == "live")
+            self.plans.add(run)
         elif duration_s > self.limits.action_time_s and not (run.is_deterministic or run.definition.is_async):
             run.sink.warn(
                 f"{run.definition.name} took {duration_s:,.1f} s (limit action_time_s: {self.limits.action_time_s}). "
@@ -440,6 +442,7 @@ class Runner:
         error = run.error
         if error is not None and isinstance(error, Exception):
             _mark(error, run)
+            self.plans.add_error(run, error)
         self.log.add(
             CallRecord(
                 run.request, run.definition.name, run.definition.kind, clock.now_ns() / 1e6 - duration_s * 1e3,

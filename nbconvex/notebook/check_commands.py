@@ -1,32 +1,51 @@
-"""`%convex check`: whether a solution of an exercise is right.
+"""`%convex check` and `%convex insights`: the checklist, solutions of exercises, how functions fare.
 
-Owns:  the command.
-Must not know: IPython; how a solution is tried.
+Owns:  the commands.
+Must not know: IPython; how anything is found or tried.
 Threads: the kernel's main thread.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
 
+if TYPE_CHECKING:
+    from nbconvex.notebook.checklist import Checklist
+
 
 @command(
     "check",
-    "Try your solution of an exercise; alone, list the exercises.",
+    "The checklist of the app: what is wrong, and what to write; with a name, try your solution of an exercise.",
     argument("exercise", nargs="?", help="the name of an exercise"),
     takes="exercise",
     epilog="example:  %convex check exercise-1",
 )
-def _check(session: Session, options: argparse.Namespace) -> Lines | Listing:
+def _check(session: Session, options: argparse.Namespace) -> Checklist | Lines:
     __tracebackhide__ = True
-    # Not at the top: few notebooks have exercises.
-    from nbconvex.notebook.exercises import check_exercise, exercises_listing
+    # Not at the top: loading the extension is to stay quick, and few notebooks have exercises.
+    if options.exercise is None:
+        from nbconvex.notebook.checklist import checklist_of
 
-    return (
-        exercises_listing(session) if options.exercise is None else check_exercise(session, unquoted(options.exercise))
-    )
+        return checklist_of(session)
+    from nbconvex.notebook.exercises import check_exercise
+
+    return check_exercise(session, unquoted(options.exercise))
+
+
+@command(
+    "insights",
+    "How the functions fare: calls, errors, cache hits, how long they take, how they read.",
+    argument("--function", metavar="NAME", help="only this function, or this module, and each way it reads"),
+    epilog="example:  %convex insights --function messages:newest",
+)
+def _insights(session: Session, options: argparse.Namespace) -> Listing:
+    # Not at the top, as above.
+    from nbconvex.notebook.insight_tables import insight_listing
+
+    return insight_listing(session, None if options.function is None else unquoted(options.function))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import nbconvex.notebook.auth_doctor
+import nbconvex.notebook.check_commands
 import nbconvex.notebook.data_commands
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError

@@ -97,6 +97,13 @@ class Extension:
                     display(gone)
         else:
             refuse_declarations(self.session)
+        if self.session.is_open and self.session.options.notes:
+            # Not at the top: the first cell that opens the store can wait for it, loading the extension cannot.
+            from nbconvex.notebook.cell_notes import fresh_notes
+
+            notes = fresh_notes(self.session)
+            if notes is not None:
+                display(notes)
         if self.session.types_watch is not None:
             # Not at the top: few notebooks have a web app.
             from nbconvex.notebook.codegen_commands import refresh_types

@@ -123,6 +123,26 @@ def lines_html(lines: Sequence[tuple[str, str]]) -> str:
     return f'<div style="font-size:13px;line-height:1.6">{body}</div>'
 
 
+def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]], *, note: str = "") -> str:
+    """A list of checks: a mark, what was checked, what was found, and below that each fault with its cure."""
+    parts = []
+    for mark, name, found, details in lines:
+        faults = "".join(
+            f'<li style="margin:2px 0 6px">{escaped(problem)}'
+            + (f'<div style="{_MONO};padding-top:2px">{escaped(cure)}</div>' if cure else "")
+            + "</li>"
+            for problem, cure in details
+        )
+        below = f'<ul style="margin:2px 0 4px;padding-left:3.2em">{faults}</ul>' if faults else ""
+        parts.append(
+            f'<div><span style="display:inline-block;width:1.3em;font-weight:600">{escaped(mark)}</span>'
+            f'{escaped(name)} <span style="{_QUIET}">{escaped(found)}</span></div>{below}'
+        )
+    heading = f'<div style="font-weight:600;font-size:13px;padding-bottom:4px">{escaped(title)}</div>' if title else ""
+    below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(note)}</div>' if note else ""
+    return f'<div style="font-size:13px;line-height:1.6;max-width:100%">{heading}{"".join(parts)}{below}</div>'
+
+
 def code_html(text: str) -> str:
     """A piece of code, as it stands."""
     return f'<pre style="margin:0;padding:6px {_SIDE};border:{_LINE};{_MONO};overflow-x:auto">{escaped(text)}</pre>'

@@ -89,7 +89,7 @@ class LineMagics(Magics):
         nargs="?",
         help="status, functions, routes, data, import, export, files, upload, snippet, logs, run, jobs, crons, "
         "migrations, env, pause, "
-        "resume, as, auth, token, serve, url, doctor, codegen, reset, open, close, nest, help",
+        "resume, as, auth, token, serve, url, doctor, check, insights, codegen, reset, open, close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")
     @line_magic

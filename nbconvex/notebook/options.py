@@ -79,6 +79,11 @@ class NbConvex(Configurable):
         help="Whether tokens of %convex token count: 'auto' (where only this machine is served), 'always' or 'never'. "
         "Takes effect when the server starts next. Environment: NBCONVEX_DEVELOPMENT_TOKENS.",
     ).tag(config=True)
+    notes = AnyTrait(
+        True,
+        help="Show soft notes under cells: a full scan that drops most of what it reads, arguments that nobody checks. "
+        "Environment: NBCONVEX_NOTES.",
+    ).tag(config=True)
     fold_tracebacks = AnyTrait(
         True, help="Leave nbconvex's own frames out of tracebacks. Environment: NBCONVEX_FOLD_TRACEBACKS."
     ).tag(config=True)
@@ -158,13 +163,14 @@ class NbConvex(Configurable):
         except (CallerError, TypeError, AttributeError):
             return self._refused("cors_origins", proposal["value"], "origins such as 'https://app.example.org', or '*'")
 
-    @validate("fold_tracebacks")
-    def _validate_fold_tracebacks(self, proposal: dict[str, Any]) -> Any:
+    @validate("fold_tracebacks", "notes")
+    def _validate_switch(self, proposal: dict[str, Any]) -> Any:
+        name = proposal["trait"].name
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         answer = words.get(str(proposal["value"]).lower())
         if answer is not None:
-            return self._accepted("fold_tracebacks", answer)
-        return self._refused("fold_tracebacks", proposal["value"], "True or False")
+            return self._accepted(name, answer)
+        return self._refused(name, proposal["value"], "True or False")
 
     def _accepted(self, name: str, value: Any) -> Any:
         self._kept[name] = value

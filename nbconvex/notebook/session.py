@@ -34,6 +34,7 @@ from nbconvex.values.validators import v
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
+    from nbconvex.checks.notes import Notes
     from nbconvex.codegen.types_watch import TypesWatch
     from nbconvex.functions.definition import Declaration, FunctionDefinition
     from nbconvex.functions.http_declaration import RouteDeclaration
@@ -107,6 +108,8 @@ class Session:
         self.crons: dict[str, CronDefinition | MigrationDefinition] = {}
         #: The migration cells that the last `%%schema` offered, by table.
         self.migration_drafts: dict[str, str] = {}
+        #: The notes about the functions of the store that is open.
+        self.notes: Notes | None = None
         #: The exercises whose checks cells have defined, by name.
         self.exercises: dict[str, Exercise] = {}
         #: Those that cells which failed have declared, by their identity.
