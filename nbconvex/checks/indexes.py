@@ -11,6 +11,7 @@ Source: semantics 12.1, 15.2, 15.4, 15.5.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -179,7 +180,8 @@ class ScanCost:
     @property
     def words(self) -> str:
         """The same for people."""
-        share = 1 - self.given / self.looked_at
+        # Down, so that 100% means that nothing was left.
+        share = math.floor((1 - self.given / self.looked_at) * 100) / 100
         return f"{self.looked_at:,} documents read for {self.given:,} (the filter drops {share:.0%})"
 
 

@@ -74,7 +74,7 @@ class ReadStats:
             parts.append(f"full scan of {self.table}")
         if dropped > DROPPED_SHARE and is_costly:
             # Down, so that 100 % means that nothing was left.
-            parts.append(f"filter drops {math.floor(dropped * _PERCENT)} %")
+            parts.append(f"filter drops {math.floor(dropped * _PERCENT)}%")
         return ", ".join(parts)
 
 

@@ -51,10 +51,7 @@ class NoteLines:
         return _SILENCE.format(keys=", ".join(dict.fromkeys(each.key for each in self.notes)))
 
     def _repr_html_(self) -> str:
-        told = [
-            ("ℹ", each.finding.owner, each.finding.problem, [(each.finding.place, each.finding.cure)])
-            for each in self.notes
-        ]
+        told = [("ℹ", each.finding.where, each.finding.problem, [("Write:", each.finding.cure)]) for each in self.notes]
         return checks_html("", told, note=self._silence)
 
     def __repr__(self) -> str:

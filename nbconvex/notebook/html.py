@@ -129,7 +129,7 @@ def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[
     for mark, name, found, details in lines:
         faults = "".join(
             f'<li style="margin:2px 0 6px">{escaped(problem)}'
-            + (f'<div style="{_MONO};padding-top:2px">{escaped(cure)}</div>' if cure else "")
+            + (f'<div style="{_MONO};padding-top:2px;white-space:pre-wrap">{escaped(cure)}</div>' if cure else "")
             + "</li>"
             for problem, cure in details
         )

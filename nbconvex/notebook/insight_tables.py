@@ -71,7 +71,8 @@ def _row(stats: FunctionStats, masked: object) -> list[str]:
 def _read_row(read: ReadStats) -> list[str]:
     how = f"{read.table} by {read.index}" if read.index and read.index != "by_creation_time" else f"all of {read.table}"
     if read.queries is not None:
-        how += f": {read.queries:,} queries, {read.looked_at:,} documents read, {read.given:,} given"
+        noun = "query" if read.queries == 1 else "queries"
+        how += f": {read.queries:,} {noun}, {read.looked_at:,} documents read, {read.given:,} given"
     if read.fields:
         how += f", filtered by {', '.join(read.fields)}"
     return [

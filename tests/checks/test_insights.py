@@ -36,7 +36,7 @@ def test_full_scans_and_filters_that_drop_nearly_all_are_remarked(app) -> None:
     )
     app.backend.run("posts:f")
     (stats,) = function_stats(app.backend, "posts:f")
-    assert stats.remarks == ("full scan of posts, filter drops 99 %",)
+    assert stats.remarks == ("full scan of posts, filter drops 99%",)
     (read,) = read_stats(app.backend, "posts")
     assert (read.fields, read.queries, read.looked_at, read.given) == (("n",), 1, 200, 1)
 

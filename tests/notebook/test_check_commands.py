@@ -63,7 +63,7 @@ def test_insights_show_calls_and_reads(shell) -> None:
     (text,) = shell.run("%convex insights").plain
     assert "full scan of posts" in text
     (html,) = shell.run("%convex insights --function finding:by").html
-    assert "1 queries, 200 documents read, 1 given, filtered by author" in html
+    assert "1 query, 200 documents read, 1 given, filtered by author" in html
     assert "Did you mean" in str(shell.fail("%convex insights --function finding:bye").error)
 
 
