@@ -220,7 +220,8 @@ def _described(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         has_rows = any(isinstance(each, Mapping) for each in value)
         return "a list that mixes rows and other values" if has_rows else "a list of lists"
-    return "null" if value is None else f"a {type(value).__name__}"
+    name = type(value).__name__
+    return "null" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _field(rows: Rows, names: list[str], wanted: str, role: str) -> _Field:
@@ -370,7 +371,7 @@ def _times(x: _Field, places: Sequence[Any]) -> Times:
 def _in_words(kind: str, x: _Field, ys: tuple[str, ...], points: Mapping[str, Sequence[Any]]) -> str:
     """What there is to see, for whoever does not see it."""
     drawn = [(where, height) for where, height in zip(points["x"], points["y"], strict=True) if height is not None]
-    head = f"{kind.capitalize()} chart of {', '.join(ys)} by {x.name or 'position'}"
+    head = f"{kind.capitalize()} chart of {', '.join(ys) or 'nothing'} by {x.name or 'position'}"
     if not drawn:
         return f"{head}: no points."
     low, high = min(drawn, key=lambda each: each[1]), max(drawn, key=lambda each: each[1])

@@ -116,6 +116,7 @@ def test_one_row_and_no_rows_are_charts() -> None:
     nothing = picture([], x="at", y="visits")
     assert nothing.points == {"x": [], "y": [], "i": []}
     assert nothing.said == "Line chart of visits by position: no points."
+    assert picture([]).said == "Line chart of nothing by position: no points."
 
 
 def test_only_field_with_numbers_needs_no_name() -> None:
@@ -140,7 +141,7 @@ def test_words_say_what_there_is_to_see() -> None:
         (DAYS, {"x": "day"}, "say which field the chart shows. Fields with numbers: visits, at."),
         (DAYS, {"y": "visits:tiem"}, 'a field is read as number, time, text, not as "tiem".'),
         (DAYS, {"y": "visits:text"}, "y is drawn as a height"),
-        (42, {}, "a chart needs rows, and the result is a int."),
+        (42, {}, "a chart needs rows, and the result is an int."),
         (None, {}, "the result is null"),
         ([[1, 2]], {}, "a list of lists"),
         ([{"a": 1}, 2], {}, "a list that mixes rows and other values"),
