@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -56,6 +57,8 @@ class CommitQueue:
         self.published = snapshot
         #: What is being made durable now, or has been.
         self.ahead = snapshot
+        #: About how long an append takes.
+        self.append_s = 0.0
         self.failure: StorageError | None = None
         self.flush_lock = threading.Lock()
         self._persistence = persistence
@@ -134,11 +137,13 @@ class CommitQueue:
             ahead = self.ahead = next(each.snapshot for each in reversed(batch) if each.commit is not None)
             for listener in self._early_listeners:
                 _tell(listener, ahead)
+            began_s = time.perf_counter()
             try:
                 self._persistence.append(commits, self.published.ts)
             except BaseException as failed:
                 error = self._fail(failed)
             else:
+                self.append_s += (time.perf_counter() - began_s - self.append_s) / 8
                 if ahead.unsettled >= SETTLE_WRITES:
                     ahead.settle()
                 self.published = ahead

@@ -124,6 +124,11 @@ class Database:
         return self._queue.published.memory_bytes
 
     @property
+    def append_s(self) -> float:
+        """About how long it takes to make a commit durable."""
+        return self._queue.append_s
+
+    @property
     def has_failed(self) -> bool:
         """Whether an append has failed, after which nothing more is accepted."""
         return self._queue.failure is not None
@@ -428,10 +433,7 @@ class Database:
         return self._commit_deletions(lambda snapshot: [schema_push.require_droppable(snapshot, name).number])
 
     def clear(self) -> int:
-        """Delete everything: documents, tables, the schema. Returns how many documents there were.
-
-        Variables stay: like keys, they are no data.
-        """
+        """Delete everything but variables, which are no data; returns how many documents there were."""
         return self._commit_deletions(lambda snapshot: [each for each in snapshot.tables if each != ENVIRONMENT_TABLE])
 
     def _commit_deletions(self, numbers_of: Callable[[Snapshot], list[int]]) -> int:

@@ -33,6 +33,10 @@ _log = logging.getLogger("nbconvex")
 
 def opened(host: OpenHost) -> None:
     """A backend has opened."""
+    # While the process ends, which is when a forgotten backend is closed, it can be imported no more; and pandas, which
+    # pyarrow looks for when the tables for SQL are written, wants it.
+    import concurrent.futures.thread  # noqa: F401
+
     _open.add(host)
 
 

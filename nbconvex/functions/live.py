@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from nbconvex.functions.runner import Runner
 
 _LOGGER = logging.getLogger("nbconvex")
-#: Queries that take less than this together are run while their commit is on its way to the disk; others would hold the
-#: interpreter from whoever waits for the disk.
-AHEAD_S = 0.0005
+#: Queries that take less than this share of an append are run while their commit is on its way to the disk; others
+#: would hold the interpreter from whoever waits for the disk.
+AHEAD_SHARE = 0.5
 #: One query to watch: a path or reference, or a pair of that and its arguments.
 Wanted = tuple[Any, Mapping[str, Any] | None]
 
@@ -410,7 +410,7 @@ class LiveQueries:
             dirty = self._take_dirty(snapshot)
         if not (dirty or asking):
             return False
-        if sum(live.cost_s for live in dirty) > AHEAD_S:
+        if sum(live.cost_s for live in dirty) > self._database.append_s * AHEAD_SHARE:
             self._database.wait_durable(snapshot.ts)
         finished = [(live, self._run(live, snapshot)) for live in dirty]
         self._database.wait_durable(snapshot.ts)

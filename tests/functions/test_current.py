@@ -41,6 +41,11 @@ def test_a_program_that_ends_without_closing_leaves_one_file_with_everything(tmp
     program = Path(__file__).with_name("exiting_program.py")
     run = subprocess.run([sys.executable, program, path], capture_output=True, text=True, timeout=60, check=True)
     assert list(tmp_path.iterdir()) == [path]
+    assert "not up to date" not in run.stderr
+    import duckdb
+
+    with duckdb.connect(str(path), read_only=True) as closed:
+        assert closed.sql("SELECT count(*) FROM main.things").fetchall() == [(1,)]
     with nbconvex.open(path) as backend:
         ids = backend.run(
             backend.query(lambda ctx: [each["_id"] for each in ctx.db.query("things").collect()], name="main:ids")

@@ -15,11 +15,13 @@ a transaction of its own.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nbconvex.errors import LimitExceededError, SqlInvalidError
 from nbconvex.limits import Limits
@@ -28,9 +30,10 @@ from nbconvex.storage.tables import batches
 from nbconvex.storage.tables.columns import quoted
 from nbconvex.storage.tables.explanation import explained
 from nbconvex.storage.tables.frames_beside import arrow
+from nbconvex.storage.tables.interruptible import interruptibly
 from nbconvex.storage.tables.parameters import bound
 from nbconvex.storage.tables.patience import Patience
-from nbconvex.storage.tables.plain_rows import reader_of
+from nbconvex.storage.tables.plain_rows import reader_of, text_bytes
 from nbconvex.storage.tables.projection import Projected, TableVersion, brought
 from nbconvex.storage.tables.sql_result import SqlResult
 from nbconvex.storage.tables.statement import Statement, StatementReader
@@ -42,6 +45,10 @@ _Answer = TypeVar("_Answer")
 
 #: Rows that are taken from DuckDB at once.
 _FETCH_ROWS = 2_048
+#: Rows of the first fetch, which tells how large they are; and bytes of text that are fetched at once.
+_FIRST_ROWS: Final = 64
+_FETCH_BYTES: Final = 8 * 1024 * 1024
+_HAS_TEXT: Final = re.compile("VARCHAR|BLOB|JSON|BIT|UNION|MAP")
 #: Rows of a table that may be as they came; then they are compressed. DuckDB does so by the group of 122,880.
 _FRESH_MAX = 122_880
 _CATALOG = "nbconvex_tables"
@@ -132,8 +139,14 @@ class SqlEngine:
                 cursor.execute(_in_utc(statement.text, types), values or None)
             read = reader_of(types)
             answer: list[dict[str, Any]] = []
-            while rows := cursor.fetchmany(min(_FETCH_ROWS, limit + 1 - len(answer))):
+            texts = [place for place, kind in enumerate(types) if _HAS_TEXT.search(kind)]
+            size, wanted = 0, _FIRST_ROWS
+            while rows := cursor.fetchmany(min(wanted, limit + 1 - len(answer))):
+                # As many at once as their size allows: what is fetched is beyond what DuckDB's own limit counts.
+                size += sum(text_bytes(row[place]) for row in rows for place in texts)
+                self._require_small(size)
                 answer += [dict(zip(names, read(row), strict=True)) for row in rows]
+                wanted = max(1, min(_FETCH_ROWS, _FETCH_BYTES * len(answer) // (size + 1)))
                 if len(answer) > limit:
                     raise LimitExceededError(
                         "sql_rows", "this SQL answers with too many rows", maximum=limit,
@@ -142,6 +155,14 @@ class SqlEngine:
             return answer
 
         return self._ask(tables, ask)
+
+    def _require_small(self, size: int) -> None:
+        maximum = self._limits.sql_memory_bytes
+        if size > maximum:
+            raise LimitExceededError(
+                "sql_memory_bytes", "this SQL answers with too much text", maximum=maximum, actual=size,
+                cure="Ask for fewer columns or rows, or for a part of the text: left(body, 100).",
+            )  # fmt: skip
 
     def result(
         self, statement: Statement, tables: Sequence[AskedTable], parameters: Mapping[str, Any],
@@ -214,7 +235,7 @@ class SqlEngine:
         names = [table.name for table in tables]
         try:
             with self._at(tables) as cursor, self._patience.with_(cursor):
-                return ask(cursor)
+                return interruptibly(cursor, partial(ask, cursor))
         except duckdb.OutOfMemoryException:
             # Tables and answers share the limit: those that nobody is asking for should not be in the way next time.
             self.forget()
@@ -230,10 +251,6 @@ class SqlEngine:
             raise SqlInvalidError("this SQL was interrupted.") from None
         except duckdb.Error as error:
             raise explained(str(error), tables=names) from None
-        except RuntimeError as error:
-            if "interrupted" in str(error):  # what DuckDB makes of a kernel interrupt
-                raise KeyboardInterrupt from None
-            raise
 
     def _bring(self, opened: _Opened, cursor: duckdb.DuckDBPyConnection, tables: Sequence[AskedTable]) -> bool:
         """Begin a transaction that sees these tables as they are to be seen; whether others may see them so, too."""

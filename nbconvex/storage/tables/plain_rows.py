@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -169,3 +169,14 @@ def _split(text: str) -> list[str]:
             parts.append(text[start:at].strip())
             start = at + 1
     return [*parts, text[start:].strip()]
+
+
+def text_bytes(value: Any) -> int:
+    """About how many bytes of text a value has, nested ones included."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(text_bytes(each) for pair in value.items() for each in pair)
+    if isinstance(value, Sequence):
+        return sum(map(text_bytes, value))
+    return 0

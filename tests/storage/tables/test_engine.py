@@ -190,3 +190,15 @@ def test_nothing_is_opened_before_the_first_statement() -> None:
     assert engine._opened is None
     engine.close()
     engine.close()
+
+
+def test_text_that_leaves_the_engine_is_limited_too() -> None:
+    small = SqlEngine(Limits(sql_memory_bytes=64 * 1024 * 1024))
+    try:
+        assert len(ask(small, "SELECT repeat('x', 10000) AS x FROM range(300)")) == 300
+        for text in ("repeat('x', 10000)", "[repeat('x', 10000), i::VARCHAR]", "{'a': repeat('x', 10000)}"):
+            with pytest.raises(LimitExceededError, match="too much text") as raised:
+                ask(small, f"SELECT {text} AS x FROM range(16000) t(i)")
+            assert raised.value.limit == "sql_memory_bytes"
+    finally:
+        small.close()

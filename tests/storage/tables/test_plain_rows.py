@@ -10,7 +10,7 @@ import pytest
 
 from nbconvex import Int64
 from nbconvex.errors import SqlInvalidError
-from nbconvex.storage.tables.plain_rows import plain, reader_of
+from nbconvex.storage.tables.plain_rows import plain, reader_of, text_bytes
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +51,14 @@ def test_every_type_has_a_plain_value(connection: Any, sql: str, value: Any) -> 
 def test_what_no_value_stands_for_is_refused_with_the_cure() -> None:
     with pytest.raises(SqlInvalidError, match="cast it"):
         plain(dt.UTC)
+
+
+def test_text_is_counted_wherever_it_stands() -> None:
+    assert [text_bytes(each) for each in ("abc", b"ab", 5, None, ["a", {"bc": "d"}], {"k": ["vv"]})] == [
+        3,
+        2,
+        0,
+        0,
+        4,
+        3,
+    ]
