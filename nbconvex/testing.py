@@ -181,6 +181,8 @@ class TestBackend:
 
         Raises:  CallerError if a job goes on for ten seconds.
         """
+        # What an action did not wait for may still be on its way, and nobody has been told of it.
+        self.backend.database.checkpoint()
         if not self.backend.scheduler.settle(PATIENCE_S):
             raise CallerError("a scheduled function did not end within ten seconds; does it wait for ever?")
         self.settle()

@@ -87,6 +87,13 @@ class CommitQueue:
         if pending.error is not None:
             raise pending.error
 
+    def has_just_published(self, ts: int) -> bool:
+        """Whether the append that is under way has published everything up to `ts`; returns when it has ended."""
+        if not self.flush_lock.locked():
+            return False
+        with self.flush_lock:
+            return ts <= self.published.ts
+
     def wake(self) -> None:
         """Have the committer thread write what waits."""
         if self._committer is None:

@@ -213,7 +213,7 @@ class Database:
 
         Raises:  StorageFailedError.
         """
-        if ts <= self._queue.published.ts:
+        if ts <= self._queue.published.ts or self._queue.has_just_published(ts):
             return
         pending = Pending(ts, None, self._accepted, None)
         with InterruptsHeld("what was waited for is durable"):

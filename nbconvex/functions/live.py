@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("nbconvex")
 #: Queries that take less than this share of an append are run while their commit is on its way to the disk; others
 #: would hold the interpreter from whoever waits for the disk.
-AHEAD_SHARE = 0.5
+AHEAD_SHARE = 0.25
 #: One query to watch: a path or reference, or a pair of that and its arguments.
 Wanted = tuple[Any, Mapping[str, Any] | None]
 

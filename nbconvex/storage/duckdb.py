@@ -56,7 +56,7 @@ _Documents = dict[int, dict[bytes, tuple[int, bytes | None]]]
 class ApplySettings:
     """When the journal's commits are moved into the file, whichever comes first."""
 
-    pending_bytes: int = 8 * 1024 * 1024
+    pending_bytes: int = 32 * 1024 * 1024
     #: Short enough that a file copied from under an open store lacks only moments, should somebody do that.
     age_s: float = 5.0
 

@@ -155,3 +155,25 @@ def test_after_a_failure_nothing_is_ahead_of_what_is_published() -> None:
     with pytest.raises(StorageFailedError):
         queue.wait(lost)
     assert ([each.ts for each in ahead], queue.ahead is queue.published) == ([1], True)
+
+
+def test_who_asks_while_an_append_is_under_way_hears_when_it_has_ended() -> None:
+    persistence = BlockingPersistence()
+    queue = CommitQueue(persistence, at(0))
+    assert not queue.has_just_published(1)
+    persistence.gate.clear()
+    queue.enter(waiting := commit(1))
+    writing = threading.Thread(target=queue.wait, args=(waiting,))
+    writing.start()
+    assert persistence.entered.wait(10)
+    heard: list[bool] = []
+    asking = [threading.Thread(target=lambda ts=ts: heard.append(queue.has_just_published(ts))) for ts in (1, 2)]
+    for thread in asking:
+        thread.start()
+        # It waits for the lock, or has not come to it yet: either way it answers after the append.
+        assert not heard
+    persistence.gate.set()
+    for thread in (writing, *asking):
+        thread.join(10)
+    assert sorted(heard) in ([False, True], [False, False])
+    assert queue.published.ts == 1
