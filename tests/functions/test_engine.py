@@ -89,11 +89,13 @@ def test_interrupt_stops_the_action_and_its_mutations_stay(is_async: bool) -> No
     with convex_test() as t:
         t.backend.mutation(name="m:add")(lambda ctx: ctx.db.insert("t", {}))
         main = threading.main_thread()
+        waiting = threading.Event()
         ended = []
 
         async def asynchronous(ctx: Any) -> None:
             await ctx.run_mutation("m:add")
             try:
+                waiting.set()
                 await asyncio.sleep(60)
             finally:
                 ended.append(True)
@@ -101,13 +103,13 @@ def test_interrupt_stops_the_action_and_its_mutations_stay(is_async: bool) -> No
         def plain(ctx: Any) -> None:
             ctx.run_mutation("m:add")
             try:
+                waiting.set()
                 time.sleep(60)
             finally:
                 ended.append(True)
 
         def interrupt() -> None:
-            while t.backend.database.begin(writable=False).query("t").count() == 0:
-                time.sleep(0.005)
+            assert waiting.wait(10)
             signal.pthread_kill(main.ident, signal.SIGINT)  # type: ignore[arg-type]
 
         stopper = threading.Thread(target=interrupt)
