@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nbconvex.cli.leaning import Part, needed_parts
 from nbconvex.cli.notebook_file import FileCell, read_notebook
 from nbconvex.errors import CallerError, ConvexError, NbconvexError
-from nbconvex.functions.cell_options import read_cell_line
+from nbconvex.functions.cell_options import endpoint_settings, read_cell_line
 from nbconvex.functions.command_words import unquoted
 from nbconvex.functions.definition import Declaration
 from nbconvex.functions.deploy import define_value_cell
@@ -225,16 +225,10 @@ def _define_endpoint(
         unquoted(options.method),
         unquoted(options.path),
         cell.text,
-        no_cors=options.no_cors,
-        origins=None if options.origins is None else unquoted(options.origins),
-        headers=None if options.headers is None else unquoted(options.headers),
-        credentials=options.credentials,
-        enforce=options.enforce,
-        auth=options.auth,
         origin=origin,
         namespace=namespace,
         filename=filename,
-        **({} if options.max_age is None else {"max_age": options.max_age}),
+        **endpoint_settings(options),
     )
 
 

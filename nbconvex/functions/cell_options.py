@@ -1,6 +1,6 @@
 """What may be written after the name of a defining cell: `%%query messages --internal`.
 
-Owns:  `CELL_OPTIONS`, the options of every defining cell; `read_cell_line`.
+Owns:  `CELL_OPTIONS`, the options of every defining cell; `read_cell_line`, `endpoint_settings`.
 Must not know: IPython, whose magics are declared with the same options; what an option does.
 Invariant: a notebook and a command line that runs the same file never disagree about what a line means.
 Threads: pure.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from nbconvex.errors import CallerError
-from nbconvex.functions.command_words import LineError, split_line
+from nbconvex.functions.command_words import LineError, split_line, unquoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,15 @@ CELL_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         _HELP,
     ),
 }  # fmt: skip
+
+
+def endpoint_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of a `%%http` cell mean to `Endpoints.define_cell`."""
+    settings = {name: getattr(options, name) for name in ("no_cors", "credentials", "enforce", "auth")}
+    for name in ("origins", "headers"):
+        given = getattr(options, name)
+        settings[name] = None if given is None else unquoted(given)
+    return settings if options.max_age is None else {**settings, "max_age": options.max_age}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,6 +17,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class
 
 from nbconvex.errors import CallerError
+from nbconvex.functions.cell_options import endpoint_settings
 from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Card
 from nbconvex.notebook.cell_magics import cell_errors, read_options
@@ -76,16 +77,10 @@ class HttpMagics(Magics):
                 unquoted(options.method),
                 unquoted(options.path),
                 source.padded,
-                no_cors=options.no_cors,
-                origins=None if options.origins is None else unquoted(options.origins),
-                headers=None if options.headers is None else unquoted(options.headers),
-                credentials=options.credentials,
-                enforce=options.enforce,
-                auth=options.auth,
                 origin=origin,
                 namespace=session.shell.user_ns,
                 filename=source.filename,
-                **({} if options.max_age is None else {"max_age": options.max_age}),
+                **endpoint_settings(options),
             )
         if origin is not None:
             # The cell may have defined functions before.
