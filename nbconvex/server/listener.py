@@ -129,8 +129,7 @@ class Listener(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more, give what runs a moment, then hang up."""
-        for server in self.servers:
-            server.close()
+        await self._accept_no_more()
         for each in sockets or []:
             each.close()
         state = self.server_state
@@ -151,6 +150,19 @@ class Listener(uvicorn.Server):
             await asyncio.wait(tasks, timeout=_POLL_S * 10)
         # One more turn for the transports to be told that they are closed.
         await asyncio.sleep(_POLL_S)
+
+    async def _accept_no_more(self) -> None:
+        # asyncio makes the transport of a client a turn after it accepted it, and never closes one that it makes when
+        # the server is closed: its client would wait until the garbage is collected.
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows' loop, which does not ask whether there are clients
+            for server in self.servers:
+                for each in server.sockets:
+                    loop.remove_reader(each.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
 
     def hang_up(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what is connected still, after `serve`: a client may be accepted in the very moment of the stop."""

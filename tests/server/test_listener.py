@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -120,3 +121,13 @@ def test_a_body_that_breaks_after_its_answer_ends_the_connection_and_is_no_probl
         raw.sendall(b"zz\r\n")
         assert raw.recv(65_536) == b""
     assert [each for each in backend.logs if each.error] == []
+
+
+def test_clients_that_come_in_the_moment_of_the_stop_are_hung_up_on(backend) -> None:
+    for _ in range(20):
+        server = serve(backend, port=0)
+        clients = [connected(server) for _ in range(8)]
+        server.stop()
+        for client in clients:
+            with client, contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
