@@ -30,7 +30,8 @@ def test_endpoints_are_no_actions() -> None:
     assert [kind_of(record(each)) for each in ("GET /hello", "POST /a/*", "m:f", "cron nightly report")] == [
         "endpoint", "endpoint", "action", "action",
     ]  # fmt: skip
-    assert is_warned(record(lines=("[WARN] slow",))) and not is_warned(record(lines=("warn",)))
+    assert is_warned(record(lines=("[WARN] slow",)))
+    assert not is_warned(record(lines=("warn",)))
 
 
 def test_an_error_has_the_frames_of_the_users_code(backend) -> None:
