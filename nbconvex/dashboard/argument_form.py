@@ -164,7 +164,7 @@ class ArgumentForm:
                     continue
                 _put(arguments, field.name, field.control.read(answer))
             except _UnreadableError as problem:
-                problems[field.name] = str(problem)
+                problems[field.name] = _sentence(str(problem))
         return arguments, problems
 
     def field_at(self, path: str) -> str:
@@ -173,6 +173,10 @@ class ArgumentForm:
             (f".{each.name}.", f".{each.name}[")
         )]  # fmt: skip
         return max(found, key=len, default="")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
@@ -184,7 +188,7 @@ def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
         raise _UnreadableError(f'an object is wanted, like {{"name": "value"}}, not {type(value).__name__}.')
     twice = [each for each in value if each in arguments]
     if twice:
-        raise _UnreadableError(f"{twice[0]} has a field of its own above.")
+        raise _UnreadableError(f"there is a field for {twice[0]} above.")
     arguments.update(value)
 
 

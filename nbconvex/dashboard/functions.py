@@ -96,6 +96,7 @@ class FunctionsPanel:
     def _row(self, definition: FunctionDefinition, stats: FunctionStats | None) -> dict[str, Any]:
         row = {
             "path": definition.path,
+            "full": definition.name,
             "name": definition.name.partition(":")[2] or definition.name,
             "kind": definition.kind,
             "visibility": definition.visibility,
@@ -122,7 +123,6 @@ class FunctionsPanel:
             newest |= error_json(stats.newest_error.error, masked, self._place_of)
         return {
             **self._row(definition, stats),
-            "full": definition.name,
             "docs": cut(inspect.getdoc(definition.handler) or "", _DOCS_MAX),
             "returns": shown_validator(definition.returns),
             "form": form_of(definition).to_json(),

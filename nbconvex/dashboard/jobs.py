@@ -91,7 +91,8 @@ class JobsPanel:
             "arguments": cut(write_arguments(document["args"][0]), ARGUMENTS_MAX),
             "made": document["_creationTime"],
             "due": document["scheduledTime"],
-            "ended": document.get("completedTime"),
+            # A canceled job has its due time there, if that is later, although it will not run then.
+            "ended": None if state["kind"] == "canceled" else document.get("completedTime"),
             "state": state["kind"],
             "note": self._masked(self._backend.scheduler.note_on(document)),
             "cron": document.get("cron", ""),

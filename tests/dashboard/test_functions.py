@@ -90,7 +90,7 @@ def test_a_form_that_was_filled_in_runs_the_function(panel, backend) -> None:
 
 def test_a_form_that_cannot_be_read_runs_nothing(panel, backend) -> None:
     told = run(panel, "notes:add", n="many")
-    assert told == {"problems": {"text": "string is wanted.", "n": "'many' is no number."}}
+    assert told == {"problems": {"text": "String is wanted.", "n": "'many' is no number."}}
     assert backend.logs.count == 0
 
 
