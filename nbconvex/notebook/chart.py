@@ -20,7 +20,8 @@ from typing import Any, Final, Literal, get_args
 
 from nbconvex.errors import CallerError
 from nbconvex.notebook.chart_spec import PALETTE, chart_spec
-from nbconvex.notebook.picture import Picture, cell_of, cell_text, picture_of
+from nbconvex.notebook.picture import Picture, picture_of
+from nbconvex.values.cells import cell_of, cell_text
 
 #: Points of one chart: 10,000 are 200 KB on their way to the page, and more than a screen has places for.
 CHART_POINTS_MAX: Final = 10_000
