@@ -49,8 +49,7 @@ class FormControl {
   }
 
   selectOf(choices, isChosen) {
-    const texts = choices.map((each) => (each === "True" ? "true" : each === "False" ? "false" : each));
-    return selection([...(isChosen ? [] : [["", "choose"]]), ...texts.map((text, at) => [String(at), text])], isChosen ? "0" : "");
+    return selection([...(isChosen ? [] : [["", "choose"]]), ...choices.map((text, at) => [String(at), text])], isChosen ? "0" : "");
   }
 
   makeUnion(members, label) {
