@@ -179,8 +179,10 @@ class Desk:
     def _state(self, watch: _Watch) -> tuple[Any, ...]:
         """What decides what a view shows, as far as it is cheap to know."""
         panel = self._panels.get(watch.panel)
-        calls = self._backend.logs.count if panel is not None and panel.follows_calls else 0
-        return self._backend.database.snapshot.ts, calls, self.readonly, len(self._backend.registry.functions)
+        backend = self._backend
+        calls = backend.logs.count if panel is not None and panel.follows_calls else 0
+        app = (backend.registry.version, backend.http.routes.table, backend.scheduler.paused)
+        return backend.database.snapshot.ts, calls, self.readonly, app
 
     def _look(self, watch: _Watch) -> None:
         watch.seen, watch.at_s = self._state(watch), time.monotonic()
