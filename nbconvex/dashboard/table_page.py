@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from nbconvex.dashboard.panel import word
+from nbconvex.dashboard.asked import VALUE_MAX, text_in
 from nbconvex.errors import CallerError
 from nbconvex.values.scalars import INT64_MAX, INT64_MIN, UNSET, Int64
 from nbconvex.values.spelling import read_spelled
@@ -99,14 +99,14 @@ def read_conditions(given: Sequence[Any], validator: Validator | None) -> list[C
     for each in given:
         if not isinstance(each, Mapping):
             raise CallerError(f"a condition is an object, got {type(each).__name__}.")
-        field, comparison = word(each, "field").strip(), word(each, "comparison")
+        field, comparison = text_in(each, "field").strip(), text_in(each, "comparison")
         if comparison not in COMPARISONS:
             raise CallerError(f"there is no comparison {comparison[:50]!r}. There are {', '.join(COMPARISONS)}.")
         if not field:
             raise CallerError("a condition needs the name of a field.")
         value = None
         if comparison not in {"exists", "absent"}:
-            value = _value(field, word(each, "value", ""), validator)
+            value = _value(field, text_in(each, "value", characters_max=VALUE_MAX), validator)
             if comparison == "starts_with" and not isinstance(value, str):
                 raise CallerError(f'"begins with" is for texts, and {value!r} is none.', hint=f'"{value}"')
         found.append(Condition(field, comparison, value))

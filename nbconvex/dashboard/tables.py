@@ -13,9 +13,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.dashboard.panel import flag, items, unknown_action, whole, word
-from nbconvex.dashboard.table_edits import TableEdits, document_text, field_text
-from nbconvex.dashboard.table_page import COMPARISONS, Plan, page_of, plan_of, read_conditions
+from nbconvex.dashboard.asked import VALUE_MAX, count_in, flag_in, list_in, refuse_action, required_text_in, text_in
+from nbconvex.dashboard.table_edits import DELETED_MAX, TableEdits, document_text, field_text
+from nbconvex.dashboard.table_page import COMPARISONS, CONDITIONS_MAX, Plan, page_of, plan_of, read_conditions
 from nbconvex.dashboard.table_shape import columns_of, described, indexes_of, template_of
 from nbconvex.database.metrics import TransactionMetrics
 from nbconvex.database.system_tables import VISIBLE_SYSTEM_TABLES
@@ -76,7 +76,7 @@ class TablesPanel:
         """
         snapshot = self._backend.database.snapshot
         listed = _tables(snapshot)
-        name = word(request, "table", "") or next((each[0] for each in listed), "")
+        name = text_in(request, "table") or next((each[0] for each in listed), "")
         shown: dict[str, Any] | None = None
         if any(each[0] == name for each in listed):
             shown = self._page(snapshot, name, request)
@@ -104,12 +104,12 @@ class TablesPanel:
         schema = snapshot.schema
         validator = None if schema is None else schema.validator_of(table.name)
         definition = None if schema is None else schema.definition.tables.get(table.name)
-        conditions = read_conditions(items(request, "where"), validator)
-        plan = plan_of(table, conditions, word(request, "order", ""))
-        cursor = word(request, "cursor", "") or None
+        conditions = read_conditions(list_in(request, "where", most=CONDITIONS_MAX), validator)
+        plan = plan_of(table, conditions, text_in(request, "order"))
+        cursor = text_in(request, "cursor", characters_max=VALUE_MAX) or None
         page = page_of(
-            self._reading(snapshot), table.name, plan, is_descending=not flag(request, "ascending"),
-            cursor=cursor, rows=max(1, whole(request, "rows", ROWS, ROWS_MAX)),
+            self._reading(snapshot), table.name, plan, is_descending=not flag_in(request, "ascending"),
+            cursor=cursor, rows=max(1, count_in(request, "rows", ROWS, most=ROWS_MAX)),
         )  # fmt: skip
         columns = columns_of(validator, page["page"])
         return {
@@ -143,29 +143,42 @@ class TablesPanel:
         Shapes:  `{table, id, field?, text?, was?}`; `ids` of what is to be deleted.
         Raises:  CallerError; whatever a mutation raises.
         """
-        table = word(arguments, "table")
-        was = word(arguments, "was") if arguments.get("was") is not None else None
+        table = required_text_in(arguments, "table", "which table it is about")
+        # An empty text is one; absent is not.
+        was = None if arguments.get("was") is None else text_in(arguments, "was", characters_max=VALUE_MAX)
         if action == "template":
             schema = self._backend.database.snapshot.schema
             return {"text": template_of(None if schema is None else schema.validator_of(table))}
         if action == "insert":
-            return {"id": self._edits.insert(table, word(arguments, "text"))}
+            return {"id": self._edits.insert(table, _written(arguments))}
         if action == "delete":
-            return {"deleted": self._edits.delete(table, items(arguments, "ids"))}
+            return {"deleted": self._edits.delete(table, list_in(arguments, "ids", most=DELETED_MAX))}
         if action not in _ACTIONS:
-            raise unknown_action(self.name, action, _ACTIONS)
-        document_id = word(arguments, "id")
+            refuse_action(self.name, action, _ACTIONS)
+        document_id = required_text_in(arguments, "id", "which document it is about")
         if action == "read":
-            return {"text": field_text(self._document(table, document_id), word(arguments, "field"))}
+            return {
+                "text": field_text(
+                    self._document(table, document_id), required_text_in(arguments, "field", "which field it is about")
+                )
+            }
         if action == "document":
             document = self._document(table, document_id)
             return {"text": document_text(document), "created": document["_creationTime"]}
         if action == "replace":
-            self._edits.replace(table, document_id, word(arguments, "text"), was)
+            self._edits.replace(table, document_id, _written(arguments), was)
         elif action == "set":
-            self._edits.set_field(table, document_id, word(arguments, "field"), word(arguments, "text"), was)
+            self._edits.set_field(
+                table,
+                document_id,
+                required_text_in(arguments, "field", "which field it is about"),
+                _written(arguments),
+                was,
+            )
         else:
-            self._edits.unset_field(table, document_id, word(arguments, "field"), was)
+            self._edits.unset_field(
+                table, document_id, required_text_in(arguments, "field", "which field it is about"), was
+            )
         return {}
 
     def _document(self, table: str, document_id: str) -> Mapping[str, Any]:
@@ -193,6 +206,10 @@ def _picture(columns: list[str], documents: list[dict[str, Any]], table: Table) 
         "total": len(table.documents),
         "note": "",
     }
+
+
+def _written(arguments: Mapping[str, Any]) -> str:
+    return text_in(arguments, "text", characters_max=VALUE_MAX)
 
 
 def _in_words(plan: Plan) -> list[str]:

@@ -120,7 +120,7 @@ class EditableGrid extends Grid {
     super(() => {});
     this.hands = hands;
     this.editor = null;
-    this.held = null;
+    this.newest = null;
     this.table.removeAttribute("aria-readonly");
     this.body.addEventListener("click", (event) => {
       const td = event.target.closest("td");
@@ -179,24 +179,21 @@ class EditableGrid extends Grid {
     td.classList.remove("nbc-editing");
     const line = this.lines.get(key);
     if (line) fillCell(td, line.row[[...td.parentElement.children].indexOf(td)], false);
-    if (this.held) this.update(...this.held.splice(0));
-    else if (this.picture) this.draw(null);
+    // A row that is gone, or columns that are others, were held back for the editor's sake.
+    this.update(...this.newest);
   }
 
   // The row that is being edited stays, even if the document is gone; other columns have to wait.
   update(picture, caption) {
+    this.newest = [picture, caption];
     if (this.editor) {
       const { key } = this.editor;
-      if (JSON.stringify(picture.columns) !== JSON.stringify(this.columns)) {
-        this.held = [picture, caption];
-        return null;
-      }
+      if (JSON.stringify(picture.columns) !== JSON.stringify(this.columns)) return null;
       if (!picture.keys.includes(key)) {
         const at = Math.max(0, Math.min(this.picture.keys.indexOf(key), picture.keys.length));
         picture = { ...picture, keys: picture.keys.toSpliced(at, 0, key), rows: picture.rows.toSpliced(at, 0, this.lines.get(key).row) };
       }
     }
-    this.held = null;
     return super.update(picture, caption);
   }
 

@@ -111,7 +111,8 @@ def _written(value: Any, indent: int | None, depth: int) -> str:
 
 
 def _number(value: float) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
+    # Not of an int, which may be too large to be asked.
+    if type(value) is float and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     return repr(value)
 

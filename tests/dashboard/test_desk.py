@@ -13,7 +13,7 @@ from nbconvex.backend import Backend
 from nbconvex.dashboard import desk as desk_module
 from nbconvex.dashboard.desk import Desk
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Counting:
@@ -23,8 +23,8 @@ class Counting:
     title = "Counting"
     follows_calls = False
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, store: Backend) -> None:
+        self._backend = store
         self.views = 0
         self.may_go_on = threading.Event()
 
@@ -76,13 +76,13 @@ def page() -> Page:
 
 
 @pytest.fixture
-def panel(backend) -> Counting:
-    return Counting(backend)
+def panel(store) -> Counting:
+    return Counting(store)
 
 
 @pytest.fixture
-def desk(backend, page, panel) -> Iterator[Desk]:
-    desk = Desk(backend, [panel, Calls(backend)], page.answers.put)
+def desk(store, page, panel) -> Iterator[Desk]:
+    desk = Desk(store, [panel, Calls(store)], page.answers.put)
     yield desk
     panel.may_go_on.set()
     desk.close("the test is over")
@@ -92,75 +92,75 @@ def view(desk: Desk, question: str = "1", *, page: str = "p", panel: str = "coun
     desk.hear({"id": question, "page": page, "panel": panel, "verb": "view", "arguments": arguments})
 
 
-def write(backend: Backend) -> None:
-    with_transaction = backend.database.begin(writable=True)
+def write(store: Backend) -> None:
+    with_transaction = store.database.begin(writable=True)
     with_transaction.insert("notes", {})
-    backend.database.commit(with_transaction)
+    store.database.commit(with_transaction)
 
 
-def test_a_view_is_answered_and_answered_again_after_a_commit(backend, desk, page) -> None:
+def test_a_view_is_answered_and_answered_again_after_a_commit(store, desk, page) -> None:
     view(desk, at="x")
     assert page.next() == {"id": "1", "ok": True, "readonly": "", "value": {"count": 0, "asked": {"at": "x"}}}
-    write(backend)
+    write(store)
     assert page.next()["value"]["count"] == 1
 
 
-def test_what_looks_the_same_is_not_sent_again(backend, desk, page, panel) -> None:
+def test_what_looks_the_same_is_not_sent_again(store, desk, page, panel) -> None:
     view(desk)
     page.next()
-    backend.push_schema({})
+    store.push_schema({})
     assert page.is_quiet()
     assert panel.views > 1
 
 
-def test_many_commits_are_few_answers_and_the_last_is_true(backend, desk, page) -> None:
+def test_many_commits_are_few_answers_and_the_last_is_true(store, desk, page) -> None:
     view(desk)
     page.next()
     for _ in range(50):
-        write(backend)
+        write(store)
     answers = [page.next()["value"]["count"]]
     while answers[-1] < 50:
         answers.append(page.next()["value"]["count"])
     assert len(answers) < 10
 
 
-def test_a_page_watches_one_view_and_several_pages_each_their_own(backend, desk, page) -> None:
+def test_a_page_watches_one_view_and_several_pages_each_their_own(store, desk, page) -> None:
     view(desk, "1", page="a")
     page.next()
     view(desk, "2", page="a")
     assert page.next()["id"] == "2"
     view(desk, "3", page="b")
     assert page.next()["id"] == "3"
-    write(backend)
+    write(store)
     assert {page.next()["id"], page.next()["id"]} == {"2", "3"}
 
 
-def test_nobody_looking_costs_a_commit_nothing(backend, desk, page, panel) -> None:
-    before = backend.database._queue._listeners
+def test_nobody_looking_costs_a_commit_nothing(store, desk, page, panel) -> None:
+    before = store.database._queue._listeners
     view(desk)
     page.next()
-    assert len(backend.database._queue._listeners) == len(before) + 1
+    assert len(store.database._queue._listeners) == len(before) + 1
     desk.hear({"page": "p", "verb": "leave"})
     for thread in threading.enumerate():
         if thread.name == "nbconvex-dashboard":
             thread.join(PATIENCE_S)
     seen = panel.views
-    assert backend.database._queue._listeners == before
-    write(backend)
+    assert store.database._queue._listeners == before
+    write(store)
     assert page.is_quiet()
     assert panel.views == seen
     view(desk, "2")
     assert page.next()["value"]["count"] == 1
 
 
-def test_calls_are_followed_by_panels_that_are_about_calls(backend, desk, page) -> None:
-    @backend.query
+def test_calls_are_followed_by_panels_that_are_about_calls(store, desk, page) -> None:
+    @store.query
     def nothing(ctx: Any) -> None:
         return None
 
     view(desk, panel="calls")
     assert page.next()["value"] == {"calls": 0}
-    backend.run(nothing)
+    store.run(nothing)
     assert page.next()["value"] == {"calls": 1}
 
 
@@ -188,12 +188,12 @@ def test_more_actions_than_can_run_are_refused(desk, page, panel, monkeypatch) -
     assert page.next()["ok"]
 
 
-def test_the_watcher_that_was_silent_longest_makes_way(backend, desk, page, monkeypatch) -> None:
+def test_the_watcher_that_was_silent_longest_makes_way(store, desk, page, monkeypatch) -> None:
     monkeypatch.setattr(desk_module, "WATCHERS_MAX", 2)
     for name in "abc":
         view(desk, name, page=name)
         page.next()
-    write(backend)
+    write(store)
     assert {page.next()["id"], page.next()["id"]} == {"b", "c"}
     assert page.is_quiet()
 
@@ -220,11 +220,11 @@ def test_what_is_no_message_does_nothing(desk, page) -> None:
     assert page.is_quiet()
 
 
-def test_a_store_that_closes_is_said_to_and_the_last_state_stays(backend, desk, page) -> None:
+def test_a_store_that_closes_is_said_to_and_the_last_state_stays(store, desk, page) -> None:
     view(desk)
     page.next()
-    write(backend)
-    backend.close()
+    write(store)
+    store.close()
     answer = page.next()
     while not answer["readonly"]:
         answer = page.next()
@@ -234,8 +234,8 @@ def test_a_store_that_closes_is_said_to_and_the_last_state_stays(backend, desk, 
     assert page.next()["readonly"] == "The store was closed."
 
 
-def test_a_store_that_failed_is_said_to(backend, desk, page, monkeypatch) -> None:
+def test_a_store_that_failed_is_said_to(store, desk, page, monkeypatch) -> None:
     view(desk)
     page.next()
-    monkeypatch.setattr(backend.database._queue, "failure", backend.database._refusal())
+    monkeypatch.setattr(store.database._queue, "failure", store.database._refusal())
     assert page.next()["readonly"]

@@ -27,53 +27,53 @@ TEXT = '{"channel": "a", "body": "hi", "likes": 5, "when": "2026-01-31"}'
 
 
 @pytest.fixture
-def edits(backend) -> TableEdits:
-    return TableEdits(backend)
+def edits(store) -> TableEdits:
+    return TableEdits(store)
 
 
-def stored(backend: Backend, document_id: str) -> dict[str, Any]:
-    document = backend.database.begin(writable=False).get(document_id)
+def stored(store: Backend, document_id: str) -> dict[str, Any]:
+    document = store.database.begin(writable=False).get(document_id)
     assert document is not None
     return document
 
 
-def test_a_document_is_added_as_the_schema_means_it(backend, edits) -> None:
-    document = stored(backend, edits.insert("messages", TEXT))
+def test_a_document_is_added_as_the_schema_means_it(store, edits) -> None:
+    document = stored(store, edits.insert("messages", TEXT))
     assert document["likes"] == Int64(5)
     assert document["when"].year == 2026
 
 
-def test_a_field_is_set_and_removed(backend, edits) -> None:
+def test_a_field_is_set_and_removed(store, edits) -> None:
     document_id = edits.insert("messages", TEXT)
     edits.set_field("messages", document_id, "likes", "7", "Int64(5)")
     edits.set_field("messages", document_id, "body", "more", None)
     edits.unset_field("messages", document_id, "when", None)
-    document = stored(backend, document_id)
+    document = stored(store, document_id)
     assert (document["likes"], document["body"], "when" in document) == (Int64(7), "more", False)
 
 
-def test_a_document_is_replaced_and_keeps_its_id(backend, edits) -> None:
+def test_a_document_is_replaced_and_keeps_its_id(store, edits) -> None:
     document_id = edits.insert("messages", TEXT)
-    was = document_text(stored(backend, document_id))
+    was = document_text(stored(store, document_id))
     edits.replace("messages", document_id, '{"channel": "b", "body": "", "likes": 0}', was)
-    document = stored(backend, document_id)
+    document = stored(store, document_id)
     assert document["channel"] == "b"
     assert document["_id"] == document_id
 
 
-def test_what_was_changed_meanwhile_is_not_overwritten_unawares(backend, edits) -> None:
+def test_what_was_changed_meanwhile_is_not_overwritten_unawares(store, edits) -> None:
     document_id = edits.insert("messages", TEXT)
-    seen = document_text(stored(backend, document_id))
+    seen = document_text(stored(store, document_id))
     edits.set_field("messages", document_id, "body", "theirs", None)
     with pytest.raises(CallerError, match='"body" has been changed meanwhile, to: theirs'):
         edits.set_field("messages", document_id, "body", "mine", "hi")
     with pytest.raises(CallerError, match="changed meanwhile"):
         edits.replace("messages", document_id, TEXT, seen)
     edits.set_field("messages", document_id, "body", "mine", None)
-    assert stored(backend, document_id)["body"] == "mine"
+    assert stored(store, document_id)["body"] == "mine"
 
 
-def test_validators_and_unique_indexes_hold(backend, edits) -> None:
+def test_validators_and_unique_indexes_hold(store, edits) -> None:
     ada, grace = (edits.insert("users", f'{{"name": "{name}"}}') for name in ("Ada", "Grace"))
     with pytest.raises(UniqueViolatedError):
         edits.set_field("users", grace, "name", "Ada", None)
@@ -81,44 +81,44 @@ def test_validators_and_unique_indexes_hold(backend, edits) -> None:
         edits.unset_field("users", ada, "name", None)
     with pytest.raises(DocumentInvalidError):
         edits.insert("users", '{"name": 5}')
-    assert stored(backend, grace)["name"] == "Grace"
+    assert stored(store, grace)["name"] == "Grace"
 
 
 @pytest.mark.case("tooling/edit_cell_in_grid")
-def test_an_edit_runs_triggers_and_is_told_to_those_who_follow(backend, edits) -> None:
-    @backend.trigger("messages")
+def test_an_edit_runs_triggers_and_is_told_to_those_who_follow(store, edits) -> None:
+    @store.trigger("messages")
     def note(ctx: Any, change: Any) -> None:
         if change.operation == "update":
             ctx.db.insert("notes", {"was": change.old_doc["body"], "now": change.new_doc["body"]})
 
-    @backend.query
+    @store.query
     def bodies(ctx: Any) -> list[str]:
         return [each["body"] for each in ctx.db.query("messages").collect()]
 
     document_id = edits.insert("messages", TEXT)
     seen: list[Any] = []
-    with backend.subscribe(bodies, {}, lambda update: seen.append(update.value)):
+    with store.subscribe(bodies, {}, lambda update: seen.append(update.value)):
         edits.set_field("messages", document_id, "body", "changed", "hi")
-        assert backend.live.settle()
+        assert store.live.settle()
     assert seen == [["hi"], ["changed"]]
-    notes = backend.database.begin(writable=False).query("notes").collect()
+    notes = store.database.begin(writable=False).query("notes").collect()
     assert [(each["was"], each["now"]) for each in notes] == [("hi", "changed")]
     with pytest.raises(DocumentInvalidError):
         edits.set_field("messages", document_id, "likes", "many", None)
 
 
-def test_a_trigger_that_refuses_keeps_the_document(backend, edits) -> None:
-    @backend.trigger("users")
+def test_a_trigger_that_refuses_keeps_the_document(store, edits) -> None:
+    @store.trigger("users")
     def never(ctx: Any, change: Any) -> None:
         raise ValueError("users stay as they are")
 
     with pytest.raises(ValueError, match="stay as they are"):
         edits.insert("users", '{"name": "Ada"}')
-    assert len(backend.database.snapshot.table("users").documents) == 0
+    assert len(store.database.snapshot.table("users").documents) == 0
 
 
-def test_deleting_follows_what_the_schema_says_of_references(backend, edits) -> None:
-    backend.push_schema({
+def test_deleting_follows_what_the_schema_says_of_references(store, edits) -> None:
+    store.push_schema({
         "users": table({"name": v.string()}),
         "pets": table({"owner": v.id("users", on_delete="cascade")}).index("by_owner", ["owner"]),
         "cards": table({"owner": v.id("users", on_delete="restrict")}).index("by_owner", ["owner"]),
@@ -133,7 +133,7 @@ def test_deleting_follows_what_the_schema_says_of_references(backend, edits) -> 
         edits.delete("users", [grace])
 
 
-def test_several_documents_go_together_or_not_at_all(backend, edits) -> None:
+def test_several_documents_go_together_or_not_at_all(store, edits) -> None:
     ids = [edits.insert("users", f'{{"name": "{name}"}}') for name in "abc"]
     with pytest.raises(ValueInvalidError):
         edits.delete("users", [ids[0], "nonsense"])
@@ -142,7 +142,7 @@ def test_several_documents_go_together_or_not_at_all(backend, edits) -> None:
         edits.delete("users", [])
 
 
-def test_limits_hold_as_for_every_mutation(backend, edits) -> None:
+def test_limits_hold_as_for_every_mutation(store, edits) -> None:
     with pytest.raises(LimitExceededError):
         edits.insert("notes", '{"text": "' + "x" * 1_100_000 + '"}')
 
@@ -177,13 +177,13 @@ def test_a_document_that_is_gone_is_said_to_be(edits) -> None:
         edits.set_field("messages", document_id, "body", "x", None)
 
 
-def test_changes_stand_in_the_log(backend, edits) -> None:
+def test_changes_stand_in_the_log(store, edits) -> None:
     edits.insert("users", '{"name": "Ada"}')
-    assert [each.path for each in backend.logs] == ["dashboard:insert"]
+    assert [each.path for each in store.logs] == ["dashboard:insert"]
 
 
-def test_a_store_that_is_closed_refuses(backend, edits) -> None:
-    backend.close()
+def test_a_store_that_is_closed_refuses(store, edits) -> None:
+    store.close()
     with pytest.raises(StorageError, match="closed"):
         edits.insert("users", '{"name": "Ada"}')
 

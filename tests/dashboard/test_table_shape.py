@@ -22,19 +22,19 @@ def test_fields_of_several_shapes_stand_beside_each_other() -> None:
     assert fields_of(v.any()) == {}
 
 
-def test_indexes_say_what_they_are_on_and_of_which_kind(backend) -> None:
-    table = backend.database.snapshot.table("users")
-    assert indexes_of(table, backend.schema.tables["users"]) == [
+def test_indexes_say_what_they_are_on_and_of_which_kind(store) -> None:
+    table = store.database.snapshot.table("users")
+    assert indexes_of(table, store.schema.tables["users"]) == [
         {"name": "by_id", "fields": ["_id"], "kind": "index", "marks": ["built in"]},
         {"name": "by_creation_time", "fields": ["_creationTime"], "kind": "index", "marks": ["built in"]},
         {"name": "by_name", "fields": ["name"], "kind": "index", "marks": ["unique"]},
     ]
 
 
-def test_indexes_for_words_and_for_vectors_are_listed_too(backend) -> None:
+def test_indexes_for_words_and_for_vectors_are_listed_too(store) -> None:
     definition = MESSAGES.search_index("words", search_field="body", filter_fields=["channel"])
-    backend.push_schema({"messages": definition})
-    words = indexes_of(backend.database.snapshot.table("messages"), definition)[-1]
+    store.push_schema({"messages": definition})
+    words = indexes_of(store.database.snapshot.table("messages"), definition)[-1]
     assert (words["name"], words["kind"]) == ("words", "search index")
 
 

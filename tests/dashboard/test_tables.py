@@ -16,8 +16,8 @@ TEXT = '{"channel": "a", "body": "hi", "likes": 5}'
 
 
 @pytest.fixture
-def panel(backend) -> TablesPanel:
-    return TablesPanel(backend)
+def panel(store) -> TablesPanel:
+    return TablesPanel(store)
 
 
 def page(panel: TablesPanel, **request: Any) -> dict[str, Any]:
@@ -41,8 +41,8 @@ def test_tables_are_listed_by_name_and_those_of_the_platform_behind(panel) -> No
     ]
 
 
-def test_counts_leave_out_the_tables_of_the_platform(backend) -> None:
-    assert table_counts(backend) == [("messages", 0), ("users", 0)]
+def test_counts_leave_out_the_tables_of_the_platform(store) -> None:
+    assert table_counts(store) == [("messages", 0), ("users", 0)]
 
 
 def test_the_first_table_is_shown_unless_another_is_asked_for(panel) -> None:
@@ -65,7 +65,7 @@ def test_a_page_has_cells_as_live_tables_have_them(panel) -> None:
     assert picture["numeric"][3:5] == [True, True]
 
 
-def test_documents_without_a_schema_have_the_columns_that_they_have(backend, panel) -> None:
+def test_documents_without_a_schema_have_the_columns_that_they_have(store, panel) -> None:
     insert(panel, '{"b": b"\\x01", "a": [{"c": 1}]}', "notes")
     shown = page(panel, table="notes")
     assert shown["picture"]["columns"] == ["_id", "b", "a", "_creationTime"]
@@ -114,10 +114,10 @@ def test_a_commit_to_another_table_costs_no_second_search(panel, monkeypatch) ->
     assert not looked
 
 
-def test_what_was_pushed_is_seen_at_once(backend, panel) -> None:
+def test_what_was_pushed_is_seen_at_once(store, panel) -> None:
     insert(panel)
     assert page(panel)["schema"]
-    backend.push_schema({})
+    store.push_schema({})
     assert page(panel)["schema"] == []
 
 
@@ -153,7 +153,6 @@ def test_actions_change_documents(panel) -> None:
         {"where": "all"},
         {"where": [{"field": "a"}]},
         {"rows": -1},
-        {"rows": 1e9},
         {"ascending": 1},
         {"order": "no_such"},
         {"order": ["x"]},
@@ -185,17 +184,17 @@ def test_a_strange_action_is_refused_in_words(panel, action, arguments) -> None:
         panel.act(action, arguments)
 
 
-def test_a_store_that_is_closed_is_still_seen(backend, panel) -> None:
+def test_a_store_that_is_closed_is_still_seen(store, panel) -> None:
     insert(panel)
-    backend.close()
+    store.close()
     assert page(panel)["picture"]["rows"]
 
 
 def test_the_apps_own_limits_do_not_keep_a_table_from_being_seen() -> None:
     from nbconvex.limits import Limits
 
-    with Backend.open(limits=Limits(documents_read=2)) as backend:
-        panel = TablesPanel(backend)
+    with Backend.open(limits=Limits(documents_read=2)) as store:
+        panel = TablesPanel(store)
         for at in range(5):
             insert(panel, f'{{"n": {at}}}', "notes")
         assert len(page(panel, table="notes")["picture"]["rows"]) == 5

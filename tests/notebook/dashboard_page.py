@@ -12,7 +12,7 @@ from nbconvex.dashboard.desk import Desk
 from nbconvex.dashboard.panels import panels_of
 from nbconvex.notebook.dashboard import SCRIPTED, script, style, surroundings
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 BARE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>dashboard</title><style>%(css)s
 :root { color-scheme: light dark } body { margin: 12px; background: Canvas; color: CanvasText }</style></head>

@@ -12,7 +12,7 @@ from nbconvex.backend import Backend
 from nbconvex.notebook.card import Listing
 from nbconvex.notebook.dashboard import SCRIPTED, Dashboard, script, style
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Sent(Dashboard):

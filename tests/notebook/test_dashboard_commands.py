@@ -13,7 +13,6 @@ from IPython.core.error import UsageError
 from nbconvex.notebook.convex_commands import COMMANDS
 
 
-
 @pytest.fixture
 def dashboard_of(app, monkeypatch) -> Iterator[Callable[[str], Any]]:
     """What the command answers in a shell that shows widgets, as a notebook's does."""
