@@ -16,7 +16,9 @@ pytestmark = pytest.mark.browser
 
 MUTATIONS = '''
 from typing import Literal
-def send(ctx, body: str, times: int = 1, level: Literal["low", "high"] = "low", tags: list[str] = [], by: str | None = "x"):
+def send(
+    ctx, body: str, times: int = 1, level: Literal["low", "high"] = "low", tags: list[str] = [], by: str | None = "x"
+):
     """Sends a message."""
     print("sending", body)
     for _ in range(times):
