@@ -195,8 +195,8 @@ class LiveQueries:
             with self.lock:
                 # The live thread may have run it meanwhile, for a query set that shares it.
                 if finished is not None and live.update is None:
-                    self._file(live, finished, snapshot)
                     self._install(live, finished)
+                    self._file(live, finished, snapshot)
                 live.is_running_first = False
                 self._first_results.notify_all()
         if self._database.head > self._ts or self._dirty:
@@ -294,18 +294,17 @@ class LiveQueries:
             self._set_paths(live, frozenset((live.path, *(each.path for each in run.definitions or ()))))
             if update.error is None:
                 live.page_end = run.tx.page_end
-            if run.identity_read and not live.is_by_identity:
-                live.is_by_identity = True
-                self._split(live)
             self._catch_up(live, run, run.tx.reads, snapshot)
             live.cost_s = run.stopped_s - run.started_s
 
-    @staticmethod
-    def _install(live: LiveQuery, finished: Finished) -> bool:
+    def _install(self, live: LiveQuery, finished: Finished) -> bool:
         """Take over the result of a finished run; whether it differs from the last. `lock` is held."""
-        update, digest, _ = finished
+        update, digest, run = finished
         if live.is_forgotten:
             return False
+        if run is not None and run.tx is not None and run.identity_read and not live.is_by_identity:
+            live.is_by_identity = True
+            self._split(live)
         is_changed = digest != live.digest
         live.digest = digest
         if is_changed or live.update is None:
@@ -423,23 +422,23 @@ class LiveQueries:
         if sum(live.cost_s for live in dirty) > self._database.append_s * AHEAD_APPENDS:
             self._database.wait_durable(snapshot.ts)
         finished = [(live, self._run(live, snapshot)) for live in dirty]
-        with self.lock:
-            for live, result in finished:
-                self._file(live, result, snapshot)
         self._database.wait_durable(snapshot.ts)
         with self.lock:
             changed = [live for live, result in finished if self._install(live, result)]
             telling = subscribers_of(changed)
             marks, unanswered = answer(asking, telling)
             self._asking.update(unanswered)
-            again = bool(self._dirty or self._asking)
         advance = LiveAdvance(snapshot.ts, {})
         for subscriber, updates in telling.items():
             mark = marks.get(subscriber)
             if updates is not advance.updates or mark is not advance.mark:
                 advance = LiveAdvance(snapshot.ts, updates, mark)
             self._tell(subscriber, advance)
-        return again
+        with self.lock:
+            # Nobody waits for this, and it is soon enough: the next commit is looked at by this thread.
+            for live, result in finished:
+                self._file(live, result, snapshot)
+            return bool(self._dirty or self._asking)
 
     def _take_dirty(self, snapshot: Snapshot) -> set[LiveQuery]:
         dirty, self._dirty = self._dirty, set()
