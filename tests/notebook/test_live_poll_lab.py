@@ -78,7 +78,8 @@ class Teacher:
 
     def address(self) -> str:
         """The line that the last step of the notebook prints for the class."""
-        found = re.search(r"http://\S+/poll$", self.notebook.output(self.at("address_in_the_room")).inner_text(), re.M)
+        printed = self.notebook.output(self.at("address_in_the_room")).inner_text()
+        found = re.fullmatch(r"http://\S+/poll", printed.strip())
         assert found, "the notebook prints the address, without a word behind it when the room is let in"
         return found[0]
 
