@@ -122,7 +122,7 @@ class FunctionsPanel {
     this.table = new ListTable(
       "Functions and how they fare",
       [
-        { title: "function" }, { title: "kind" }, { title: "calls", right: true }, { title: "errors", right: true },
+        { title: "function" }, { title: "calls", right: true }, { title: "errors", right: true },
         { title: "cache hits", right: true }, { title: "median", right: true }, { title: "95 %", right: true }, { title: "defined in" },
       ],
       { key: (each) => each.path, cells: (each) => this.rowOf(each) },
@@ -133,12 +133,12 @@ class FunctionsPanel {
   rowOf(each) {
     const opener = button(each.full, "nbc-plain nbc-opener", () => this.choose(each.path));
     opener.dataset.focus = "open";
-    const kind = make("span");
-    kind.append(each.kind, each.visibility === "internal" ? make("span", "nbc-quiet", " internal") : "");
-    if (!each.calls) return [opener, kind, "–", "", "", "", "", each.place];
+    const name = make("span", "nbc-log-function");
+    name.append(this.letterOf(each.kind), opener, each.visibility === "internal" ? make("span", "nbc-quiet", "internal") : "");
+    if (!each.calls) return [name, "–", "", "", "", "", each.place];
     const errors = each.errors ? make("span", "nbc-failed", number.format(each.errors)) : "0";
     const hits = each.kind === "query" ? `${Math.round((each.hits / each.calls) * 100)} %` : "";
-    return [opener, kind, number.format(each.calls), errors, hits, durationText(each.p50), durationText(each.p95), each.place];
+    return [name, number.format(each.calls), errors, hits, durationText(each.p50), durationText(each.p95), each.place];
   }
 
   makeOne() {
@@ -172,8 +172,6 @@ class FunctionsPanel {
     if (place.function !== undefined) this.wanted = place.function;
     this.ask();
   }
-
-  hide() {}
 
   choose(path) {
     if (path !== this.wanted) this.leave();
@@ -282,15 +280,19 @@ class FunctionsPanel {
     if (focused !== undefined) this.names.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus();
   }
 
+  letterOf(kind) {
+    const letter = make("span", `nbc-kind nbc-kind-${kind}`, FUNCTION_KINDS[kind]);
+    letter.setAttribute("role", "img");
+    letter.setAttribute("aria-label", kind);
+    letter.title = kind;
+    return letter;
+  }
+
   choiceOf(path, name, kind, count) {
     const choice = button("", "nbc-choice", () => this.choose(path));
     choice.dataset.path = path;
     choice.title = kind ? `${path}, ${kind}` : "";
-    if (kind) {
-      const letter = make("span", `nbc-kind nbc-kind-${kind}`, FUNCTION_KINDS[kind]);
-      letter.setAttribute("aria-label", kind);
-      choice.append(letter);
-    }
+    if (kind) choice.append(this.letterOf(kind));
     choice.append(make("span", "nbc-choice-name", name));
     if (kind && count) choice.append(make("span", "nbc-failed", `${number.format(count)} ✗`));
     else if (!kind) choice.append(make("span", "nbc-count", number.format(count)));

@@ -33,7 +33,10 @@ class LogsPanel {
         key: (each) => each.request,
         cells: (each) => this.rowOf(each),
         detail: () => this.drawRequest(),
-        onUnfold: (each) => this.ask({ request: each?.request ?? "" }),
+        onUnfold: (each) => {
+          this.api.remember({});
+          this.ask({ request: each?.request ?? "" });
+        },
       },
     );
     this.more = button("Show more", "", () => this.ask({ limit: Math.min(this.limit + LOG_STEP, LOG_MOST) }));
@@ -65,6 +68,7 @@ class LogsPanel {
   filter(changes = {}) {
     if (changes.level !== undefined) this.levelValue = changes.level;
     this.drawLevels();
+    this.api.remember({});
     this.ask({ limit: LOG_STEP });
   }
 
