@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbconvex.backend import Backend
+from nbconvex.cli.app_file import notebook_names
 from nbconvex.cli.printed import complain, print_rows, print_value, tell
 from nbconvex.cli.serving import opened
 from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import parse_arguments
+from nbconvex.functions.inline_query import inline_query
 
 if TYPE_CHECKING:
     from nbconvex.cli.app_file import LoadReport
@@ -32,8 +34,22 @@ def complain_of(report: LoadReport) -> bool:
 def run_function(options: argparse.Namespace) -> int:
     """Run one function and print its value."""
     arguments = parse_arguments(options.arguments)
+    if options.inline_query is not None and (options.function is not None or options.watch):
+        raise CallerError("an inline query takes the place of a function, and runs once: quote all of its text.")
+    if options.inline_query is None and options.function is None:
+        raise CallerError("run what? Name a function.", hint="nbconvex run messages:newest --app app.ipynb")
+    if options.watch:
+        from nbconvex.cli.watching import run_watched
+
+        return run_watched(options, arguments)
     identity = {"subject": options.identity} if options.identity else None
     with opened(Path(options.app), options.database) as (backend, report):
+        if options.inline_query is not None:
+            # It may lean on indexes, not on functions; what the app lacks is told, and does no harm.
+            complain_of(report)
+            definition = inline_query(options.inline_query, notebook_names(backend))
+            print_value(backend.run_inline(definition, identity=identity))
+            return 0
         # Only what is asked for has to be right.
         if backend.registry.get(options.function) is None and complain_of(report):
             return 1

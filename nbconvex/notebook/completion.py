@@ -71,7 +71,7 @@ def _of_convex(session: Session, rest: str) -> list[str]:
     if words[-1].startswith("-"):
         return _starting(words[-1], options)
     if words[-2:-1] == ["--fn"]:
-        return _starting(words[-1], _paths(session))
+        return _starting(words[-1], [*_modules(session), *_paths(session)])
     if len([each for each in words if not each.startswith("-")]) > 1 and command.takes == "function":
         return _starting(words[-1], _arguments(session, words[0]))
     if command.name == "help":

@@ -28,10 +28,10 @@ CELL_CHARACTERS_MAX: Final = 400
 TEXT_CHARACTERS_MAX: Final = 100_000
 
 #: The first character of a cell: text, number, boolean, null, absent, time in ms, nested value, bytes, document id,
-#: button.
+#: button, text about a failure.
 CELL_KINDS: Final = {
     "s": "text", "n": "number", "b": "boolean", "z": "null", "u": "absent", "t": "time", "j": "nested", "y": "bytes",
-    "i": "id", "p": "a button",
+    "i": "id", "p": "a button", "x": "a failure",
 }  # fmt: skip
 
 Shape = Literal["table", "value"]
@@ -80,8 +80,11 @@ def picture_of(value: Any, *, rows_max: int = ROWS_MAX, as_json: bool = False, f
     """The picture of any value that a function may return.
 
     A list of documents is a table with their fields as columns; any other list is a table with one column; one page
-    of `paginate` is the table of its documents; a document is a table of two columns; all else is text.
+    of `paginate` is the table of its documents; a document is a table of two columns; all else is text. What is a
+    picture already stays as it is.
     """
+    if isinstance(value, Picture):
+        return value
     if as_json:
         return Picture("value", text=_cut(_json(value, indent=2), TEXT_CHARACTERS_MAX))
     if isinstance(value, Mapping) and value.keys() >= _PAGE_FIELDS and isinstance(value["page"], list):
