@@ -8,14 +8,16 @@ from __future__ import annotations
 
 #: Headings of the navigation, each with its pages, below the root of the site and without their endings.
 SECTIONS: dict[str, list[str]] = {
-    "Notebooks": ["notebooks/*"],
+    "Tutorial": ["notebooks/*"],
     "How to": [
-        "docs/how-to/schema-and-indexes", "docs/how-to/writing-functions", "docs/how-to/loading-data",
+        "docs/how-to/installing", "docs/how-to/schema-and-indexes", "docs/how-to/writing-functions",
+        "docs/how-to/loading-data",
         "docs/how-to/reading-data", "docs/how-to/sql", "docs/how-to/*",
     ],
     "Reference": ["docs/reference/*", "docs/how-to/magics", "docs/how-to/errors", "docs/limits", "docs/glossary",
-                  "docs/protocol", "docs/storage-format"],
-    "Explanation": ["docs/convex-compatibility", "docs/compatibility", "docs/architecture", "docs/performance",
-                    "docs/critiques", "docs/adr/*"],
+                  "docs/compatibility", "docs/protocol", "docs/storage-format"],
+    "Explanation": ["docs/how-it-works", "docs/guarantees", "docs/security", "docs/what-it-is-not-for",
+                    "docs/convex-compatibility", "docs/critiques", "docs/performance", "docs/architecture",
+                    "docs/adr/*"],
     "Project": ["README", "CONTRIBUTING", "CHANGELOG"],
 }  # fmt: skip

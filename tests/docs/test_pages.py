@@ -104,6 +104,36 @@ def test_the_page_of_errors_lists_every_error_with_its_code() -> None:
     assert listed == {each.__name__: each.code for each in there - families}
 
 
+#: A test that a page names: what it shows, as a sentence, and the file that it stands in.
+SHOWN_BY = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(tests/[\w/]+/test_\w+\.py)\)")
+
+
+def missing_tests(text: str) -> list[str]:
+    """The sentences of a page that are no test of the file that they link to."""
+    return [
+        sentence
+        for sentence, file in SHOWN_BY.findall(text)
+        if f"def test_{'_'.join(sentence.lower().split())}(" not in (ROOT / file).read_text(encoding="utf-8")
+    ]
+
+
+@pytest.mark.parametrize("name", ["guarantees", "security"])
+def test_tests_that_a_page_names_are_there(name: str) -> None:
+    text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    assert len(SHOWN_BY.findall(text)) > 40
+    assert missing_tests(text) == []
+    assert missing_tests(f"{text} [pigs fly](../tests/acceptance/test_kill.py)") == ["pigs fly"]
+
+
+def test_every_guarantee_names_a_test() -> None:
+    text, _, _ = (DOCS / "guarantees.md").read_text(encoding="utf-8").partition("## What is not promised")
+    bullets = re.findall(r"^\* \*\*.*?(?=^\* |^$)", text, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^\| (?!What|-).*$", text, re.MULTILINE)
+    assert len(bullets) > 15
+    assert len(lines) == 10
+    assert [each for each in (*bullets, *lines) if not SHOWN_BY.search(each)] == []
+
+
 def test_the_map_of_pages_leads_to_every_page() -> None:
     text = (DOCS / "index.md").read_text(encoding="utf-8")
     pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md") if page.parent.name != "adr"}

@@ -41,7 +41,7 @@ def test_every_page_builds_without_a_warning_and_is_in_the_navigation(tmp_path):
     expected |= {f"notebooks/{each.stem}.html" for each in (ROOT / "notebooks").glob("*.ipynb")}
     assert expected <= pages
     home = (tmp_path / "html/docs/index.html").read_text()
-    assert all(f"sections/{name}.html" in home for name in ("notebooks", "how-to", "reference", "explanation"))
+    assert all(f"sections/{name}.html" in home for name in ("tutorial", "how-to", "reference", "explanation"))
 
 
 def test_the_reference_has_every_public_name_with_its_signature_and_words(site):

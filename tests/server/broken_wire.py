@@ -31,7 +31,7 @@ class BrokenWire:
         self._is_up.set()
         await self._is_over.wait()
         # A client that was accepted in the last moment has its transport and its task some turns later; asyncio forgets
-        # to close one that comes after the server was closed. A transport is put away a turn after it was told to close.
+        # to close one that comes after the server was closed. And a transport is put away a turn after it was closed.
         for each in server.sockets:
             self._loop.remove_reader(each.fileno())
         await self._turns()

@@ -40,6 +40,15 @@ def test_front_door_serves(backend) -> None:
         httpx.get(f"{server.url}/version")
 
 
+def test_nobody_but_this_machine_reaches_it_unless_it_is_said(backend) -> None:
+    with serve(backend, port=0) as server:
+        pair = (server._pair.api, server._pair.site)
+        assert {each.getsockname()[0] for each in pair} == {"127.0.0.1"}
+    with serve(backend, host="0.0.0.0", port=0) as server:
+        pair = (server._pair.api, server._pair.site)
+        assert {each.getsockname()[0] for each in pair} == {"0.0.0.0"}
+
+
 def test_starting_and_stopping_leaves_nothing_behind(backend) -> None:
     backend.query(name="m:q")(lambda ctx: 1)
     serve(backend, port=0).stop()
