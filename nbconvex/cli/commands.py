@@ -1,6 +1,6 @@
 """What the commands besides `serve` do.
 
-Owns:  `run_function`, `run_data`, `run_import`, `run_export`, `run_codegen`.
+Owns:  `run_function`, `run_data`, `run_import`, `run_export`, `run_functions`, `run_codegen`.
 Must not know: how words are read.
 Invariant: a command returns the status that the process ends with: 0, or 1 where what it was asked for failed.
 Threads: the main thread.
@@ -64,7 +64,7 @@ def run_function(options: argparse.Namespace) -> int:
 
 def run_data(options: argparse.Namespace) -> int:
     """Print the tables of a store, or the documents of one, as JSON, a line each."""
-    with Backend.open(_store(options.store)) as backend:
+    with Backend.open(store_named(options.store)) as backend:
         snapshot = backend.database.snapshot
         tables = {each.name: len(each.documents) for each in snapshot.tables.values() if not each.name.startswith("_")}
         if options.table is None:
@@ -78,7 +78,7 @@ def run_data(options: argparse.Namespace) -> int:
     return 0
 
 
-def _store(named: str, *, must_exist: bool = True) -> Path:
+def store_named(named: str, *, must_exist: bool = True) -> Path:
     """The store of that name, or of the app of that name."""
     path = Path(named)
     if path.suffix in {".ipynb", ".py"}:
@@ -97,7 +97,7 @@ def run_import(options: argparse.Namespace) -> int:
     table = options.table
     if table is None and path.suffix.lower() != ".zip" and options.format != "zip":
         table = path.name.partition(".")[0]
-    with Backend.open(_store(options.store, must_exist=False)) as backend:
+    with Backend.open(store_named(options.store, must_exist=False)) as backend:
         report = backend.import_data(str(path), table, mode=modes[0] if modes else None, format=options.format)
     for name, count in sorted(report.tables.items()):
         tell(f"{name}: {count:,} documents")
@@ -108,12 +108,23 @@ def run_import(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write a store, or one table of it, as of one moment."""
-    with Backend.open(_store(options.store)) as backend:
+    with Backend.open(store_named(options.store)) as backend:
         report = backend.export_data(
             options.file, options.table, format=options.format, include_files=options.include_files
         )
     tell(f"{report.path}: {report.documents:,} documents of {len(report.tables):,} tables, {report.files:,} files")
     return 0
+
+
+def run_functions(options: argparse.Namespace) -> int:
+    """Print what an app offers: its functions and endpoints, as JSON, a line each."""
+    from nbconvex.codegen.function_spec import function_spec
+
+    with opened(Path(options.app), ":memory:") as (backend, report):
+        has_problems = complain_of(report)
+        for each in function_spec(backend.registry.functions.values(), backend.http.routes.table):
+            print_value(each)
+    return 1 if has_problems else 0
 
 
 def run_codegen(options: argparse.Namespace) -> int:

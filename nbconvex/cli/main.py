@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 
 import nbconvex
 from nbconvex.cli.checking import run_check
-from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_import
+from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_functions, run_import
 from nbconvex.cli.printed import complain
 from nbconvex.cli.serving import run_serve
+from nbconvex.cli.variables import run_env
 from nbconvex.errors import ConvexError, NbconvexError
 from nbconvex.functions.command_words import LineError
 
@@ -80,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--newest", action="store_true", help="the newest first")
     data.set_defaults(run=run_data)
     _add_transfer(commands)
+    _add_env(commands)
+    functions = commands.add_parser("functions", help="what an app offers: functions and endpoints, as JSON lines")
+    functions.add_argument("app", help=_APP)
+    functions.set_defaults(run=run_functions)
     codegen = commands.add_parser("codegen", help="write the types of an app for a web app")
     codegen.add_argument("app", help=_APP)
     codegen.add_argument("folder", help="the web app's convex folder, in which _generated is to stand")
@@ -108,6 +113,16 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     inline = "in place of a function: Python that reads, such as 'ctx.db.query(\"messages\").count()'"
     run.add_argument("--inline-query", metavar="CODE", help=inline)
     run.set_defaults(run=run_function)
+
+
+def _add_env(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    env = commands.add_parser("env", help="the variables that functions find in ctx.env")
+    env.add_argument("action", choices=["list", "get", "set", "remove"], help="set asks for the value, or takes a pipe")
+    env.add_argument("store", help="the store (app.duckdb), or the app that it belongs to")
+    env.add_argument("name", nargs="?", help="the variable's name")
+    env.add_argument("--from-file", metavar="FILE", help="of set: NAME=value lines, as in .env; all, or the one named")
+    env.add_argument("--from-process", action="store_true", help="of set: the value in this process's environment")
+    env.set_defaults(run=run_env)
 
 
 def _add_transfer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -20,11 +20,13 @@ import nbconvex.notebook.data_commands
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import unquoted
+from nbconvex.notebook import backup_commands as _backup_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook import check_commands as _check_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import env_commands as _env_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook import log_commands as _log_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import run_commands as _run_commands  # noqa: F401 - it adds its command to the table
+from nbconvex.notebook import schema_commands as _schema_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest
@@ -83,8 +85,11 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
     "functions",
     "The functions that are defined: kind, visibility, arguments, results.",
     argument("--internal", action="store_true", help="only those that clients cannot call"),
+    argument("--json", action="store_true", help="as JSON, validators and endpoints included"),
 )
-def _functions(session: Session, options: argparse.Namespace) -> Listing:
+def _functions(session: Session, options: argparse.Namespace) -> Listing | Result:
+    if options.json:
+        return _spec(session, only_internal=options.internal)
     functions = sorted(session.backend.registry.functions.values(), key=lambda each: each.path)
     rows = [
         [each.name, each.kind, each.visibility, _arguments(each), short_validator(each.returns)]
@@ -98,6 +103,16 @@ def _functions(session: Session, options: argparse.Namespace) -> Listing:
         rows,
         empty="No functions yet. A cell that begins with %%query defines some.",
     )
+
+
+def _spec(session: Session, *, only_internal: bool) -> Result:
+    # Not at the top: few ask for it.
+    from nbconvex.codegen.function_spec import function_spec
+
+    backend = session.backend
+    functions = [each for each in backend.registry.functions.values() if each.is_internal or not only_internal]
+    spec = function_spec(functions, () if only_internal else backend.http.routes.table)
+    return Result(spec, title="functions", as_json=True)
 
 
 @command(

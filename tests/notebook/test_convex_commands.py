@@ -27,6 +27,9 @@ def test_functions_lists_kind_and_arguments(app) -> None:
     assert "messages:send" in plain
     assert "hidden:count" in plain
     assert "messages" not in app.run("%convex functions --internal").plain[0]
+    spec = app.run("%convex functions --json").plain[0]
+    assert '"identifier": "messages:send"' in spec
+    assert '"messages:send"' not in app.run("%convex functions --json --internal").plain[0]
 
 
 @pytest.mark.case("tooling/data_table_listing")
