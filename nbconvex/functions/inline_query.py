@@ -15,10 +15,9 @@ from typing import Any, Final
 
 from nbconvex.errors import CallerError
 from nbconvex.functions.definition import FunctionDefinition, define
+from nbconvex.functions.teaching import INLINE_QUERY
 
-#: What such a query is called in errors and in the log.
-NAME: Final = "inline"
-_FILENAME: Final = "<inline query>"
+_FILEINLINE_QUERY: Final = "<inline query>"
 
 
 def inline_query(text: str, namespace: Mapping[str, Any]) -> FunctionDefinition:
@@ -29,7 +28,7 @@ def inline_query(text: str, namespace: Mapping[str, Any]) -> FunctionDefinition:
     """
     example = 'ctx.db.query("messages").take(5)'
     try:
-        body = ast.parse(text.strip(), _FILENAME).body
+        body = ast.parse(text.strip(), _FILEINLINE_QUERY).body
     except (SyntaxError, ValueError) as error:
         said = error.msg if isinstance(error, SyntaxError) else str(error)
         raise CallerError(f"an inline query is Python, and this is none: {said}.", hint=example) from None
@@ -39,17 +38,17 @@ def inline_query(text: str, namespace: Mapping[str, Any]) -> FunctionDefinition:
     if isinstance(last, ast.Expr):
         body[-1] = ast.copy_location(ast.Return(last.value), last)
     function = ast.FunctionDef(
-        NAME, ast.arguments([], [ast.arg("ctx")], None, [], [], None, []), body, [], lineno=1, col_offset=0
+        INLINE_QUERY, ast.arguments([], [ast.arg("ctx")], None, [], [], None, []), body, [], lineno=1, col_offset=0
     )
     # Since Python 3.12 a function has type parameters, and before it must not.
     if "type_params" in ast.FunctionDef._fields:
         function.type_params = []  # type: ignore[attr-defined, unused-ignore]
     module = ast.fix_missing_locations(ast.Module([function], type_ignores=[]))
     try:
-        code = compile(module, _FILENAME, "exec", dont_inherit=True)
+        code = compile(module, _FILEINLINE_QUERY, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise CallerError(f"an inline query is the body of a function: {error.msg}.", hint=example) from None
-    linecache.cache[_FILENAME] = (len(text), None, text.strip().splitlines(keepends=True), _FILENAME)
+    linecache.cache[_FILEINLINE_QUERY] = (len(text), None, text.strip().splitlines(keepends=True), _FILEINLINE_QUERY)
     names = dict(namespace)
     exec(code, names)  # noqa: S102 - the user's own text
-    return define("query", names[NAME], NAME)
+    return define("query", names[INLINE_QUERY], INLINE_QUERY)

@@ -16,7 +16,8 @@ from typing import Any, Final
 from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.acting import as_user
 from nbconvex.functions.command_words import parse_arguments, unquoted, write_arguments
-from nbconvex.functions.inline_query import NAME, inline_query
+from nbconvex.functions.inline_query import inline_query
+from nbconvex.functions.teaching import INLINE_QUERY
 from nbconvex.functions.updates import Newest
 from nbconvex.notebook.card import Lines, Result
 from nbconvex.notebook.command_table import argument, command
@@ -80,7 +81,7 @@ def _inline(session: Session, options: argparse.Namespace) -> Result:
     if options.function is not None or options.arguments:
         raise CallerError("an inline query takes the place of a function and has no arguments: quote all of its text.")
     definition = inline_query(unquoted(options.inline_query), session.shell.user_ns)
-    return _result(session, options, "", lambda: session.backend.run_inline(definition), lambda: NAME)
+    return _result(session, options, "", lambda: session.backend.run_inline(definition), lambda: INLINE_QUERY)
 
 
 def _result(

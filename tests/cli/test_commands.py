@@ -112,4 +112,4 @@ def test_an_inline_query_reads_and_never_writes(app, capsys):
     assert main(["run", *common, "ctx.auth.get_user_identity().subject", "--as", "ada"]) == 0
     assert json.loads(capsys.readouterr().out) == "ada"
     assert main(["run", *common, 'ctx.db.insert("messages", {})']) == 1
-    assert "inline is a query" in capsys.readouterr().err
+    assert "an inline query only reads" in capsys.readouterr().err

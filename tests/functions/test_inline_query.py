@@ -38,7 +38,7 @@ def test_two_of_them_are_two_queries(t) -> None:
 
 @pytest.mark.parametrize("verb", ["insert('notes', {})", "delete('x')", "patch('x', {})", "replace('x', {})"])
 def test_writing_is_refused(t, verb) -> None:
-    with pytest.raises(NotAvailableError, match="inline is a query"):
+    with pytest.raises(NotAvailableError, match="an inline query only reads"):
         t.backend.run_inline(inline_query(f"ctx.db.{verb}", {}))
     assert t.run(lambda ctx: ctx.db.query("notes").count()) == 3
 

@@ -61,7 +61,7 @@ def test_an_inline_query_reads_and_is_refused_to_write(app) -> None:
     several = 'found = ctx.db.query("messages").collect(); [d for d in found if d["body"] == wanted]'
     assert app.run(f"%convex run --inline-query '{several}' --json").plain[0].count('"body"') == 1
     ran = app.fail("%convex run --inline-query 'ctx.db.insert(\"messages\", {})'")
-    assert "inline is a query" in str(ran.error)
+    assert "an inline query only reads" in str(ran.error)
     assert app.value("internal.hidden.count()") == 3
 
 
