@@ -22,6 +22,7 @@ from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook import backup_commands as _backup_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook import check_commands as _check_commands  # noqa: F401 - it adds its command to the table
+from nbconvex.notebook import dashboard_commands as _dashboard_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import env_commands as _env_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook import log_commands as _log_commands  # noqa: F401 - it adds its command to the table

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-from nbconvex.notebook.picture import Picture, cell_text
+from nbconvex.notebook.picture import Picture
+from nbconvex.values.cells import cell_text
 
 #: Rows of a static table that stand open; what follows is folded, a page at a time.
 PAGE_ROWS: Final = 100

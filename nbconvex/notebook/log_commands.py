@@ -16,9 +16,10 @@ from nbconvex.functions.log_reading import Wanted, call_text, ended_text, follow
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.live import screen_of
-from nbconvex.notebook.picture import Picture, cell_of
+from nbconvex.notebook.picture import Picture
 from nbconvex.notebook.schedule_commands import LazyUpdate
 from nbconvex.notebook.session import Session
+from nbconvex.values.cells import cell_of
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend

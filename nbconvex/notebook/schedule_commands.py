@@ -16,8 +16,8 @@ from nbconvex.notebook.card import Lines, Listing, Result
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.cron_cells import moment
 from nbconvex.notebook.live import screen_of
-from nbconvex.notebook.picture import Button
 from nbconvex.notebook.session import Session
+from nbconvex.values.cells import Button
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
