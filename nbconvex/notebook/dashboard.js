@@ -170,6 +170,8 @@ class Dashboard {
     }
     this.shown = name;
     this.report(null);
+    // What the panel before had to say is not about this one.
+    this.foot.hidden = true;
     for (const tab of this.tabs.children) {
       const isShown = tab.dataset.panel === name;
       tab.setAttribute("aria-selected", String(isShown));

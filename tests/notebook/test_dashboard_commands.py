@@ -49,7 +49,7 @@ def test_a_panel_may_be_named_too_or_nothing_at_all(dashboard_of) -> None:
 
 
 def test_a_name_that_is_nothing_is_refused_with_a_guess(app) -> None:
-    with pytest.raises(UsageError, match=r'no panel and no table "mesages".*"messages"'):
+    with pytest.raises(UsageError, match=r'no panel, table or function "mesages".*"messages"'):
         app.run("%convex dashboard mesages")
 
 
