@@ -6,8 +6,6 @@
 //        function is left.
 // Stands behind dashboard_lists.js and dashboard_form.js. In and out: the view and actions of dashboard/functions.py.
 
-const FUNCTION_KINDS = { query: "Q", mutation: "M", action: "A" };
-
 // A value as the kernel has depicted it: a table, or a text.
 class DepictedValue {
   constructor() {
@@ -134,7 +132,7 @@ class FunctionsPanel {
     const opener = button(each.full, "nbc-plain nbc-opener", () => this.choose(each.path));
     opener.dataset.focus = "open";
     const name = make("span", "nbc-log-function");
-    name.append(this.letterOf(each.kind), opener, each.visibility === "internal" ? make("span", "nbc-quiet", "internal") : "");
+    name.append(kindLetter(each.kind), opener, each.visibility === "internal" ? make("span", "nbc-quiet", "internal") : "");
     if (!each.calls) return [name, "–", "", "", "", "", each.place];
     const errors = each.errors ? make("span", "nbc-failed", number.format(each.errors)) : "0";
     const hits = each.kind === "query" ? `${Math.round((each.hits / each.calls) * 100)} %` : "";
@@ -280,19 +278,11 @@ class FunctionsPanel {
     if (focused !== undefined) this.names.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  letterOf(kind) {
-    const letter = make("span", `nbc-kind nbc-kind-${kind}`, FUNCTION_KINDS[kind]);
-    letter.setAttribute("role", "img");
-    letter.setAttribute("aria-label", kind);
-    letter.title = kind;
-    return letter;
-  }
-
   choiceOf(path, name, kind, count) {
     const choice = button("", "nbc-choice", () => this.choose(path));
     choice.dataset.path = path;
     choice.title = kind ? `${path}, ${kind}` : "";
-    if (kind) choice.append(this.letterOf(kind));
+    if (kind) choice.append(kindLetter(kind));
     choice.append(make("span", "nbc-choice-name", name));
     if (kind && count) choice.append(make("span", "nbc-failed", `${number.format(count)} ✗`));
     else if (!kind) choice.append(make("span", "nbc-count", number.format(count)));

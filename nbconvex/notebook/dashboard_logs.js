@@ -110,7 +110,7 @@ class LogsPanel {
     const time = this.table.unfolder(each, timeNode(each.at));
     time.setAttribute("aria-label", `Details of ${each.function}`);
     const name = make("span", "nbc-log-function");
-    name.append(mark(each.kind, "quiet"), make("span", "", each.function));
+    name.append(kindLetter(each.kind), make("span", "", each.function));
     if (each.source === "live") name.append(mark("live", "quiet"));
     if (each.source === "job") name.append(mark("scheduled", "quiet"));
     if (each.cached) name.append(mark("cached", "quiet"));
