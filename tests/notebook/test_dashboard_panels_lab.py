@@ -158,7 +158,7 @@ def test_functions_are_run_and_followed(pictures) -> None:
 def test_logs_jobs_files_and_routes_are_shown(pictures, notebook) -> None:
     dash = pictures.dash
     pictures.tab("Logs")
-    dash.locator(".nbc-unfold").first.click()
+    dash.get_by_role("button", name="Details of messages:lost").last.click()
     dash.locator(".nbc-request .nbc-frames").wait_for()
     pictures.take("logs")
     pictures.tab("Jobs")
@@ -168,7 +168,7 @@ def test_logs_jobs_files_and_routes_are_shown(pictures, notebook) -> None:
     pictures.take("jobs")
     dash.get_by_role("button", name="Keep").click()
     pictures.tab("Files")
-    dash.get_by_role("button", name="Delete").nth(1).click()
+    dash.locator("tr", has_text="image/png").get_by_role("button", name="Delete").click()
     dash.locator(".nbc-asked", has_text="It stands in photos").wait_for()
     pictures.take("files")
     pictures.tab("Routes")
