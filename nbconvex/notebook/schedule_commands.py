@@ -125,7 +125,7 @@ class JobsWatch:
             self._tell()
 
     def _tell(self) -> None:
-        self._receive(_Lazy(self._rows))
+        self._receive(LazyUpdate(self._rows))
 
     def close(self) -> None:
         """End it. Twice is fine."""
@@ -133,7 +133,7 @@ class JobsWatch:
             stop()
 
 
-class _Lazy:
+class LazyUpdate:
     """An update whose value is computed once, when it is asked for."""
 
     error: BaseException | None = None

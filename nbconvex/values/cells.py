@@ -20,10 +20,10 @@ from nbconvex.values.moments import plain_moment
 CELL_CHARACTERS_MAX: Final = 400
 
 #: The first character of a cell: text, number, boolean, null, absent, time in ms, nested value, bytes, document id,
-#: button.
+#: button, text about a failure.
 CELL_KINDS: Final = {
     "s": "text", "n": "number", "b": "boolean", "z": "null", "u": "absent", "t": "time", "j": "nested", "y": "bytes",
-    "i": "id", "p": "a button",
+    "i": "id", "p": "a button", "x": "a failure",
 }  # fmt: skip
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{31,37}\Z")
