@@ -25,7 +25,8 @@ def fill(ctx, count: int):
     ada = ctx.db.insert("users", {"name": "Ada"})
     for n in range(count):
         ctx.db.insert("messages", {
-            "channel": ["general", "random"][n % 2], "body": f"message number {n}" + " and it goes on" * (n % 5 == 0) * 6,
+            "channel": ["general", "random"][n % 2],
+            "body": f"message number {n}" + " and it goes on" * (n % 5 == 0) * 6,
             "likes": Int64(n), "score": n / 3, "author": ada, "when": datetime(2026, 1, 1 + n % 28, tzinfo=UTC),
             "tags": ["news", "sport"][: n % 3],
         })""",
