@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, get_args
 
 from nbconvex.errors import CallerError
 from nbconvex.notebook.chart_spec import LABEL_PX_MAX, PALETTE, chart_spec
-from nbconvex.notebook.picture import Picture, cell_of, cell_text, picture_of
+from nbconvex.notebook.picture import TIMES_MS, Picture, cell_of, cell_text, picture_of
 
 #: Points of one chart: 10,000 are 200 KB on their way to the page, and more than a screen has places for.
 CHART_POINTS_MAX: Final = 10_000
@@ -28,8 +28,6 @@ CHART_POINTS_MAX: Final = 10_000
 DOTS_MAX: Final = 80
 #: Rows of the table that is saved beside a chart.
 TABLE_ROWS_MAX: Final = 100
-#: Numbers in a field that all lie between these are times: milliseconds since 1970, of the years 2001 to 2100.
-_TIMES_MS: Final = (978_307_200_000.0, 4_133_980_800_000.0)
 _DAY_MS: Final = 86_400_000
 _PAGE_FIELDS: Final = frozenset({"page", "isDone", "continueCursor"})
 
@@ -302,7 +300,8 @@ def _kind_of(name: str, values: Sequence[Any]) -> FieldKind:
     numbers = [_number(value) for value in values]
     if not values or None in numbers:
         return "text"
-    first, last = _TIMES_MS
+    # Numbers that all lie between these.
+    first, last = TIMES_MS
     is_time = name == "_creationTime" or all(first <= number <= last for number in numbers if number is not None)
     return "time" if is_time else "number"
 

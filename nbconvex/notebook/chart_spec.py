@@ -59,7 +59,8 @@ def chart_spec(kind: str, x: str, x_kind: str, ys: tuple[str, ...], *, color: st
         "height": HEIGHT,
         # Again after each change of the data: longer labels need more room than those of the first result.
         "autosize": {"type": "fit", "contains": "padding", "resize": True},
-        "padding": 0,
+        # Below, for letters that hang: a title there may end where the picture does.
+        "padding": {"left": 0, "top": 0, "right": 0, "bottom": 3},
         "background": None,
         # Above the plot, where it is read without turning one's head.
         "title": None if is_many else {"text": ys[0], "anchor": "start"},

@@ -34,6 +34,7 @@ from nbconvex.notebook.picture import ROWS_MAX
 from nbconvex.notebook.schedule_commands import job_rows  # noqa: F401 - importing it adds its commands
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import IN_MEMORY, Session
+from nbconvex.notebook.sizes import shown_ms, shown_size
 
 __all__ = ["COMMANDS", "find_command", "short_validator"]
 
@@ -181,7 +182,7 @@ def _run(session: Session, options: argparse.Namespace) -> Result:
     title = " ".join(filter(None, [options.function, write_arguments(arguments)]))
     path = backend.registry.find(options.function).path
     record = next((each for each in reversed(list(backend.logs)) if each.path == path), None)
-    status = "" if record is None else f"{record.duration_ms:.1f} ms, request {record.request_id}"
+    status = "" if record is None else f"{shown_ms(record.duration_ms)}, request {record.request_id}"
     count = len(value) if isinstance(value, list) else 0
     last = max(1, -(-count // ROWS_MAX))
     if options.page > last:
@@ -304,7 +305,7 @@ def _store(session: Session) -> str:
     if session.path == IN_MEMORY:
         return "in memory: nothing is kept"
     size_bytes = session.backend.database.size_bytes()
-    return f"{session.shown_path} ({size_bytes / 1e6:,.1f} MB)"
+    return f"{session.shown_path} ({shown_size(size_bytes)})"
 
 
 def _counted(count: int, noun: str) -> str:
