@@ -20,7 +20,8 @@ from typing import Any, Final, Literal, get_args
 
 from nbconvex.errors import CallerError
 from nbconvex.notebook.chart_spec import LABEL_PX_MAX, PALETTE, chart_spec
-from nbconvex.notebook.picture import TIMES_MS, Picture, cell_of, cell_text, picture_of
+from nbconvex.notebook.picture import Picture, picture_of
+from nbconvex.values.cells import TIMES_MS, cell_of, cell_text
 
 #: Points of one chart: 10,000 are 200 KB on their way to the page, and more than a screen has places for.
 CHART_POINTS_MAX: Final = 10_000
@@ -300,7 +301,6 @@ def _kind_of(name: str, values: Sequence[Any]) -> FieldKind:
     numbers = [_number(value) for value in values]
     if not values or None in numbers:
         return "text"
-    # Numbers that all lie between these.
     first, last = TIMES_MS
     is_time = name == "_creationTime" or all(first <= number <= last for number in numbers if number is not None)
     return "time" if is_time else "number"

@@ -15,7 +15,8 @@ from collections.abc import Container, Iterable, Sequence
 from html import escape
 from typing import Final
 
-from nbconvex.notebook.picture import Picture, cell_text
+from nbconvex.notebook.picture import Picture
+from nbconvex.values.cells import cell_text
 
 #: Rows of a static table that stand open; what follows is folded, a page at a time.
 PAGE_ROWS: Final = 100
@@ -100,14 +101,15 @@ def grid_html(
     """A small table of texts under a caption; those in the columns `code` keep their lines."""
     right = [*numeric, *[False] * (len(columns) - len(numeric))]
     mono = f'<div style="{_MONO};white-space:pre-wrap">'
-    shown = [
-        [
-            f"{mono}{escaped(text)}</div>" if column in code else escaped(text)
-            for column, text in zip(columns, row, strict=True)
-        ]
+    # Lines of code are longer than sentences should be.
+    shown = (
+        "".join(
+            _td(f"{mono}{escaped(text)}</div>" if column in code else escaped(text), to_right, is_wide=column in code)
+            for column, text, to_right in zip(columns, row, right, strict=True)
+        )
         for row in rows
-    ]
-    lines = ("<tr>" + "".join(map(_td, row, right)) + "</tr>" for row in shown)
+    )
+    lines = (f"<tr>{row}</tr>" for row in shown)
     return _table(title, columns, right, "".join(lines))
 
 
@@ -237,13 +239,17 @@ def _cell(cell: str, right: bool) -> str:  # noqa: FBT001
         return _td(f'<span style="{_QUIET}" title="this document has no such field">–</span>', right)
     if kind == "i":
         return _td(f'<span style="{_MONO};{_SHORT}" title="{text}">{text}</span>', right)
+    if kind == "x":
+        # Not by colour alone: the text is the error.
+        return _td(f'<b style="font-weight:600">{text}</b>', right)
     if kind in "jy":
         return _td(f'<span style="{_MONO}">{text}</span>', right)
     return _td(f'<span style="white-space:nowrap">{text}</span>' if kind in "nt" else text, right)
 
 
-def _td(content: str, right: bool) -> str:  # noqa: FBT001
-    return f'<td style="{_CELL};text-align:{"right" if right else "left"}">{content}</td>'
+def _td(content: str, right: bool, *, is_wide: bool = False) -> str:  # noqa: FBT001
+    width = ";max-width:56em" if is_wide else ""
+    return f'<td style="{_CELL};text-align:{"right" if right else "left"}{width}">{content}</td>'
 
 
 def _shown(picture: Picture) -> str:
