@@ -85,6 +85,7 @@ class Verdict:
 
     @property
     def mark(self) -> str:
+        """What stands in front of its title."""
         return "✓" if self.is_good else "✗"
 
     def _repr_html_(self) -> str:

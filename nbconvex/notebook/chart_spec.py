@@ -33,6 +33,8 @@ _VEGA_LITE: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 #: Whether names below an axis would run into each other; the points say how many there are, and how wide they get.
 _IS_CROWDED: Final = "bars * label_px > width"
+#: Times as tables have them; days and what is longer as Vega writes them.
+_CLOCK: Final = {"milliseconds": "%H:%M:%S.%L", "seconds": "%H:%M:%S", "minutes": "%H:%M", "hours": "%H:%M"}
 _KINDS: Final = {"number": "quantitative", "time": "temporal", "day": "temporal", "text": "nominal"}
 
 
@@ -111,6 +113,8 @@ def _x(kind: str, title: str, x_kind: str) -> dict[str, Any]:
             "field": "x", "type": "nominal" if x_kind == "text" else "ordinal", "sort": sort, "axis": axis,
         }  # fmt: skip
     axis["tickCount"] = {"expr": "ceil(width / 90)"}
+    if x_kind == "time":
+        axis["format"] = dict(_CLOCK)
     if x_kind == "number":
         axis["tickCount"] = _ticks("x", "ceil(width / 90)")
         # The thousands of a year have no comma.
