@@ -20,6 +20,7 @@ from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import IN_MEMORY, Session
+from nbconvex.notebook.sizes import shown_size
 from nbconvex.notebook.transfer_bar import TransferBar
 
 #: The entry of a snapshot whose time is the snapshot's.
@@ -48,7 +49,7 @@ def _backup(session: Session, options: argparse.Namespace) -> Lines:
     counted = f"{_counted(report.documents, 'document')} and {_counted(report.files, 'file')}"
     return Lines(
         [
-            ("✓", f"{target}: {counted}, {report.size_bytes / 1e6:,.1f} MB"),
+            ("✓", f"{target}: {counted}, {shown_size(report.size_bytes)}"),
             ("", f"To have this moment back: %convex restore {_written(target)}"),
         ]
     )
@@ -77,7 +78,8 @@ def _restore(session: Session, options: argparse.Namespace) -> Lines:
         return Lines(
             [
                 ("!", f"This would put back the state of {moment}, in place of {_counted(present, 'document')} here."),
-                ("", f"To do it: %convex restore {_written(source)} --yes    To keep what is here: %convex backup"),
+                ("", f"To do it: %convex restore {_written(source)} --yes"),
+                ("", "To be able to come back to what is here: %convex backup"),
             ]
         )
     bar = TransferBar(session, f"restoring {Path(source).name}", "bytes")

@@ -112,7 +112,11 @@ def _card(session: Session, report: EndpointReport) -> Card:
     taken = ["it was another cell's before"] if report.change.taken_over else []
     note = " · ".join([*gone, *taken, *([problem] if problem else []), *([seen.note] if seen and seen.note else [])])
     is_new = route.name in report.change.added
-    return Card(f"{route.name} {'is there' if is_new else 'is changed'}", pairs, note=note)
+    # What opens in a tab is asked with GET.
+    links = ["url"] if route.method == "GET" else []
+    return Card(
+        f"{route.name} {'is there' if is_new else 'is changed'}", pairs, note=note, links=links, code=["try it"]
+    )
 
 
 def _curl(route: Route, url: str) -> str:
