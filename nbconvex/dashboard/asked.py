@@ -1,6 +1,6 @@
 """What a page asks for, taken apart and not believed.
 
-Owns:  reading texts, numbers, flags, choices, lists and ids out of a request; cutting texts to what a page can show.
+Owns:  reading texts, numbers, flags, choices, lists and ids out of a request.
 Must not know: panels.
 Invariant: whatever a page sends, the answer is a value of the type that was asked for, or a `CallerError` that names
 the field.
@@ -118,13 +118,6 @@ def refuse_action(panel: str, action: Any, known: Collection[str]) -> NoReturn:
     """
     can = f"it knows {', '.join(known)}" if known else "it only shows"
     raise CallerError(f"the panel {panel} has no action {action!r:.60}; {can}.")
-
-
-def cut(text: str, characters_max: int) -> str:
-    """A text of bounded length, which says how much is missing."""
-    if len(text) <= characters_max:
-        return text
-    return f"{text[:characters_max]}… ({len(text):,} characters)"
 
 
 def _refuse(name: str, wanted: str, given: Any) -> NoReturn:

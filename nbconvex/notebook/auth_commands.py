@@ -171,6 +171,7 @@ def _make_token(session: Session, options: argparse.Namespace) -> Card:
             ("in cells", f"%convex as {subject} --issuer {server.site_url}"),
         ],
         note="Whoever has it is that person to this backend, as long as it counts.",
+        code=["token", "for clients", "in cells"],
     )
 
 

@@ -27,7 +27,8 @@ class HelpWanted(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.text = text
+        # The texts of line and cell magics are made for a manual page, where this begins a block of code.
+        self.text = text.removeprefix("::").lstrip("\n")
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -53,6 +54,11 @@ class CommandParser(argparse.ArgumentParser):
             self.usage = self.format_usage().removeprefix("usage: ").strip().replace("%", "%%")
         # Options may stand anywhere among the words.
         return self.parse_intermixed_args(list(words))
+
+    def choices_of(self, option: str) -> list[str]:
+        """The values that an option may have, for completion; none where it may have any."""
+        chosen = [action.choices for action in self._actions if option in action.option_strings and action.choices]
+        return [str(each) for choices in chosen for each in choices]
 
     @property
     def option_names(self) -> list[str]:

@@ -18,25 +18,30 @@ import anywidget
 from traitlets import Unicode
 
 from nbconvex.dashboard.desk import Desk
-from nbconvex.dashboard.panels import panels_of
+from nbconvex.dashboard.functions import FunctionsPanel
+from nbconvex.dashboard.panels import Surroundings, panels_of
 from nbconvex.notebook.live_table import FRAME, GRID, STYLE
-from nbconvex.notebook.tracebacks import describe
+from nbconvex.notebook.picture import picture_of
+from nbconvex.notebook.tracebacks import describe, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nbconvex.backend import Backend
     from nbconvex.notebook.card import Listing
+    from nbconvex.server.addresses import Addresses
 
 _HERE: Final = Path(__file__).parent
 #: The panels whose scripts there are: each is `dashboard_<name>.js` and defines `<name>Panel`.
-SCRIPTED: Final = ("tables",)
+SCRIPTED: Final = ("tables", "functions", "logs", "jobs", "files", "routes")
 
 
 def script() -> str:
     """The page's side: the frame of live views, grids, the panels, the frame around them."""
     panels = [(_HERE / f"dashboard_{name}.js").read_text(encoding="utf-8") for name in SCRIPTED]
-    parts = [(_HERE / f"dashboard_{name}.js").read_text(encoding="utf-8") for name in ("cells", "document")]
+    parts = [
+        (_HERE / f"dashboard_{name}.js").read_text(encoding="utf-8") for name in ("cells", "document", "lists", "form")
+    ]
     known = ", ".join(f"{name}: {name}Panel" for name in SCRIPTED)
     frame = (_HERE / "dashboard.js").read_text(encoding="utf-8")
     return "\n".join([FRAME, GRID, *parts, *panels, f"const PANELS = {{ {known} }};", frame])
@@ -44,7 +49,23 @@ def script() -> str:
 
 def style() -> str:
     """The looks."""
-    return STYLE + (_HERE / "dashboard.css").read_text(encoding="utf-8")
+    return STYLE + "".join(
+        (_HERE / name).read_text(encoding="utf-8") for name in ("dashboard.css", "dashboard_panels.css")
+    )
+
+
+def surroundings(addresses: Callable[[], Addresses | None]) -> Surroundings:
+    """What panels are told in a notebook."""
+
+    def api() -> str | None:
+        found = addresses()
+        return None if found is None else found.api
+
+    def site() -> str | None:
+        found = addresses()
+        return None if found is None else found.site
+
+    return Surroundings(depict=lambda value: picture_of(value).to_wire(), place_of=file_name, api=api, site=site)
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -58,11 +79,14 @@ class Dashboard(anywidget.AnyWidget):
     place = Unicode("").tag(sync=True)
 
     def __init__(
-        self, backend: Backend, saved: Callable[[], Listing], *, title: str, panel: str = "", place: Any = None
-    ) -> None:
+        self, backend: Backend, saved: Callable[[], Listing], *, title: str, panel: str = "", place: Any = None,
+        addresses: Callable[[], Addresses | None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`addresses` are those of the server as the browser sees them, and must start nothing."""
         self._saved = saved
         self._sending = threading.Lock()
-        panels = [each for each in panels_of(backend) if each.name in SCRIPTED]
+        panels = [each for each in panels_of(backend, surroundings(addresses)) if each.name in SCRIPTED]
+        self._panels = panels
         super().__init__(
             title=title,
             panels=json.dumps([{"name": each.name, "title": each.title} for each in panels]),
@@ -89,6 +113,9 @@ class Dashboard(anywidget.AnyWidget):
     def close(self) -> None:
         """Take the dashboard off the page and end what follows the data for it."""
         self.desk.close("This dashboard was closed.")
+        for each in self._panels:
+            if isinstance(each, FunctionsPanel):
+                each.close()
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @command(
     "dashboard",
-    "The tables, to browse, filter and edit; each change goes the way of a mutation.",
-    argument("panel", nargs="?", help="which panel stands open: tables, or the name of a table"),
+    "The backend on one page: tables to browse and edit, functions to run, logs, jobs, files, endpoints.",
+    argument("panel", nargs="?", help="which panel stands open; or the name of a table, or of a function"),
     takes="table",
     epilog="example:  %convex dashboard messages",
 )
@@ -43,16 +43,24 @@ def _dashboard(session: Session, options: argparse.Namespace) -> Any:
             panel = wanted
         elif wanted in tables:
             panel, place = "tables", {"table": wanted}
+        elif (function := backend.registry.get(wanted)) is not None:
+            panel, place = "functions", {"function": function.path}
         else:
             known = ", ".join([*panels, *sorted(tables)])
-            raise CallerError(
-                f'there is no panel and no table "{wanted}".{nearest(wanted, [*panels, *tables])} There are: {known}.'
-            )
-    if not session.can_follow or not session.has_widgets:
-        return in_words(backend, "the dashboard needs a notebook; see %convex data TABLE, %convex insights")
+            guess = nearest(wanted, [*panels, *tables])
+            raise CallerError(f'there is no panel, table or function "{wanted}".{guess} There are: {known}.')
+    if not session.can_follow or not session.has_widgets or session.options.live == "html":
+        return in_words(backend, "the dashboard needs a notebook with widgets; %convex data TABLE shows one")
     from nbconvex.notebook.dashboard import Dashboard
 
-    return Dashboard(backend, lambda: in_words(backend, "as saved"), title=session.shown_path, panel=panel, place=place)
+    return Dashboard(
+        backend,
+        lambda: in_words(backend, "as saved"),
+        title=session.shown_path,
+        panel=panel,
+        place=place,
+        addresses=lambda: session.addresses,
+    )
 
 
 def in_words(backend: Backend, note: str) -> Listing:

@@ -16,10 +16,12 @@ from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import IN_MEMORY, Session
+from nbconvex.notebook.sizes import shown_ms, shown_size
 from nbconvex.notebook.transfer_bar import TransferBar
 
 if TYPE_CHECKING:
     from nbconvex.services.transfer.importer import ImportReport
+    from nbconvex.values.schema import SchemaDefinition
 
 
 @command(
@@ -55,7 +57,7 @@ def _import(session: Session, options: argparse.Namespace) -> Lines:
         text, is_done = f"{report.documents:,} documents", True
     finally:
         bar.end(text, is_done=is_done)
-    return _imported(report, name)
+    return _imported(report, name, session.backend.schema)
 
 
 def _source(session: Session, written: str) -> tuple[Any, str]:
@@ -72,13 +74,16 @@ def _table_of(name: str) -> str:
     return table
 
 
-def _imported(report: ImportReport, name: str) -> Lines:
+def _imported(report: ImportReport, name: str, schema: SchemaDefinition | None) -> Lines:
     tables = ", ".join(f"{count:,} into {table}" for table, count in sorted(report.tables.items())) or "no documents"
     files = f", and {_counted(report.files, 'file')}" if report.files else ""
     lines = [("✓", f"{name}: {tables}{files}, in {report.seconds:,.1f} s")]
     if report.emptied:
         lines.append(("", f"emptied: {', '.join(report.emptied)}"))
     lines += [("", f"passed over: {each}") for each in report.skipped]
+    loose = sorted(each for each, count in report.tables.items() if count and (not schema or each not in schema.tables))
+    if loose:
+        lines.append(("→", f"A schema cell made from these documents: %convex schema {' '.join(loose)} --cell"))
     return Lines(lines)
 
 
@@ -110,9 +115,10 @@ def _export(session: Session, options: argparse.Namespace) -> Lines:
         bar.end(text, is_done=is_done)
     files = f" and {_counted(report.files, 'file')}" if report.files else ""
     where = "a store in memory" if session.path == IN_MEMORY else session.shown_path
-    size = f"{report.size_bytes / 1e6:,.1f} MB"
     counted = f"{_counted(report.documents, 'document')} of {_counted(len(report.tables), 'table')}{files}"
-    lines = [("✓", f"{target}: {counted} of {where}, {size}, in {report.seconds:,.1f} s")]
+    lines = [
+        ("✓", f"{target}: {counted} of {where}, {shown_size(report.size_bytes)}, in {shown_ms(report.seconds * 1e3)}")
+    ]
     if not options.include_files and report.has_files and report.is_snapshot:
         lines.append(("", "The files are not in it: --include-files writes them too."))
     return Lines(lines)

@@ -118,7 +118,11 @@ def _card(session: Session, report: EndpointReport) -> Card:
         [*literal, *gone, *taken, *([problem] if problem else []), *([seen.note] if seen and seen.note else [])]
     )
     is_new = route.name in report.change.added
-    return Card(f"{route.name} {'is there' if is_new else 'is changed'}", pairs, note=note)
+    # What opens in a tab is asked with GET.
+    links = ["url"] if route.method == "GET" else []
+    return Card(
+        f"{route.name} {'is there' if is_new else 'is changed'}", pairs, note=note, links=links, code=["try it"]
+    )
 
 
 def _taken_as_it_stands(path: str) -> list[str]:

@@ -62,8 +62,11 @@ def picture_of(value: Any, *, rows_max: int = ROWS_MAX, as_json: bool = False, f
     """The picture of any value that a function may return.
 
     A list of documents is a table with their fields as columns; any other list is a table with one column; one page
-    of `paginate` is the table of its documents; a document is a table of two columns; all else is text.
+    of `paginate` is the table of its documents; a document is a table of two columns; all else is text. What is a
+    picture already stays as it is.
     """
+    if isinstance(value, Picture):
+        return value
     if as_json:
         return Picture("value", text=cut_text(json_of(value, indent=2), TEXT_CHARACTERS_MAX))
     if isinstance(value, Mapping) and value.keys() >= _PAGE_FIELDS and isinstance(value["page"], list):

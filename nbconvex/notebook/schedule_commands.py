@@ -125,7 +125,7 @@ class JobsWatch:
             self._tell()
 
     def _tell(self) -> None:
-        self._receive(_Lazy(self._rows))
+        self._receive(LazyUpdate(self._rows))
 
     def close(self) -> None:
         """End it. Twice is fine."""
@@ -133,7 +133,7 @@ class JobsWatch:
             stop()
 
 
-class _Lazy:
+class LazyUpdate:
     """An update whose value is computed once, when it is asked for."""
 
     error: BaseException | None = None
@@ -215,7 +215,7 @@ def _history(backend: Backend, name: str) -> Listing:
 
 @command(
     "pause",
-    "Begin no scheduled function and no cron any more, and refuse calls from the network, until %%convex resume.",
+    "Begin no scheduled function and no cron any more, and refuse calls from the network, until %convex resume.",
     argument("reason", nargs="*", help="what callers and views are told"),
 )
 def _pause(session: Session, options: argparse.Namespace) -> Lines:

@@ -61,7 +61,7 @@ def _card(session: Session, *, has_key: bool = False) -> Card:
         pairs.append(("on this machine", f"{server.url}, {server.site_url}"))
     if has_key:
         pairs.append(("admin key", session.backend.admin_key))
-    return Card(f"{session.shown_path} is served", pairs, note=seen.note)
+    return Card(f"{session.shown_path} is served", pairs, note=seen.note, code=["admin key"])
 
 
 def seen_addresses(session: Session) -> Addresses | None:

@@ -7,7 +7,6 @@ import pytest
 from nbconvex.dashboard.asked import (
     choice_in,
     count_in,
-    cut,
     flag_in,
     list_in,
     mapping_in,
@@ -55,7 +54,3 @@ def test_what_is_wrong_is_named(read, told) -> None:
     asked = {"n": 5, "two": [1, 2], "long": "x" * 2000, "flag": True, "nan": float("nan"), "less": -1, "word": "c"}
     with pytest.raises(CallerError, match=told):
         read(asked)
-
-
-def test_what_is_too_long_says_how_long_it_is() -> None:
-    assert (cut("abc", 3), cut("abcdef", 3)) == ("abc", "abc… (6 characters)")

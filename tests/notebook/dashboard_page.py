@@ -10,7 +10,7 @@ from typing import Any
 from nbconvex.backend import Backend
 from nbconvex.dashboard.desk import Desk
 from nbconvex.dashboard.panels import panels_of
-from nbconvex.notebook.dashboard import SCRIPTED, script, style
+from nbconvex.notebook.dashboard import SCRIPTED, script, style, surroundings
 
 PATIENCE_S = 60.0
 
@@ -41,7 +41,7 @@ class DashboardPage:
 
     def __init__(self, context: Any, backend: Backend, *, panel: str = "", place: Any = None) -> None:
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
-        panels = [each for each in panels_of(backend) if each.name in SCRIPTED]
+        panels = [each for each in panels_of(backend, surroundings(lambda: None)) if each.name in SCRIPTED]
         self.desk = Desk(backend, panels, self._answers.put)
         self.problems: list[str] = []
         self.page = context.new_page()
