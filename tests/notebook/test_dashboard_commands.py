@@ -55,3 +55,10 @@ def test_a_name_that_is_nothing_is_refused_with_a_guess(app) -> None:
 
 def test_without_tables_that_is_said(shell) -> None:
     assert "No tables yet" in shell.run("%convex dashboard").plain[0]
+
+
+def test_where_views_are_static_it_is_the_tables_in_words_too(dashboard_of, app) -> None:
+    app.run("%config NbConvex.live = 'html'")
+    assert "the dashboard needs a notebook with widgets" in repr(COMMANDS["dashboard"].run(
+        app.ipython.nbconvex_extension.session, argparse.Namespace(panel=None)
+    ))  # fmt: skip
