@@ -49,7 +49,11 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
         first = ("?", f"the data fits; this would change: {changes or 'nothing'}")
     lines = [first]
     if report.checked_documents:
-        lines.append(("", f"{report.checked_documents:,} documents were checked, all of them fit"))
+        count = report.checked_documents
+        checked = (
+            "1 document was checked; it fits" if count == 1 else f"{count:,} documents were checked, all of them fit"
+        )
+        lines.append(("", checked))
     return Lines(lines)
 
 
