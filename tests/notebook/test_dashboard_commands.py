@@ -48,6 +48,13 @@ def test_a_panel_may_be_named_too_or_nothing_at_all(dashboard_of) -> None:
     assert json.loads(dashboard_of(None).place) == {}
 
 
+def test_a_function_may_be_named_and_its_form_stands_open(dashboard_of) -> None:
+    dashboard = dashboard_of("messages:newest")
+    assert json.loads(dashboard.place) == {"panel": "functions", "of": {"functions": {"function": "messages:newest"}}}
+    names = [each["name"] for each in json.loads(dashboard.panels)]
+    assert names == ["tables", "functions", "logs", "jobs", "files", "routes"]
+
+
 def test_a_name_that_is_nothing_is_refused_with_a_guess(app) -> None:
     with pytest.raises(UsageError, match=r'no panel, table or function "mesages".*"messages"'):
         app.run("%convex dashboard mesages")
