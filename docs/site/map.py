@@ -13,7 +13,7 @@ SECTIONS: dict[str, list[str]] = {
         "docs/how-to/schema-and-indexes", "docs/how-to/writing-functions", "docs/how-to/loading-data",
         "docs/how-to/reading-data", "docs/how-to/sql", "docs/how-to/*",
     ],
-    "Reference": ["docs/reference/*", "docs/how-to/magics", "docs/how-to/errors", "docs/limits", "docs/glossary",
+    "Reference": ["docs/reference/names", "docs/reference/*", "docs/how-to/magics", "docs/how-to/errors", "docs/limits", "docs/glossary",
                   "docs/compatibility", "docs/protocol", "docs/storage-format"],
     "Explanation": ["docs/how-it-works", "docs/guarantees", "docs/security", "docs/what-it-is-not-for",
                     "docs/convex-compatibility", "docs/critiques", "docs/performance", "docs/architecture",

@@ -90,7 +90,11 @@ def _x(kind: str, title: str, x_kind: str) -> dict[str, Any]:
     if x_kind == "text" or (kind == "bar" and x_kind == "number"):
         # In the order of the rows, also when that changes; numbers in their own.
         sort = {"field": "i", "op": "min"} if x_kind == "text" else "ascending"
-        angle = {"labelAngle": {"expr": "domain('x').length > 12 ? -40 : 0"}, "labelLimit": 110}
+        # Whoever gives the angle as an expression has to say where labels begin, too.
+        angle = {
+            "labelAngle": {"expr": "domain('x').length > 12 ? -40 : 0"}, "labelLimit": 110,
+            "labelAlign": {"expr": "domain('x').length > 12 ? 'right' : 'center'"},
+        }  # fmt: skip
         return {
             "field": "x", "type": "nominal" if x_kind == "text" else "ordinal", "sort": sort, "axis": axis | angle,
         }  # fmt: skip

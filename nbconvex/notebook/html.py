@@ -31,6 +31,9 @@ _NOTE = f"{_QUIET};font-size:12px;padding:4px {_SIDE} 0"
 _PROBLEM = (
     f"border:{_LINE};border-left:4px solid #c0392b;border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
 )
+# Lines that are too long go on behind their mark, not below it.
+_HANGING = "padding-left:1.3em;text-indent:-1.3em"
+_MARK = "display:inline-block;width:1.3em;text-indent:0"
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px"
 
 # The whole id is there to be copied; its beginning is enough to be told from others.
@@ -116,11 +119,10 @@ def pairs_html(title: str, pairs: Iterable[tuple[str, str]], *, note: str = "") 
 def lines_html(lines: Sequence[tuple[str, str]]) -> str:
     """A few lines, each with a mark in front: what a defining cell shows."""
     body = "".join(
-        f'<div><span aria-hidden="true" style="display:inline-block;width:1.3em">{escaped(mark)}</span>'
-        f"{escaped(text)}</div>"
+        f'<div style="{_HANGING}"><span aria-hidden="true" style="{_MARK}">{escaped(mark)}</span>{escaped(text)}</div>'
         for mark, text in lines
     )
-    return f'<div style="font-size:13px;line-height:1.6">{body}</div>'
+    return f'<div style="font-size:13px;line-height:1.6;padding:2px {_SIDE}">{body}</div>'
 
 
 def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]], *, note: str = "") -> str:
@@ -133,14 +135,15 @@ def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[
             + "</li>"
             for problem, cure in details
         )
-        below = f'<ul style="margin:2px 0 4px;padding-left:3.2em">{faults}</ul>' if faults else ""
+        below = f'<ul style="margin:2px 0 4px;padding-left:2.6em">{faults}</ul>' if faults else ""
         parts.append(
-            f'<div><span style="display:inline-block;width:1.3em;font-weight:600">{escaped(mark)}</span>'
+            f'<div style="{_HANGING}"><span style="{_MARK};font-weight:600">{escaped(mark)}</span>'
             f'{escaped(name)} <span style="{_QUIET}">{escaped(found)}</span></div>{below}'
         )
     heading = f'<div style="font-weight:600;font-size:13px;padding-bottom:4px">{escaped(title)}</div>' if title else ""
     below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(note)}</div>' if note else ""
-    return f'<div style="font-size:13px;line-height:1.6;max-width:100%">{heading}{"".join(parts)}{below}</div>'
+    style = f"font-size:13px;line-height:1.6;max-width:100%;padding:2px {_SIDE}"
+    return f'<div style="{style}">{heading}{"".join(parts)}{below}</div>'
 
 
 def code_html(text: str) -> str:

@@ -91,3 +91,12 @@ def test_pages_are_turned_into_what_sphinx_reads(site):
         "```ipython3\n%%query\n```\nthe folder [one](../notebooks/01-tour.ipynb) [a](adr/)\n"
     )
     assert build.as_sphinx_reads("[why](docs/adr/)") == "[why](docs/adr/README.md)"
+    shown_by = build.as_sphinx_reads("[pigs fly](../tests/a/test_b.py) [x](../tests/a/b.py)")
+    assert shown_by == '[pigs fly]{.nbc-test title="test_b.py"} x'
+    picture = (
+        '<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="a-dark.png">\n'
+        '  <img alt="A table" src="a-light.png" width="700">\n</picture>\n'
+    )
+    light, dark = build.as_sphinx_reads(picture).split("```\n\n", 1)
+    assert light == "```{image} a-light.png\n:alt: A table\n:width: 700px\n:class: only-light\n"
+    assert dark == "```{image} a-dark.png\n:alt: A table\n:width: 700px\n:class: only-dark\n```\n\n"
