@@ -16,7 +16,6 @@ SECTIONS: dict[str, list[str]] = {
     "Reference": ["docs/reference/names", "docs/reference/*", "docs/how-to/magics", "docs/how-to/errors", "docs/limits", "docs/glossary",
                   "docs/compatibility", "docs/protocol", "docs/storage-format"],
     "Explanation": ["docs/how-it-works", "docs/guarantees", "docs/security", "docs/what-it-is-not-for",
-                    "docs/convex-compatibility", "docs/critiques", "docs/performance", "docs/architecture",
-                    "docs/adr/*"],
-    "Project": ["README", "CONTRIBUTING", "CHANGELOG"],
+                    "docs/convex-compatibility", "docs/critiques", "docs/performance"],
+    "Project": ["README", "CONTRIBUTING", "CHANGELOG", "docs/architecture", "docs/adr/*"],
 }  # fmt: skip
