@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.errors import ConvexError, NbconvexError
     from nbconvex.functions.acting import as_user
+    from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
     from nbconvex.functions.current import api, internal
     from nbconvex.functions.definition import action, args, mutation, query, returns
     from nbconvex.functions.http_cors import CORS_HEADERS
     from nbconvex.functions.http_declaration import http
-    from nbconvex.functions.http_message import Response
+    from nbconvex.functions.http_message import Request, Response
+    from nbconvex.functions.live_query import LiveUpdate
     from nbconvex.functions.plain_sql import sql
-    from nbconvex.functions.trigger import trigger
+    from nbconvex.functions.trigger import Change, trigger
+    from nbconvex.functions.trigger_calls import TriggerCtx
     from nbconvex.limits import Limits
     from nbconvex.notebook.live import live
     from nbconvex.notebook.progress import progress
@@ -39,13 +42,20 @@ if TYPE_CHECKING:
 __all__ = [
     "CORS_HEADERS",
     "UNSET",
+    "ActionCtx",
     "Backend",
+    "Change",
     "ConvexError",
     "Id",
     "Int64",
     "Limits",
+    "LiveUpdate",
+    "MutationCtx",
     "NbconvexError",
+    "QueryCtx",
+    "Request",
     "Response",
+    "TriggerCtx",
     "action",
     "api",
     "args",
@@ -79,13 +89,16 @@ _HOMES = {
     "nbconvex.backend": ("Backend",),
     "nbconvex.errors": ("ConvexError", "NbconvexError"),
     "nbconvex.functions.acting": ("as_user",),
+    "nbconvex.functions.context": ("ActionCtx", "MutationCtx", "QueryCtx"),
     "nbconvex.functions.current": ("api", "internal"),
     "nbconvex.functions.definition": ("action", "args", "mutation", "query", "returns"),
     "nbconvex.functions.http_cors": ("CORS_HEADERS",),
     "nbconvex.functions.http_declaration": ("http",),
-    "nbconvex.functions.http_message": ("Response",),
+    "nbconvex.functions.http_message": ("Request", "Response"),
+    "nbconvex.functions.live_query": ("LiveUpdate",),
     "nbconvex.functions.plain_sql": ("sql",),
-    "nbconvex.functions.trigger": ("trigger",),
+    "nbconvex.functions.trigger": ("Change", "trigger"),
+    "nbconvex.functions.trigger_calls": ("TriggerCtx",),
     "nbconvex.limits": ("Limits",),
     "nbconvex.notebook.live": ("live",),
     "nbconvex.notebook.progress": ("progress",),

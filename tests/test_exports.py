@@ -11,14 +11,21 @@ import pytest
 import nbconvex
 
 PUBLIC = [
+    "ActionCtx",
     "Backend",
     "CORS_HEADERS",
+    "Change",
     "ConvexError",
     "Id",
     "Int64",
     "Limits",
+    "LiveUpdate",
+    "MutationCtx",
     "NbconvexError",
+    "QueryCtx",
+    "Request",
     "Response",
+    "TriggerCtx",
     "UNSET",
     "action",
     "api",

@@ -10,7 +10,8 @@ from __future__ import annotations
 SECTIONS: dict[str, list[str]] = {
     "Tutorial": ["notebooks/*"],
     "How to": [
-        "docs/how-to/schema-and-indexes", "docs/how-to/writing-functions", "docs/how-to/loading-data",
+        "docs/how-to/installing", "docs/how-to/schema-and-indexes", "docs/how-to/writing-functions",
+        "docs/how-to/loading-data",
         "docs/how-to/reading-data", "docs/how-to/sql", "docs/how-to/*",
     ],
     "Reference": ["docs/reference/names", "docs/reference/*", "docs/how-to/magics", "docs/how-to/errors", "docs/limits", "docs/glossary",

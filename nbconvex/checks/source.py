@@ -1,7 +1,7 @@
 """What the code of functions and endpoints says, read without running it.
 
-Owns:  `Code`: a handler's syntax tree, and those of the helpers that it reaches; where it is written; the comment that
-silences a check; the small questions that checks ask of trees.
+Owns:  `Code`: a handler's syntax tree, and those of the helpers that it reaches; `place_of`, where it is written; the
+comment that silences a check; the small questions that checks ask of trees.
 Must not know: which checks there are.
 Invariant: code whose text is not to be had (typed into a prompt, made by a program) is passed over, never guessed at.
 Threads: pure.
@@ -123,16 +123,19 @@ def _read(
 ) -> Code:
     own = inspect.unwrap(handler)
     text, line = _text_of(own)
-    code = getattr(own, "__code__", None)
-    place = ""
-    if code is not None and not code.co_filename.startswith("<"):
-        place = f"{(file_name or _plain_name)(code.co_filename)}, line {line or code.co_firstlineno}"
-    elif code is not None and file_name is not None:
-        place = f"{file_name(code.co_filename)}, line {line or code.co_firstlineno}"
+    place = place_of(own, file_name, line)
     allowed = {word.strip() for found in _ALLOWED.finditer(text) for word in found[1].split(",")}
     return Code(
         owner, kind, handler, is_public, place, text, tuple(_trees(handler)), allowed=frozenset(allowed), **about
     )
+
+
+def place_of(handler: Any, file_name: FileName | None = None, line: int = 0) -> str:
+    """Where a function is written: `app.py, line 3`; empty where its file has no name that people know."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    if code is None or (code.co_filename.startswith("<") and file_name is None):
+        return ""
+    return f"{(file_name or _plain_name)(code.co_filename)}, line {line or code.co_firstlineno}"
 
 
 def _plain_name(filename: str) -> str:

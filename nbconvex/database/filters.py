@@ -14,7 +14,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from nbconvex.errors import CallerError
 from nbconvex.values.codec import equal_values, normalize
@@ -163,18 +163,20 @@ class FilterBuilder:
         inner = _expression(condition)
         return Expression(f"q.not_({inner.source})", lambda document: not _truth(inner, document), inner.fields)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        known = ["field", "eq", "neq", "lt", "lte", "gt", "gte", "in_", "starts_with", "ends_with", "contains", "add",
-                 "sub", "mul", "div", "mod", "neg", "and_", "or_", "not_"]  # fmt: skip
-        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-        snake = {"startswith": "starts_with", "endswith": "ends_with", "includes": "contains"}.get(snake, snake)
-        close = next((each for each in known if each in {snake, f"{snake}_"}), None)
-        raise CallerError(
-            f"a filter expression has no q.{name}. It has: {', '.join(known)}.",
-            hint=f"q.{close}(...)" if close else None,
-        )
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            known = ["field", "eq", "neq", "lt", "lte", "gt", "gte", "in_", "starts_with", "ends_with", "contains",
+                     "add", "sub", "mul", "div", "mod", "neg", "and_", "or_", "not_"]  # fmt: skip
+            snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+            snake = {"startswith": "starts_with", "endswith": "ends_with", "includes": "contains"}.get(snake, snake)
+            close = next((each for each in known if each in {snake, f"{snake}_"}), None)
+            raise CallerError(
+                f"a filter expression has no q.{name}. It has: {', '.join(known)}.",
+                hint=f"q.{close}(...)" if close else None,
+            )
 
     def __getitem__(self, name: str) -> NoReturn:
         raise CallerError(

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from nbconvex.values.validators import Validator
 
 _CONSUMERS = ".collect(), .take(n), .first() or .unique()"
+_STEPS = ("with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take", "first",
+          "unique", "at", "page", "paginate", "count", "sum", "avg", "min", "max", "aggregate")  # fmt: skip
 
 
 class Query(Aggregates, Positions, Searches):
@@ -238,17 +240,15 @@ class Query(Aggregates, Positions, Searches):
             hint=f'ctx.db.query("{self._table_name}").collect()',
         )
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        known = ["with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take",
-                 "first", "unique", "at", "page", "paginate", "count", "sum", "avg", "min", "max",
-                 "aggregate"]  # fmt: skip
-        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-        close = [snake] if snake in known else difflib.get_close_matches(snake, known, 1)
-        raise CallerError(
-            f"a query has no .{name}. It has {', '.join(known)}.", hint=f".{close[0]}(...)" if close else None
-        )
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+            close = [snake] if snake in _STEPS else difflib.get_close_matches(snake, _STEPS, 1)
+            hint = f".{close[0]}(...)" if close else None
+            raise CallerError(f"a query has no .{name}. It has {', '.join(_STEPS)}.", hint=hint)
 
     def __repr__(self) -> str:
         return f"<query of {self._table_name}, not consumed yet: use {_CONSUMERS}>"

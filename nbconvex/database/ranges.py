@@ -10,7 +10,7 @@ Threads: a builder belongs to one call.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.database.payload import creation_bound
 from nbconvex.errors import CallerError, IndexInvalidError, ValueInvalidError
@@ -76,18 +76,20 @@ class RangeBuilder:
         self._is_used = True
         return RangeBuilder((*self.conditions, (operation, field, value)))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        hint = None
-        if name == "in_":
-            # Several intervals would have several places at which a page can end.
-            hint = "[book for each in authors for book in ctx.db.query(...).with_index(name, author=each)]"
-        raise CallerError(
-            f"an index range has no q.{name}. It has eq, gt, gte, lt, lte and starts_with; "
-            "anything else is a filter: .with_index(...).filter(lambda q: ...).",
-            hint=hint,
-        )
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            hint = None
+            if name == "in_":
+                # Several intervals would have several places at which a page can end.
+                hint = "[book for each in authors for book in ctx.db.query(...).with_index(name, author=each)]"
+            raise CallerError(
+                f"an index range has no q.{name}. It has eq, gt, gte, lt, lte and starts_with; "
+                "anything else is a filter: .with_index(...).filter(lambda q: ...).",
+                hint=hint,
+            )
 
 
 def with_int64(conditions: Sequence[tuple[str, str, Any]], fields: Container[str]) -> tuple[tuple[str, str, Any], ...]:

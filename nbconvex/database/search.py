@@ -83,13 +83,15 @@ class SearchBuilder:
             )
         self._is_used = True
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise CallerError(
-            f"a search has no q.{name}. It has search and eq; anything else is a filter behind it: "
-            ".with_search_index(...).filter(lambda q: ...)."
-        )
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise CallerError(
+                f"a search has no q.{name}. It has search and eq; anything else is a filter behind it: "
+                ".with_search_index(...).filter(lambda q: ...)."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ Threads: a filter belongs to one call.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.database.ranges import with_int64
 from nbconvex.errors import CallerError, IndexInvalidError, LimitExceededError
@@ -62,14 +62,16 @@ class VectorFilterBuilder:
             raise CallerError("q.or_() in a vector search has no conditions, so nothing could match.", hint=_HINT)
         return VectorCondition(tuple(each for part in conditions for each in _checked(part).equalities))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise CallerError(
-            f"the filter of a vector search is a combination of eq and or_, and has no q.{name}. "
-            "Narrow further in the query that loads the documents.",
-            hint=_HINT,
-        )
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise CallerError(
+                f"the filter of a vector search is a combination of eq and or_, and has no q.{name}. "
+                "Narrow further in the query that loads the documents.",
+                hint=_HINT,
+            )
 
 
 def _checked(condition: Any) -> VectorCondition:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbconvex.errors import NotAllowedError
 from nbconvex.functions import context_search, teaching
 from nbconvex.functions.context_db import DatabaseReader, DatabaseWriter
-from nbconvex.functions.context_storage import StorageReader, storage_of
+from nbconvex.functions.context_storage import StorageActions, StorageReader, StorageWriter, storage_of
 from nbconvex.functions.environment import FunctionEnvironment
 from nbconvex.functions.identity import UnknownIdentity
 from nbconvex.functions.logs import request_id
@@ -124,12 +124,14 @@ class Context:
         options = {"limit": limit, "filter": filter, "min_score": min_score}
         return context_search.search(self._run, table, index, vector, options)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name == "scheduler":
-            raise teaching.query_schedules(self._run.path)
-        raise teaching.unknown_name("ctx", name, self._names)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name == "scheduler":
+                raise teaching.query_schedules(self._run.path)
+            raise teaching.unknown_name("ctx", name, self._names)
 
     def __repr__(self) -> str:
         return f"<ctx of {self._run.definition.kind} {self._run.path}>"
@@ -163,13 +165,15 @@ class QueryCtx(Context):
             )
         return self._run.runner.call(self._run, "query", target, _joined(args, named), transaction_limits)
 
-    def run_mutation(self, target: Any, *_: Any, **__: Any) -> NoReturn:
-        """Not in a query."""
-        raise teaching.query_runs(self._run.path, "run_mutation", _shown(target))
+    if not TYPE_CHECKING:  # to a type checker it would look like a call that is there
 
-    def run_action(self, target: Any, *_: Any, **__: Any) -> NoReturn:
-        """Not in a query."""
-        raise teaching.query_runs(self._run.path, "run_action", _shown(target))
+        def run_mutation(self, target: Any, *_: Any, **__: Any) -> NoReturn:
+            """Not in a query."""
+            raise teaching.query_runs(self._run.path, "run_mutation", _shown(target))
+
+        def run_action(self, target: Any, *_: Any, **__: Any) -> NoReturn:
+            """Not in a query."""
+            raise teaching.query_runs(self._run.path, "run_action", _shown(target))
 
 
 class MutationCtx(Context):
@@ -177,6 +181,11 @@ class MutationCtx(Context):
 
     __slots__ = ("db",)
     _names: tuple[str, ...] = (*_TRANSACTIONAL, "run_mutation", "scheduler")
+
+    if TYPE_CHECKING:
+
+        @property
+        def storage(self) -> StorageWriter: ...
 
     def __init__(self, run: Run) -> None:
         assert run.tx is not None, run.path
@@ -221,9 +230,11 @@ class MutationCtx(Context):
         __tracebackhide__ = True
         return self._run.runner.call(self._run, "mutation", target, _joined(args, named), transaction_limits)
 
-    def run_action(self, target: Any, *_: Any, **__: Any) -> NoReturn:
-        """Not in a mutation: schedule it."""
-        raise teaching.mutation_runs_action(self._run.path, self._run.runner.registry.path_of(target))
+    if not TYPE_CHECKING:  # to a type checker it would look like a call that is there
+
+        def run_action(self, target: Any, *_: Any, **__: Any) -> NoReturn:
+            """Not in a mutation: schedule it."""
+            raise teaching.mutation_runs_action(self._run.path, self._run.runner.registry.path_of(target))
 
 
 class ActionCtx(Context):
@@ -231,6 +242,11 @@ class ActionCtx(Context):
 
     __slots__ = ()
     _names = _EFFECTS
+
+    if TYPE_CHECKING:
+
+        @property
+        def storage(self) -> StorageActions: ...
 
     @property
     def scheduler(self) -> FunctionScheduler:
@@ -255,10 +271,12 @@ class ActionCtx(Context):
         __tracebackhide__ = True
         return self._run.runner.call(self._run, "action", target, _joined(args, named), None)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name == "db":
-            raise teaching.action_db(self._run.path)
-        super().__getattr__(name)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name == "db":
+                raise teaching.action_db(self._run.path)
+            super().__getattr__(name)
 
 
 class Auth:
@@ -280,10 +298,12 @@ class Auth:
             raise run.identity.error
         return run.identity
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise teaching.unknown_name("ctx.auth", name, ("get_user_identity",))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise teaching.unknown_name("ctx.auth", name, ("get_user_identity",))
 
 
 class Meta:
@@ -334,11 +354,18 @@ class Meta:
             raise teaching.only_in(run.path, "meta.get_request_metadata()", "mutations and actions, not in a query")
         return {"request_id": request_id(run.request), "ip": None, "user_agent": None}
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        known = ("get_function_metadata", "get_deployment_metadata", "get_transaction_metrics", "get_request_metadata")
-        raise teaching.unknown_name("ctx.meta", name, known)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            known = (
+                "get_function_metadata",
+                "get_deployment_metadata",
+                "get_transaction_metrics",
+                "get_request_metadata",
+            )
+            raise teaching.unknown_name("ctx.meta", name, known)
 
 
 def _joined(args: Mapping[str, Any] | None, named: dict[str, Any]) -> Any:

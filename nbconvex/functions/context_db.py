@@ -34,8 +34,10 @@ class _Ended:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise teaching.ended(self._path)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise teaching.ended(self._path)
 
 
 # The calls of one function end in the same way.
@@ -88,12 +90,14 @@ class DatabaseReader:
         """The system tables, read-only."""
         return SystemReader(self._tx)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in _WRITES:
-            raise teaching.query_writes(self._path, f"ctx.db.{name}")
-        raise teaching.unknown_name("ctx.db", name, _READS)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in _WRITES:
+                raise teaching.query_writes(self._path, f"ctx.db.{name}")
+            raise teaching.unknown_name("ctx.db", name, _READS)
 
     def _end(self) -> None:
         self._tx = _ended(self._path)  # type: ignore[assignment]
@@ -137,10 +141,12 @@ class DatabaseWriter(DatabaseReader):
     def table(self, name: str, /) -> TableWriter:
         return TableWriter(self, name, self._path)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise teaching.unknown_name("ctx.db", name, (*_READS, *_WRITES))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise teaching.unknown_name("ctx.db", name, (*_READS, *_WRITES))
 
 
 class TableReader:
@@ -165,12 +171,14 @@ class TableReader:
         """The id, if `text` is one of this table."""
         return self._db.normalize_id(self._name, text)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in _WRITES:
-            raise teaching.query_writes(self._path, f"ctx.db.table(...).{name}")
-        raise teaching.unknown_name("ctx.db.table(...)", name, ("get", "query", "normalize_id"))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in _WRITES:
+                raise teaching.query_writes(self._path, f"ctx.db.table(...).{name}")
+            raise teaching.unknown_name("ctx.db.table(...)", name, ("get", "query", "normalize_id"))
 
 
 class TableWriter(TableReader):
@@ -195,10 +203,12 @@ class TableWriter(TableReader):
         """Remove a document."""
         self._db.delete(self._name, id)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise teaching.unknown_name("ctx.db.table(...)", name, ("get", "query", "normalize_id", *_WRITES))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise teaching.unknown_name("ctx.db.table(...)", name, ("get", "query", "normalize_id", *_WRITES))
 
 
 class SystemReader:
@@ -221,12 +231,14 @@ class SystemReader:
         """The id, if `text` is one of that system table."""
         return self._tx.normalize_id(table, text, system=True)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in _WRITES:
-            raise NotAvailableError("System tables are read-only: ctx.db.system has no " + name + ".")
-        raise teaching.unknown_name("ctx.db.system", name, ("get", "query", "normalize_id"))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in _WRITES:
+                raise NotAvailableError("System tables are read-only: ctx.db.system has no " + name + ".")
+            raise teaching.unknown_name("ctx.db.system", name, ("get", "query", "normalize_id"))
 
 
 _TWO, _THREE = 2, 3

@@ -102,13 +102,15 @@ class StorageReader:
         """`storageId`, `sha256` (base64), `size` and `contentType`; None where there is no such file."""
         return self._given("get_metadata", lambda: self._files.metadata(self._transaction(), storage_id))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        kind = self._run.definition.kind
-        if teaching.snake(name) == name and name in {*_WRITES, *_BYTES}:
-            raise teaching.storage_elsewhere(self._run.path, kind, name, has_bytes=name in _BYTES)
-        raise teaching.unknown_name("ctx.storage", name, {*self._names, *_WRITES, *_BYTES})
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            kind = self._run.definition.kind
+            if teaching.snake(name) == name and name in {*_WRITES, *_BYTES}:
+                raise teaching.storage_elsewhere(self._run.path, kind, name, has_bytes=name in _BYTES)
+            raise teaching.unknown_name("ctx.storage", name, {*self._names, *_WRITES, *_BYTES})
 
     def __repr__(self) -> str:
         return f"<ctx.storage of {self._run.path}>"

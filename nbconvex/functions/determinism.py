@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import dis
+import functools
 import os
 import random
 import sys
@@ -229,9 +230,10 @@ def unfrozen_names(handler: Callable[..., Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def global_names(code: types.CodeType) -> set[str]:
+@functools.lru_cache(maxsize=1024)
+def global_names(code: types.CodeType) -> frozenset[str]:
     """The names that a function's code, and the functions inside it, look up among the globals."""
-    names = {each.argval for each in dis.get_instructions(code) if each.opname in _GLOBAL_LOADS}
+    names = frozenset(each.argval for each in dis.get_instructions(code) if each.opname in _GLOBAL_LOADS)
     return names.union(*(global_names(each) for each in code.co_consts if isinstance(each, types.CodeType)))
 
 

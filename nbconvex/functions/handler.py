@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nbconvex.database.transaction import Transaction
     from nbconvex.functions.definition import FunctionDefinition, TableNames
 
-CONTEXTS = {"query": QueryCtx, "mutation": MutationCtx}
+CONTEXTS: dict[str, type[QueryCtx | MutationCtx]] = {"query": QueryCtx, "mutation": MutationCtx}
 
 
 def plain_args(definition: FunctionDefinition, args: Any, limits: Limits) -> dict[str, Any]:

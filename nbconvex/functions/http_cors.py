@@ -1,6 +1,6 @@
 """Which pages may use an endpoint from a browser (CORS), as its author says it.
 
-Owns:  `Cors`, its rules, `CORS_HEADERS`.
+Owns:  `Cors`, its rules, saying it in words; `CORS_HEADERS`.
 Must not know: requests, headers of answers.
 Invariant: credentials are never offered to every origin: browsers refuse that, and so do we, where it is written.
 Threads: a value that may be shared.
@@ -87,6 +87,15 @@ def cors(
     for name in names or ():
         sendable_headers({name: ""})
     return Cors(found, names, credentials, max_age, enforce)
+
+
+def cors_words(cors: Cors | None, default: tuple[str, ...]) -> str:
+    """Which pages may use an endpoint, in words."""
+    if cors is None:
+        return "off"
+    origins = cors.allowed(default)
+    words = "any page" if "*" in origins else ", ".join(origins)
+    return f"{words}{' with cookies' if cors.credentials else ''}{' or else 403' if cors.is_enforced else ''}"
 
 
 def origins_of(given: str | Iterable[str]) -> tuple[str, ...]:

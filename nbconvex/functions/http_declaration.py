@@ -8,7 +8,7 @@ Threads: the caller's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbconvex.errors import CallerError
 from nbconvex.functions import teaching
@@ -69,7 +69,7 @@ class Http:
         max_age: int = MAX_AGE_S,
         enforce: bool = False,
         auth: bool = False,
-    ) -> Any:
+    ) -> Callable[[Any], RouteDeclaration]:
         """Declare a handler for a method and a path, or for all paths that begin with a prefix.
 
         A decorator, or with `handler` the declaration itself. CORS is on unless `no_cors`; `origins`, `headers`,
@@ -105,37 +105,39 @@ class Http:
             return declare
         return declare(handler)
 
-    def get(self, path: str, **options: Any) -> Any:
+    def get(self, path: str, **options: Any) -> Callable[[Any], RouteDeclaration]:
         """`route` for GET, and HEAD."""
         return self.route(path=path, method="GET", **options)
 
-    def post(self, path: str, **options: Any) -> Any:
+    def post(self, path: str, **options: Any) -> Callable[[Any], RouteDeclaration]:
         """`route` for POST."""
         return self.route(path=path, method="POST", **options)
 
-    def put(self, path: str, **options: Any) -> Any:
+    def put(self, path: str, **options: Any) -> Callable[[Any], RouteDeclaration]:
         """`route` for PUT."""
         return self.route(path=path, method="PUT", **options)
 
-    def patch(self, path: str, **options: Any) -> Any:
+    def patch(self, path: str, **options: Any) -> Callable[[Any], RouteDeclaration]:
         """`route` for PATCH."""
         return self.route(path=path, method="PATCH", **options)
 
-    def delete(self, path: str, **options: Any) -> Any:
+    def delete(self, path: str, **options: Any) -> Callable[[Any], RouteDeclaration]:
         """`route` for DELETE."""
         return self.route(path=path, method="DELETE", **options)
 
-    def options(self, path: str, **options: Any) -> Any:
+    def options(self, path: str, **options: Any) -> Callable[[Any], RouteDeclaration]:
         """`route` for OPTIONS, where the automatic answer to a preflight will not do."""
         return self.route(path=path, method="OPTIONS", **options)
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         raise CallerError("http is no decorator by itself; it has one for each method.", hint='@http.get("/hello")')
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise teaching.unknown_name("http", name, _WORDS)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise teaching.unknown_name("http", name, _WORDS)
 
     def __repr__(self) -> str:
         return "<http: " + ", ".join(_WORDS) + ">"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
-from typing import Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -72,10 +72,12 @@ class Awaited:
 
     __len__ = __getitem__ = __contains__ = __iter__ = __add__ = __lt__ = __gt__ = __bool__ = _refuse
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        self._refuse()
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            self._refuse()
 
 
 class Chunks:
@@ -206,12 +208,14 @@ class Request:
         while chunk := await body.chunk():
             yield chunk
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in _CALLED:
-            raise teaching.called_otherwise("request", name, _CALLED[name])
-        raise teaching.unknown_name("request", name, _MEMBERS)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in _CALLED:
+                raise teaching.called_otherwise("request", name, _CALLED[name])
+            raise teaching.unknown_name("request", name, _MEMBERS)
 
     def __repr__(self) -> str:
         return f"<request {self.method} {self.url}>"
@@ -283,10 +287,12 @@ class Response:
             raise CallerError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r:.40}.")
         return cls(None, status, {"Location": url})
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise teaching.unknown_name("response", name, ("body", "headers", "status", "stream"))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise teaching.unknown_name("response", name, ("body", "headers", "status", "stream"))
 
     def __repr__(self) -> str:
         body = "a stream" if self.stream is not None else f"{len(self.body):,} bytes"

@@ -29,7 +29,7 @@ from nbconvex.functions import teaching
 from nbconvex.functions.handler import plain_args
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.live_query import Call, LiveAdvance, LiveQuery, LiveUpdate, Subscriber, Subscription
-from nbconvex.functions.query_set import QuerySet, Updates, answer
+from nbconvex.functions.query_set import QuerySet, answer, subscribers_of
 from nbconvex.functions.registry import RegistryChange
 from nbconvex.functions.result import encoded_result
 from nbconvex.functions.tracebacks import trim
@@ -42,11 +42,13 @@ if TYPE_CHECKING:
     from nbconvex.functions.runner import Runner
 
 _LOGGER = logging.getLogger("nbconvex")
-#: Queries that take less than this share of an append are run while their commit is on its way to the disk; others
-#: would hold the interpreter from whoever waits for the disk.
-AHEAD_SHARE = 0.25
+#: Queries that take no longer than so many appends are run while their commit is on its way to the disk; others would
+#: hold the interpreter from whoever waits for the disk.
+AHEAD_APPENDS = 2.0
 #: One query to watch: a path or reference, or a pair of that and its arguments.
 Wanted = tuple[Any, Mapping[str, Any] | None]
+#: What came of a run, the digest of its result, and the run itself where there was one.
+Finished = tuple[LiveUpdate, bytes, "Run | None"]
 
 
 class LiveQueries:
@@ -193,7 +195,8 @@ class LiveQueries:
             with self.lock:
                 # The live thread may have run it meanwhile, for a query set that shares it.
                 if finished is not None and live.update is None:
-                    self._install(live, finished, snapshot)
+                    self._install(live, finished)
+                    self._file(live, finished, snapshot)
                 live.is_running_first = False
                 self._first_results.notify_all()
         if self._database.head > self._ts or self._dirty:
@@ -257,7 +260,7 @@ class LiveQueries:
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def _run(self, live: LiveQuery, snapshot: Snapshot) -> tuple[LiveUpdate, bytes, Run | None]:
+    def _run(self, live: LiveQuery, snapshot: Snapshot) -> Finished:
         """The result at `snapshot` (or the error, which is a result too), its digest, and the run it came from."""
         run = None
         try:
@@ -277,11 +280,11 @@ class LiveQueries:
             digest = b"\xc1" + f"{type(error).__qualname__}: {error}".encode(errors="replace")
             return LiveUpdate(snapshot.ts, None, error, lines, live.page_end), digest, run
 
-    def _install(self, live: LiveQuery, finished: tuple[LiveUpdate, bytes, Run | None], snapshot: Snapshot) -> bool:
-        """Take over a finished run; whether its result differs from the last. `lock` is held."""
-        update, digest, run = finished
+    def _file(self, live: LiveQuery, finished: Finished, snapshot: Snapshot) -> None:
+        """Note what a finished run has read, and what it ran. `lock` is held."""
+        update, _, run = finished
         if live.is_forgotten:
-            return False
+            return
         if run is None or run.tx is None:
             self._index.remove(live)
             self._set_paths(live, frozenset({live.path}))
@@ -291,11 +294,17 @@ class LiveQueries:
             self._set_paths(live, frozenset((live.path, *(each.path for each in run.definitions or ()))))
             if update.error is None:
                 live.page_end = run.tx.page_end
-            if run.identity_read and not live.is_by_identity:
-                live.is_by_identity = True
-                self._split(live)
             self._catch_up(live, run, run.tx.reads, snapshot)
             live.cost_s = run.stopped_s - run.started_s
+
+    def _install(self, live: LiveQuery, finished: Finished) -> bool:
+        """Take over the result of a finished run; whether it differs from the last. `lock` is held."""
+        update, digest, run = finished
+        if live.is_forgotten:
+            return False
+        if run is not None and run.tx is not None and run.identity_read and not live.is_by_identity:
+            live.is_by_identity = True
+            self._split(live)
         is_changed = digest != live.digest
         live.digest = digest
         if is_changed or live.update is None:
@@ -410,23 +419,26 @@ class LiveQueries:
             dirty = self._take_dirty(snapshot)
         if not (dirty or asking):
             return False
-        if sum(live.cost_s for live in dirty) > self._database.append_s * AHEAD_SHARE:
+        if sum(live.cost_s for live in dirty) > self._database.append_s * AHEAD_APPENDS:
             self._database.wait_durable(snapshot.ts)
         finished = [(live, self._run(live, snapshot)) for live in dirty]
         self._database.wait_durable(snapshot.ts)
         with self.lock:
-            changed = [live for live, result in finished if self._install(live, result, snapshot)]
-            telling = _subscribers_of(changed)
+            changed = [live for live, result in finished if self._install(live, result)]
+            telling = subscribers_of(changed)
             marks, unanswered = answer(asking, telling)
             self._asking.update(unanswered)
-            again = bool(self._dirty or self._asking)
         advance = LiveAdvance(snapshot.ts, {})
         for subscriber, updates in telling.items():
             mark = marks.get(subscriber)
             if updates is not advance.updates or mark is not advance.mark:
                 advance = LiveAdvance(snapshot.ts, updates, mark)
             self._tell(subscriber, advance)
-        return again
+        with self.lock:
+            # Nobody waits for this, and it is soon enough: the next commit is looked at by this thread.
+            for live, result in finished:
+                self._file(live, result, snapshot)
+            return bool(self._dirty or self._asking)
 
     def _take_dirty(self, snapshot: Snapshot) -> set[LiveQuery]:
         dirty, self._dirty = self._dirty, set()
@@ -462,33 +474,6 @@ class LiveQueries:
             self._wakes.put(False)
             if thread is not threading.current_thread():
                 thread.join(5)
-
-
-def _subscribers_of(changed: list[LiveQuery]) -> dict[Subscriber, Updates]:
-    """Whom to tell what; `lock` is held. Those who are told the same may share it, so it must not be changed."""
-    telling: dict[Subscriber, Updates] = {}
-    if len(changed) == 1:
-        # The usual case, and the one with a thousand subscribers. Most know the query by the same key.
-        (live,) = changed
-        update = live.update
-        assert update is not None, live.path
-        shared: Updates = {}
-        shared_keys: tuple[Hashable, ...] = ()
-        for subscriber, keys in live.subscribers.items():
-            if subscriber.is_ready:
-                if keys != shared_keys:
-                    shared, shared_keys = dict.fromkeys(keys, update), keys
-                telling[subscriber] = shared
-        return telling
-    for live in changed:
-        update = live.update
-        assert update is not None, live.path
-        for subscriber, keys in live.subscribers.items():
-            if subscriber.is_ready:
-                updates = telling.setdefault(subscriber, {})
-                for key in keys:
-                    updates[key] = update
-    return telling
 
 
 def _journal(run: Run) -> str | None:

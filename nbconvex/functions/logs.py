@@ -162,7 +162,7 @@ class CallRecord(NamedTuple):
     duration_ms: float
     lines: tuple[str, ...]
     error: BaseException | None
-    #: What asked for it: "call", "live", "action" or "job".
+    #: What asked for it: "call", "live", "action", "job", "http" or "migration"; "hint" is a sentence about no call.
     source: str
     is_cached: bool
 

@@ -128,3 +128,30 @@ def answer(
             # Added while this advance was under way, or waiting: a later one has it, under its mark.
             telling[subscriber] = {key: update for key, update in updates.items() if key not in subscriber.untold}
     return marks, waiting
+
+
+def subscribers_of(changed: list[LiveQuery]) -> dict[Subscriber, Updates]:
+    """Whom to tell what; `lock` is held. Those who are told the same may share it, so it must not be changed."""
+    telling: dict[Subscriber, Updates] = {}
+    if len(changed) == 1:
+        # The usual case, and the one with a thousand subscribers. Most know the query by the same key.
+        (live,) = changed
+        update = live.update
+        assert update is not None, live.path
+        shared: Updates = {}
+        shared_keys: tuple[Hashable, ...] = ()
+        for subscriber, keys in live.subscribers.items():
+            if subscriber.is_ready:
+                if keys != shared_keys:
+                    shared, shared_keys = dict.fromkeys(keys, update), keys
+                telling[subscriber] = shared
+        return telling
+    for live in changed:
+        update = live.update
+        assert update is not None, live.path
+        for subscriber, keys in live.subscribers.items():
+            if subscriber.is_ready:
+                updates = telling.setdefault(subscriber, {})
+                for key in keys:
+                    updates[key] = update
+    return telling

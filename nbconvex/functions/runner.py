@@ -465,7 +465,7 @@ class Runner:
     def log_hint(self, where: str, hint: str) -> None:
         """Record a sentence for the author that belongs to no call."""
         now_ms = self.clock.now_ns() / 1e6
-        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (hint,), None, "http", False))
+        self.log.add(CallRecord(next(self._requests), where, "action", now_ms, 0.0, (hint,), None, "hint", False))
 
     def _warn(self, run: Run, duration_s: float, *, is_live: bool) -> None:
         assert run.tx is not None, run.path

@@ -166,10 +166,12 @@ class FunctionScheduler:
             raise teaching.ended(run.path)
         return change(run.tx)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise teaching.unknown_name("ctx.scheduler", name, ("run_after", "run_at", "cancel"))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise teaching.unknown_name("ctx.scheduler", name, ("run_after", "run_at", "cancel"))
 
 
 def _schedules(runner: Runner) -> Schedules:

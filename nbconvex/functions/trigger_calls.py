@@ -70,8 +70,10 @@ class TriggerCtx(MutationCtx):
         """The database, without triggers."""
         return InnerWriter(self.db)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        super().__getattr__(name)
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            super().__getattr__(name)
 
 
 class TriggerWatch:

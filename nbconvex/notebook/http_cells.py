@@ -19,11 +19,12 @@ from IPython.core.magic import Magics, magics_class
 from nbconvex.errors import CallerError
 from nbconvex.functions.cell_options import endpoint_settings
 from nbconvex.functions.command_words import unquoted
+from nbconvex.functions.http_cors import cors_words
 from nbconvex.notebook.card import Card
 from nbconvex.notebook.cell_magics import cell_errors, read_options
 from nbconvex.notebook.cell_source import CellSource, cell_origin
 from nbconvex.notebook.command_line import short_errors
-from nbconvex.notebook.http_commands import cors_words, routes_listing
+from nbconvex.notebook.http_commands import routes_listing
 from nbconvex.notebook.server_commands import seen_addresses
 from nbconvex.notebook.session import Session
 from nbconvex.notebook.shell_words import cell_arguments, display, line_cell_magic, no_var_expand

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nbconvex.functions.command_words import unquoted
+from nbconvex.functions.http_cors import cors_words
 from nbconvex.notebook.card import Lines, Listing
 from nbconvex.notebook.command_table import command
 from nbconvex.notebook.doctor_commands import LOOKS, ORIGIN
 from nbconvex.notebook.server_commands import seen_addresses
 
 if TYPE_CHECKING:
-    from nbconvex.functions.http_cors import Cors
     from nbconvex.notebook.session import Session
     from nbconvex.server.doctor_checks import Finding
 
@@ -45,15 +45,6 @@ def routes_listing(session: Session) -> Listing:
         rows,
         empty="No endpoint is defined yet. %%http GET /hello defines one.",
     )
-
-
-def cors_words(cors: Cors | None, default: tuple[str, ...]) -> str:
-    """Which pages may use an endpoint, in words."""
-    if cors is None:
-        return "off"
-    origins = cors.allowed(default)
-    words = "any page" if "*" in origins else ", ".join(origins)
-    return f"{words}{' with cookies' if cors.credentials else ''}{' or else 403' if cors.is_enforced else ''}"
 
 
 def _look_at_cors(session: Session, url: str, options: argparse.Namespace) -> Lines:

@@ -94,22 +94,11 @@ def _job_row(backend: Backend, document: dict[str, Any], *, has_buttons: bool) -
         "arguments": write_arguments(document["args"][0]),
         "due": moment(document["scheduledTime"]),
         "state": state["kind"],
-        "note": _note(backend, document),
+        "note": backend.scheduler.note_on(document),
     }
     if has_buttons:
         row[""] = Button("cancel") if state["kind"] in {"pending", "inProgress"} else ""
     return row
-
-
-def _note(backend: Backend, document: dict[str, Any]) -> str:
-    state = document["state"]
-    notes = [state.get("error", ""), backend.scheduler.reason_to_wait(document)]
-    if "retry" in document and document["attempts"]:
-        last = f" ({state['lastError']})" if "lastError" in state else ""
-        notes.append(f"attempt {document['attempts']:.0f} of {document['retry']['attempts']:.0f}{last}")
-    if "cron" in document:
-        notes.append(f"cron {document['cron']}")
-    return "; ".join(filter(None, notes))
 
 
 def _status(backend: Backend) -> str:

@@ -203,8 +203,7 @@ class Journal:
             try:
                 if end > self._size:
                     self._grow(end)
-                self._files.write(self._file, self._position, data)
-                self._files.sync(self._file)
+                self._files.write_durably(self._file, self._position, data)
                 self._position = end
                 self._sequence += 1
             except OSError as error:

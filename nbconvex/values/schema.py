@@ -14,7 +14,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from nbconvex.errors import SchemaInvalidError
 from nbconvex.limits import Limits
@@ -134,18 +134,21 @@ class TableDefinition:
         content = MappingProxyType({**self.content_indexes, definition.name: definition})
         return dataclasses.replace(self, content_indexes=content)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name == "vectorIndex":
-            raise SchemaInvalidError(
-                "vectorIndex is spelled vector_index here: nbconvex's names are snake_case",
-                hint='.vector_index("by_embedding", vector_field="embedding", dimensions=384, filter_fields=["genre"])',
-            )
-        if name == "searchIndex":
-            raise SchemaInvalidError(
-                "searchIndex is spelled search_index here: nbconvex's names are snake_case",
-                hint='.search_index("search_body", search_field="body", filter_fields=["channel"])',
-            )
-        raise AttributeError(f"a table definition has no {name}")
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name == "vectorIndex":
+                raise SchemaInvalidError(
+                    "vectorIndex is spelled vector_index here: nbconvex's names are snake_case",
+                    hint='.vector_index("by_embedding", vector_field="embedding", dimensions=384, '
+                    'filter_fields=["genre"])',
+                )
+            if name == "searchIndex":
+                raise SchemaInvalidError(
+                    "searchIndex is spelled search_index here: nbconvex's names are snake_case",
+                    hint='.search_index("search_body", search_field="body", filter_fields=["channel"])',
+                )
+            raise AttributeError(f"a table definition has no {name}")
 
     def document_type(self, table_name: str) -> Validator:
         """The validator of whole stored documents, system fields included."""

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from nbconvex.errors import SchemaInvalidError, ValueInvalidError
 from nbconvex.values.defaults import NO_DEFAULT, Default, default_of
@@ -381,10 +381,12 @@ class ValidatorNamespace:
 
     __slots__ = ()
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise AttributeError(unknown_word(name, [each for each in dir(type(self)) if not each.startswith("_")]))
+    if not TYPE_CHECKING:  # to a type checker any name would look right
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise AttributeError(unknown_word(name, [each for each in dir(type(self)) if not each.startswith("_")]))
 
     def id(self, table_name: Any, *, on_delete: str | None = None, default: Any = NO_DEFAULT) -> IdValidator:
         """Ids of a table. In a field of a table's documents, `on_delete` keeps what the id names there.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 
-from nbconvex.checks.source import arguments_text, code_of_function, codes_of, dotted
+from nbconvex.checks.source import arguments_text, code_of_function, codes_of, dotted, place_of
 
 
 def test_the_place_of_a_function_is_named_by_who_knows_the_files(app) -> None:
     app.define("query", "\n\ndef f(ctx):\n    return 1")
     (code,) = codes_of(app.backend, lambda _: "cell 7")
     assert code.place == "cell 7, line 3"
+    assert place_of(code.handler, lambda _: "cell 7") == "cell 7, line 3"
+    # Nobody knows what such a file's name means.
+    assert place_of(code.handler) == place_of(len) == ""
+    assert place_of(test_the_place_of_a_function_is_named_by_who_knows_the_files) == "test_source.py, line 10"
 
 
 def test_comments_allow_checks_by_name(app) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import nbconvex
 from nbconvex.errors import CallerError
-from nbconvex.functions.http_cors import Cors, cors, origins_of
+from nbconvex.functions.http_cors import Cors, cors, cors_words, origins_of
 
 
 def test_constant_of_the_guide_can_be_imported() -> None:
@@ -70,3 +70,11 @@ def test_origin_is_allowed_by_the_route_or_else_by_the_backend() -> None:
     assert Cors(("https://a.example",)).allows("https://a.example", default)
     assert not Cors(("https://a.example",)).allows("https://b.example", default)
     assert Cors(("*",)).allows("https://b.example", default)
+
+
+def test_cors_in_words() -> None:
+    assert cors_words(None, ("*",)) == "off"
+    assert cors_words(Cors(), ("*",)) == "any page"
+    assert cors_words(Cors(("https://a.example",), credentials=True, is_enforced=True), ("*",)) == (
+        "https://a.example with cookies or else 403"
+    )

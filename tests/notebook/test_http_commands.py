@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from nbconvex.functions.http_cors import Cors
-from nbconvex.notebook.http_commands import cors_words
-
 
 @pytest.fixture
 def shell(bare_shell, monkeypatch):
@@ -44,11 +41,3 @@ def test_doctor_says_what_is_wrong_a_check_a_line(shell) -> None:
 def test_openapi_document_is_written(shell, tmp_path) -> None:
     assert "openapi.json describes" in shell.run("%convex codegen . --openapi").plain[0]
     assert '"/open/{rest}"' in (tmp_path / "openapi.json").read_text()
-
-
-def test_cors_in_words() -> None:
-    assert cors_words(None, ("*",)) == "off"
-    assert cors_words(Cors(), ("*",)) == "any page"
-    assert cors_words(Cors(("https://a.example",), credentials=True, is_enforced=True), ("*",)) == (
-        "https://a.example with cookies or else 403"
-    )

@@ -98,6 +98,11 @@ class ForgetfulDisk:
         self._step("sync")
         self._make_durable(file)
 
+    def write_durably(self, file: int, offset: int, data: bytes) -> None:
+        self.write(file, offset, data)
+        self._step("sync")
+        self._make_durable(file, last=1)
+
     def allocate(self, file: int, offset: int, length: int) -> None:
         self._step("allocate")
         content = self._content(file)
@@ -157,10 +162,11 @@ class ForgetfulDisk:
             self._cache[file] = self._open[file].content()
         return self._cache[file]
 
-    def _make_durable(self, file: int) -> None:
+    def _make_durable(self, file: int, last: int = 0) -> None:
+        """What is written is durable from here on: all of it, or the `last` few writes."""
         inode = self._open[file]
-        apply(inode.durable, inode.pending)
-        inode.pending.clear()
+        apply(inode.durable, inode.pending[-last:])
+        del inode.pending[-last:]
 
     def _step(self, operation: str) -> None:
         if self.stop_at is not None and len(self.operations) >= self.stop_at:

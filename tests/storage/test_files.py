@@ -66,6 +66,54 @@ def test_short_reads_and_writes_are_completed(disk, path, monkeypatch):
     disk.close(file)
 
 
+def test_a_durable_write_is_there_and_leaves_the_rest(disk, path):
+    path.write_bytes(b"0123456789")
+    file = disk.open(path, create=False)
+    disk.write_durably(file, 2, b"ab")
+    disk.write_durably(file, 9, b"cde")
+    assert path.read_bytes() == b"01ab45678cde"
+    disk.close(file)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RWF_DSYNC")
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+def test_where_a_write_cannot_be_durable_by_itself_it_is_synced(disk, path, monkeypatch, number):
+    synced = []
+
+    def refuse(*_: object) -> int:
+        raise OSError(number, "no such flag")
+
+    monkeypatch.setattr(os, "pwritev", refuse)
+    monkeypatch.setattr(files_module, "_sync", synced.append)
+    file = disk.open(path, create=True)
+    disk.write_durably(file, 0, b"hello")
+    assert (path.read_bytes(), synced) == (b"hello", [file])
+    disk.close(file)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RWF_DSYNC")
+def test_a_durable_write_that_came_to_half_is_completed_and_synced(disk, path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "pwritev", lambda file, data, offset, _: os.pwrite(file, data[0][:2], offset))
+    monkeypatch.setattr(files_module, "_sync", synced.append)
+    file = disk.open(path, create=True)
+    disk.write_durably(file, 1, b"hello")
+    assert (path.read_bytes(), synced) == (b"\0hello", [file])
+    disk.close(file)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RWF_DSYNC")
+def test_a_full_disk_is_told_by_a_durable_write(disk, path, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "pwritev", refuse)
+    file = disk.open(path, create=True)
+    with pytest.raises(OSError, match="full"):
+        disk.write_durably(file, 0, b"hello")
+    disk.close(file)
+
+
 def test_a_file_is_locked_for_one_opening(disk, path):
     first, second = disk.open(path, create=True), disk.open(path, create=True)
     assert disk.lock(first)

@@ -99,8 +99,8 @@ def test_a_journal_that_does_not_sync_is_caught():
     """The mutant that must fail: with syncs left out, a loss of power loses acknowledged frames."""
 
     class Lying(ForgetfulDisk):
-        def sync(self, file: int) -> None:
-            self._step("sync")
+        def _make_durable(self, file: int, last: int = 0) -> None:
+            pass
 
     machine = Machine(Lying(), 1)
     machine.run(begun(machine.disk), 10)

@@ -25,7 +25,7 @@ from nbconvex.errors import CallerError, FileRefusedError, NbconvexError, NotAll
 from nbconvex.functions.identity import Identity
 from nbconvex.services.files import records
 from nbconvex.services.files.progress import Progress, followed
-from nbconvex.services.files.references import explain, unmentioned
+from nbconvex.services.files.references import explain, mentioning, unmentioned
 from nbconvex.services.files.sources import source_of
 from nbconvex.services.files.stored_file import StoredFile
 from nbconvex.services.files.sweeper import Sweeper
@@ -204,6 +204,10 @@ class FileStore:
     def orphans(self) -> list[FileRecord]:
         """Files whose ids stand in no document."""
         return unmentioned(self._database.snapshot)
+
+    def mentioning(self, file_id: str, most: int) -> list[tuple[str, str]]:
+        """The first documents in which a file's id stands: table and id of each, `most` at most."""
+        return mentioning(self._database.snapshot, file_id, most)
 
     def explain(self, text: str) -> str:
         """What an id or an address is, in a sentence: most of all, why it leads nowhere."""

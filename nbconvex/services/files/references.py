@@ -1,6 +1,6 @@
 """Which documents mention which files, and why an address leads nowhere.
 
-Owns:  `unmentioned`, `explain`.
+Owns:  `unmentioned`, `mentioning`, `explain`.
 Must not know: blobs, HTTP.
 Threads: pure, over snapshots.
 """
@@ -35,6 +35,22 @@ def unmentioned(snapshot: Snapshot) -> list[FileRecord]:
             for text in _texts(decode_document(payload)):
                 orphans.pop(text, None)
     return sorted(orphans.values(), key=lambda each: each.created_ms)
+
+
+def mentioning(snapshot: Snapshot, file_id: str, most: int) -> list[tuple[str, str]]:
+    """The first documents in which a file's id stands: table and id of each, `most` at most."""
+    needle = file_id.encode()
+    found: list[tuple[str, str]] = []
+    for number, table in snapshot.tables.items():
+        if number < FIRST_USER_TABLE:
+            continue
+        for _, payload in table.rows():
+            # A text is stored as its bytes: most documents need not be decoded.
+            if needle in payload and file_id in _texts(document := decode_document(payload)):
+                found.append((table.name, document["_id"]))
+                if len(found) >= most:
+                    return found
+    return found
 
 
 def _texts(value: Any) -> Iterator[str]:

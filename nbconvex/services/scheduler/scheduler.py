@@ -124,6 +124,17 @@ class Scheduler:
             return f"run {where}: it defines {document['name']}"
         return f"paused: {self._paused}" if self._paused else ""
 
+    def note_on(self, document: Document) -> str:
+        """What there is to say of a job beside its state: why it failed or waits, its attempts, its cron."""
+        state = document["state"]
+        notes = [state.get("error", ""), self.reason_to_wait(document)]
+        if "retry" in document and document["attempts"]:
+            last = f" ({state['lastError']})" if "lastError" in state else ""
+            notes.append(f"attempt {document['attempts']:.0f} of {document['retry']['attempts']:.0f}{last}")
+        if "cron" in document:
+            notes.append(f"cron {document['cron']}")
+        return "; ".join(filter(None, notes))
+
     # -- pausing -----------------------------------------------------------------------------------------------------
 
     @property

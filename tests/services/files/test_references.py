@@ -22,6 +22,22 @@ def test_files_that_no_document_mentions_are_orphans() -> None:
         assert [each["storageId"] for each in backend.storage.orphans()] == [ids[1], ids[3]]
 
 
+def test_documents_that_mention_a_file_are_found_by_its_whole_id() -> None:
+    with backend_with() as backend:
+        file_id = backend.storage.store(b"a")
+
+        @backend.mutation(name="m:save")
+        def save(ctx, value: dict):
+            return ctx.db.insert("notes", value)
+
+        first = backend.run_mutation("m:save", {"value": {"photo": file_id}})
+        backend.run_mutation("m:save", {"value": {"text": f"not {file_id}"}})
+        second = backend.run_mutation("m:save", {"value": {"deep": [{"a": file_id}]}})
+        assert set(backend.files.mentioning(file_id, 9)) == {("notes", first), ("notes", second)}
+        assert len(backend.files.mentioning(file_id, 1)) == 1
+        assert backend.files.mentioning("nonsense", 9) == []
+
+
 @pytest.mark.case("guide/ts_storage_null_causes")
 def test_what_leads_nowhere_has_one_explanation_a_cause() -> None:
     with backend_with() as backend:

@@ -63,6 +63,23 @@ def test_functions_read_jobs_and_live_queries_follow_them():
         assert seen == [["pending"], ["success"]]
 
 
+def test_a_job_has_a_note_about_what_its_state_does_not_say():
+    with app() as t:
+        scheduler = t.backend.scheduler
+
+        @t.backend.action(name="m:breaks")
+        def breaks(ctx):
+            raise ValueError("no network")
+
+        failed = scheduler.run_after(0, "m:fails")
+        retried = scheduler.run_after(0, "m:breaks", retry={"attempts": 2, "pause_ms": 60_000})
+        t.finish_in_progress()
+        assert scheduler.note_on(scheduler.get(failed)).startswith("ConvexError: no such luck")
+        assert scheduler.note_on(scheduler.get(retried)).startswith("attempt 1 of 2 (ValueError: no network")
+        scheduler.pause("lunch")
+        assert scheduler.note_on(scheduler.get(retried)).startswith("paused: lunch; attempt 1 of 2")
+
+
 def test_reason_to_wait_is_told_of_what_waits_only():
     with app() as t:
         scheduler = t.backend.scheduler
