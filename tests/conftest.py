@@ -43,9 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="also run the long forms: more seeds, more rounds, more crashes"
     )
-    parser.addoption(
-        "--pictures", action="store_true", help="keep the pictures that the pages show, in docs/pictures/"
-    )
+    parser.addoption("--pictures", action="store_true", help="keep the pictures that the pages show, in docs/pictures/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
