@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
+    from nbconvex.codegen.schema_cell import schema_from_data
     from nbconvex.errors import ConvexError, NbconvexError
     from nbconvex.functions.acting import as_user
     from nbconvex.functions.context import ActionCtx, MutationCtx, QueryCtx
@@ -76,6 +77,7 @@ __all__ = [
     "progress",
     "query",
     "returns",
+    "schema_from_data",
     "serve",
     "sql",
     "table",
@@ -87,6 +89,7 @@ __all__ = [
 
 _HOMES = {
     "nbconvex.backend": ("Backend",),
+    "nbconvex.codegen.schema_cell": ("schema_from_data",),
     "nbconvex.errors": ("ConvexError", "NbconvexError"),
     "nbconvex.functions.acting": ("as_user",),
     "nbconvex.functions.context": ("ActionCtx", "MutationCtx", "QueryCtx"),

@@ -47,6 +47,7 @@ PUBLIC = [
     "progress",
     "query",
     "returns",
+    "schema_from_data",
     "serve",
     "sql",
     "table",

@@ -1,6 +1,6 @@
 """What the commands besides `serve` do.
 
-Owns:  `run_function`, `run_data`, `run_import`, `run_export`, `run_codegen`.
+Owns:  `run_function`, `run_data`, `run_import`, `run_export`, `run_functions`, `run_codegen`.
 Must not know: how words are read.
 Invariant: a command returns the status that the process ends with: 0, or 1 where what it was asked for failed.
 Threads: the main thread.
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbconvex.backend import Backend
+from nbconvex.cli.app_file import notebook_names
 from nbconvex.cli.printed import complain, print_rows, print_value, tell
 from nbconvex.cli.serving import opened
 from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import parse_arguments
+from nbconvex.functions.inline_query import inline_query
 
 if TYPE_CHECKING:
     from nbconvex.cli.app_file import LoadReport
@@ -32,8 +34,22 @@ def complain_of(report: LoadReport) -> bool:
 def run_function(options: argparse.Namespace) -> int:
     """Run one function and print its value."""
     arguments = parse_arguments(options.arguments)
+    if options.inline_query is not None and (options.function is not None or options.watch):
+        raise CallerError("an inline query takes the place of a function, and runs once: quote all of its text.")
+    if options.inline_query is None and options.function is None:
+        raise CallerError("run what? Name a function.", hint="nbconvex run messages:newest --app app.ipynb")
+    if options.watch:
+        from nbconvex.cli.watching import run_watched
+
+        return run_watched(options, arguments)
     identity = {"subject": options.identity} if options.identity else None
     with opened(Path(options.app), options.database) as (backend, report):
+        if options.inline_query is not None:
+            # It may lean on indexes, not on functions; what the app lacks is told, and does no harm.
+            complain_of(report)
+            definition = inline_query(options.inline_query, notebook_names(backend))
+            print_value(backend.run_inline(definition, identity=identity))
+            return 0
         # Only what is asked for has to be right.
         if backend.registry.get(options.function) is None and complain_of(report):
             return 1
@@ -48,7 +64,7 @@ def run_function(options: argparse.Namespace) -> int:
 
 def run_data(options: argparse.Namespace) -> int:
     """Print the tables of a store, or the documents of one, as JSON, a line each."""
-    with Backend.open(_store(options.store)) as backend:
+    with Backend.open(store_named(options.store)) as backend:
         snapshot = backend.database.snapshot
         tables = {each.name: len(each.documents) for each in snapshot.tables.values() if not each.name.startswith("_")}
         if options.table is None:
@@ -62,7 +78,7 @@ def run_data(options: argparse.Namespace) -> int:
     return 0
 
 
-def _store(named: str, *, must_exist: bool = True) -> Path:
+def store_named(named: str, *, must_exist: bool = True) -> Path:
     """The store of that name, or of the app of that name."""
     path = Path(named)
     if path.suffix in {".ipynb", ".py"}:
@@ -81,7 +97,7 @@ def run_import(options: argparse.Namespace) -> int:
     table = options.table
     if table is None and path.suffix.lower() != ".zip" and options.format != "zip":
         table = path.name.partition(".")[0]
-    with Backend.open(_store(options.store, must_exist=False)) as backend:
+    with Backend.open(store_named(options.store, must_exist=False)) as backend:
         report = backend.import_data(str(path), table, mode=modes[0] if modes else None, format=options.format)
     for name, count in sorted(report.tables.items()):
         tell(f"{name}: {count:,} documents")
@@ -92,12 +108,23 @@ def run_import(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write a store, or one table of it, as of one moment."""
-    with Backend.open(_store(options.store)) as backend:
+    with Backend.open(store_named(options.store)) as backend:
         report = backend.export_data(
             options.file, options.table, format=options.format, include_files=options.include_files
         )
     tell(f"{report.path}: {report.documents:,} documents of {len(report.tables):,} tables, {report.files:,} files")
     return 0
+
+
+def run_functions(options: argparse.Namespace) -> int:
+    """Print what an app offers: its functions and endpoints, as JSON, a line each."""
+    from nbconvex.codegen.function_spec import function_spec
+
+    with opened(Path(options.app), ":memory:") as (backend, report):
+        has_problems = complain_of(report)
+        for each in function_spec(backend.registry.functions.values(), backend.http.routes.table):
+            print_value(each)
+    return 1 if has_problems else 0
 
 
 def run_codegen(options: argparse.Namespace) -> int:

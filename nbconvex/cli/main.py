@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 
 import nbconvex
 from nbconvex.cli.checking import run_check
-from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_import
+from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_functions, run_import
 from nbconvex.cli.printed import complain
 from nbconvex.cli.serving import run_serve
+from nbconvex.cli.variables import run_env
 from nbconvex.errors import ConvexError, NbconvexError
 from nbconvex.functions.command_words import LineError
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve an app to web pages and clients, without Jupyter")
     serve.add_argument("app", help=_APP)
     serve.add_argument("--watch", action="store_true", help="load the file again whenever it is saved")
+    serve.add_argument("--logs", action="store_true", help="print each call, what it printed and how it ended")
     serve.add_argument("--host", default="127.0.0.1", help="the network to bind to; 127.0.0.1 is this machine only")
     serve.add_argument("--port", type=int, default=3210, help="the port of clients; busy pairs move up (3210)")
     serve.add_argument("--site-port", type=int, help="the port of endpoints; by default the next one")
@@ -71,13 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--development-tokens", action="store_true",
                        help="take the tokens of the development issuer on other networks too")  # fmt: skip
     serve.set_defaults(run=run_serve)
-    run = commands.add_parser("run", help="run one function of an app and print its value")
-    run.add_argument("function", help="module:function")
-    run.add_argument("arguments", nargs="*", metavar="name=value", help="its arguments: Python, JSON or plain text")
-    run.add_argument("--app", required=True, help=_APP)
-    run.add_argument("--database", metavar="PATH", help=_DATABASE)
-    run.add_argument("--identity", metavar="SUBJECT", help="call as this user; by default nobody")
-    run.set_defaults(run=run_function)
+    _add_run(commands)
     data = commands.add_parser("data", help="the tables of a store, or the documents of one")
     data.add_argument("store", help="the store (app.duckdb), or the app that it belongs to")
     data.add_argument("table", nargs="?", help="print this table's documents, as JSON lines")
@@ -85,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--newest", action="store_true", help="the newest first")
     data.set_defaults(run=run_data)
     _add_transfer(commands)
+    _add_env(commands)
+    functions = commands.add_parser("functions", help="what an app offers: functions and endpoints, as JSON lines")
+    functions.add_argument("app", help=_APP)
+    functions.set_defaults(run=run_functions)
     codegen = commands.add_parser("codegen", help="write the types of an app for a web app")
     codegen.add_argument("app", help=_APP)
     codegen.add_argument("folder", help="the web app's convex folder, in which _generated is to stand")
@@ -97,6 +97,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(run=run_check)
     return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run", help="run one function of an app and print its value; with --watch, follow a query"
+    )
+    run.add_argument("function", nargs="?", help="module:function")
+    run.add_argument("arguments", nargs="*", metavar="name=value", help="its arguments: Python, JSON or plain text")
+    run.add_argument("--app", required=True, help=_APP)
+    run.add_argument("--database", metavar="PATH", help=_DATABASE)
+    run.add_argument("--identity", "--as", metavar="SUBJECT", help="call as this user; by default nobody")
+    follow = "of a query: print each new result, also when the app's file has changed; Ctrl+C ends it"
+    run.add_argument("--watch", action="store_true", help=follow)
+    inline = "in place of a function: Python that reads, such as 'ctx.db.query(\"messages\").count()'"
+    run.add_argument("--inline-query", metavar="CODE", help=inline)
+    run.set_defaults(run=run_function)
+
+
+def _add_env(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    env = commands.add_parser("env", help="the variables that functions find in ctx.env")
+    env.add_argument("action", choices=["list", "get", "set", "remove"], help="set asks for the value, or takes a pipe")
+    env.add_argument("store", help="the store (app.duckdb), or the app that it belongs to")
+    env.add_argument("name", nargs="?", help="the variable's name")
+    env.add_argument("--from-file", metavar="FILE", help="of set: NAME=value lines, as in .env; all, or the one named")
+    env.add_argument("--from-process", action="store_true", help="of set: the value in this process's environment")
+    env.set_defaults(run=run_env)
 
 
 def _add_transfer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -17,7 +17,8 @@ from nbconvex.values.codec import json_dumps
 
 def print_value(value: Any) -> None:
     """One value, as JSON on one line."""
-    print(json_dumps(value))  # noqa: T201 - it is the result
+    # At once: somebody may follow, through a pipe.
+    print(json_dumps(value), flush=True)  # noqa: T201 - it is the result
 
 
 def print_rows(rows: Sequence[Sequence[str]]) -> None:

@@ -22,6 +22,7 @@ from nbconvex.backend import Backend
 from nbconvex.cli.app_file import AppFile, LoadReport
 from nbconvex.cli.printed import complain, tell
 from nbconvex.errors import CallerError
+from nbconvex.functions.log_reading import Wanted, call_text, follow
 
 if TYPE_CHECKING:
     from nbconvex.server.serve import Server
@@ -41,6 +42,15 @@ def opened(path: Path, database: str | None, *, production: bool = False) -> Ite
 
     Raises:  StorageError; CallerError for a file that cannot be read.
     """
+    with opened_file(path, database, production=production) as (backend, followed):
+        yield backend, followed.report
+
+
+@contextmanager
+def opened_file(
+    path: Path, database: str | None, *, production: bool = False
+) -> Iterator[tuple[Backend, FollowedFile]]:
+    """The same, with the app's file as something to look at again."""
     path = path.absolute()
     if not path.is_file():
         raise CallerError(f"there is no file {path}.")
@@ -49,7 +59,35 @@ def opened(path: Path, database: str | None, *, production: bool = False) -> Ite
                       production=production) as backend:  # fmt: skip
         # Where a kernel would be, so that the file's own paths mean the same.
         os.chdir(path.parent)
-        yield backend, AppFile(backend, path).load()
+        yield backend, FollowedFile(backend, path)
+
+
+class FollowedFile:
+    """An app's file, in force in a backend; `look` puts it in force again where it has changed."""
+
+    def __init__(self, backend: Backend, path: Path) -> None:
+        self._path = path
+        self._app = AppFile(backend, path)
+        # Before it is read: what is saved meanwhile is seen at the first look.
+        self._seen = _stamp(path)
+        #: What came of loading it the first time.
+        self.report = self._app.load()
+
+    def look(self) -> None:
+        """Load the file again if it has changed, and tell what came of it."""
+        stamp = _stamp(self._path)
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            report = self._app.load()
+        except Exception as error:  # a file that is half written, or gone: the next look may find it whole
+            complain(str(error))
+            return
+        if report.problems:
+            tell_problems(report)
+        else:
+            tell(f"{self._path.name} has changed: loaded again.")
 
 
 def run_serve(options: argparse.Namespace) -> int:
@@ -59,9 +97,13 @@ def run_serve(options: argparse.Namespace) -> int:
 
     path = Path(options.app).absolute()
     ending = threading.Event()
-    with _ending_by_signals(ending), opened(path, options.database, production=options.production) as (backend, report):
+    with (
+        ending_by_signals(ending),
+        opened_file(path, options.database, production=options.production) as (backend, followed),
+    ):
+        report = followed.report
         if report.problems:
-            _tell_problems(report)
+            tell_problems(report)
             return 1
         if options.cors_origins:
             backend.http.origins = options.cors_origins
@@ -70,29 +112,32 @@ def run_serve(options: argparse.Namespace) -> int:
             allowed_hosts=options.allow_host, development_tokens=options.development_tokens or None,
         ) as server:  # fmt: skip
             tell(_greeting(backend, server, path, report))
-            _until(ending, server, AppFile(backend, path) if options.watch else None, path)
+            if options.logs:
+                _print_calls(backend, ending)
+            _until(ending, server, followed if options.watch else None)
         tell("Stopped.")
     return 0
 
 
-def _until(ending: threading.Event, server: Server, followed: AppFile | None, path: Path) -> None:
-    seen = _stamp(path)
+def _until(ending: threading.Event, server: Server, followed: FollowedFile | None) -> None:
     while not ending.wait(_LOOK_S) and server.is_running:
-        if followed is None or _stamp(path) == seen:
-            continue
-        seen = _stamp(path)
-        try:
-            report = followed.load()
-        except Exception as error:  # a file that is half written, or gone: the next look may find it whole
-            complain(str(error))
-            continue
-        if report.problems:
-            _tell_problems(report)
-        else:
-            tell(f"{path.name} has changed: loaded again.")
+        if followed is not None:
+            followed.look()
+
+
+def _print_calls(backend: Backend, ending: threading.Event) -> None:
+    """Print each call as it ends, in a thread of its own: a function must not wait for a slow terminal."""
+    log, seen, masked = backend.logs, backend.logs.count, backend.runner.environment.masked
+
+    def run() -> None:
+        for record in follow(log, Wanted(), seen, is_over=ending.is_set):
+            tell(call_text(record, masked))
+
+    threading.Thread(target=run, name="nbconvex-calls", daemon=True).start()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
+    """What differs when a file was written; None where it is not there."""
     try:
         found = path.stat()
     except OSError:
@@ -100,7 +145,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _tell_problems(report: LoadReport) -> None:
+def tell_problems(report: LoadReport) -> None:
+    """What is wrong with an app."""
     for problem in report.problems:
         complain(problem)
 
@@ -118,7 +164,9 @@ def _greeting(backend: Backend, server: Server, path: Path, report: LoadReport) 
 
 
 @contextmanager
-def _ending_by_signals(ending: threading.Event) -> Iterator[None]:
+def ending_by_signals(ending: threading.Event) -> Iterator[None]:
+    """Have SIGINT and SIGTERM set `ending` in the block."""
+
     def end(_number: int, _frame: object) -> None:
         ending.set()
 

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from nbconvex.dashboard.asked import TEXT_MAX, cut
 from nbconvex.errors import CallerError, ValueInvalidError
-from nbconvex.functions.command_words import LineError, read_value
 from nbconvex.functions.definition import FunctionDefinition
+from nbconvex.values.cells import cut_text
 from nbconvex.values.moments import ms_of
 from nbconvex.values.scalars import Int64
-from nbconvex.values.validator_report import show_value
+from nbconvex.values.spelling import read_spelled, spelled
 from nbconvex.values.validators import (
     ArrayValidator,
     IdValidator,
@@ -36,6 +35,8 @@ from nbconvex.values.validators import (
 
 #: Characters of one answer: what a person pastes, not a file.
 ANSWER_MAX: Final = 1_000_000
+#: Characters of a default that is shown beside its field.
+DEFAULT_MAX: Final = 200
 #: Fields of one form; the others are given as one value.
 FIELDS_MAX: Final = 100
 #: Choices of one control; a longer union is answered as text.
@@ -78,7 +79,7 @@ class Control:
             "kind": self.kind,
             "label": self.label,
             "hint": self.hint,
-            "choices": [show_value(each) for each in self.choices],
+            "choices": [spelled(each) for each in self.choices],
             "members": [each.to_json() for each in self.members],
             "nullable": self.is_nullable,
         }
@@ -164,7 +165,7 @@ class ArgumentForm:
                     continue
                 _put(arguments, field.name, field.control.read(answer))
             except _UnreadableError as problem:
-                problems[field.name] = str(problem)
+                problems[field.name] = _sentence(str(problem))
         return arguments, problems
 
     def field_at(self, path: str) -> str:
@@ -173,6 +174,10 @@ class ArgumentForm:
             (f".{each.name}.", f".{each.name}[")
         )]  # fmt: skip
         return max(found, key=len, default="")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
@@ -184,7 +189,7 @@ def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
         raise _UnreadableError(f'an object is wanted, like {{"name": "value"}}, not {type(value).__name__}.')
     twice = [each for each in value if each in arguments]
     if twice:
-        raise _UnreadableError(f"{twice[0]} has a field of its own above.")
+        raise _UnreadableError(f"there is a field for {twice[0]} above.")
     arguments.update(value)
 
 
@@ -205,7 +210,7 @@ def form_of(definition: FunctionDefinition) -> ArgumentForm:
 
 
 def _field(name: str, validator: Validator) -> Field:
-    default = "" if validator.default is None else cut(validator.default.source(), TEXT_MAX)
+    default = "" if validator.default is None else cut_text(validator.default.source(), DEFAULT_MAX)
     return Field(name, control_of(validator), validator.is_optional or validator.default is not None, default)
 
 
@@ -258,17 +263,17 @@ def shown_validator(validator: Validator | None) -> str:
         case IdValidator(table_name=table):
             return f"id of {table}"
         case LiteralValidator(value=value):
-            return show_value(value, characters_max=60)
+            return cut_text(spelled(value), 60)
         case ArrayValidator(element=element):
             return f"list of {shown_validator(element)}"
         case UnionValidator(members=members):
-            return cut(" or ".join(map(shown_validator, members)) or "nothing", 120)
+            return cut_text(" or ".join(map(shown_validator, members)) or "nothing", 120)
         case SimpleValidator(is_whole=True):
             return "whole number"
         case SimpleValidator(name=name):
             return _WORDS.get(name, name)
         case ObjectValidator(fields=fields):
-            return cut(f"object with {', '.join(fields) or 'no fields'}", 120)
+            return cut_text(f"object with {', '.join(fields) or 'no fields'}", 120)
     return validator.kind
 
 
@@ -280,7 +285,7 @@ _OBJECT: Final = Control("value", "object", hint='{"name": "value"} as in Python
 def _hint(validator: Validator) -> str:
     if isinstance(validator, ObjectValidator) and validator.fields:
         inside = ", ".join(f'"{name}": {shown_validator(each)}' for name, each in validator.fields.items())
-        return cut(f"{{{inside}}}", 200)
+        return cut_text(f"{{{inside}}}", 200)
     return _VALUE_HINTS.get(validator.kind, "as in Python or JSON")
 
 
@@ -348,11 +353,9 @@ def _value(text: str) -> Any:
     if not text.strip():
         raise _UnreadableError("a value is wanted, as Python or JSON.")
     try:
-        return read_value(text.strip())
-    except LineError as error:
-        raise _UnreadableError(f"{error}.") from None
-    except RecursionError:
-        raise _UnreadableError("the value is nested too deep.") from None
+        return read_spelled(text.strip())
+    except ValueInvalidError as error:
+        raise _UnreadableError(f"{error.problem}.") from None
 
 
 _READERS: Final[dict[str, Callable[[str], Any]]] = {

@@ -1,6 +1,6 @@
 """What a page asks for, taken apart and not believed.
 
-Owns:  reading texts, numbers, flags, choices and ids out of a request; cutting texts to what a page can show.
+Owns:  reading texts, numbers, flags, choices, lists and ids out of a request.
 Must not know: panels.
 Invariant: whatever a page sends, the answer is a value of the type that was asked for, or a `CallerError` that names
 the field.
@@ -9,13 +9,15 @@ Threads: pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from nbconvex.errors import CallerError
 
 #: Characters of a word that a page searches for, or of a name.
 TEXT_MAX: Final = 1_000
+#: Characters of a value or of a document that was written by hand: one of the greatest size, spelled out.
+VALUE_MAX: Final = 4_000_000
 
 
 def text_in(request: Mapping[str, Any], name: str, *, characters_max: int = TEXT_MAX) -> str:
@@ -94,6 +96,21 @@ def mapping_in(request: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return given
 
 
+def list_in(request: Mapping[str, Any], name: str, *, most: int) -> Sequence[Any]:
+    """A list, empty where there is none.
+
+    Raises:  CallerError for what is none, or too long.
+    """
+    given = request.get(name)
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        _refuse(name, "a list", given)
+    if len(given) > most:
+        raise CallerError(f"{name} has {len(given):,} elements; at most {most:,} are allowed.")
+    return given
+
+
 def refuse_action(panel: str, action: Any, known: Collection[str]) -> NoReturn:
     """Say that a panel does no such thing.
 
@@ -101,13 +118,6 @@ def refuse_action(panel: str, action: Any, known: Collection[str]) -> NoReturn:
     """
     can = f"it knows {', '.join(known)}" if known else "it only shows"
     raise CallerError(f"the panel {panel} has no action {action!r:.60}; {can}.")
-
-
-def cut(text: str, characters_max: int) -> str:
-    """A text of bounded length, which says how much is missing."""
-    if len(text) <= characters_max:
-        return text
-    return f"{text[:characters_max]}… ({len(text):,} characters)"
 
 
 def _refuse(name: str, wanted: str, given: Any) -> NoReturn:

@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.dashboard.asked import cut
 from nbconvex.errors import NbconvexError
+from nbconvex.values.cells import cut_text
 
 if TYPE_CHECKING:
     from nbconvex.functions.logs import CallRecord
@@ -62,8 +62,8 @@ def record_json(record: CallRecord, masked: Masked, *, lines_max: int = LINES_LI
         "at": record.started_ms,
         "ms": record.duration_ms,
         "ok": error is None,
-        "error": cut(told, ERROR_LINE_MAX),
-        "lines": [cut(line, LINE_MAX) for line in lines[:lines_max]],
+        "error": cut_text(told, ERROR_LINE_MAX),
+        "lines": [cut_text(line, LINE_MAX) for line in lines[:lines_max]],
         "moreLines": max(len(lines) - lines_max, 0),
         "warned": is_warned(record),
         "cached": record.is_cached,
@@ -79,7 +79,7 @@ def error_json(error: BaseException, masked: Masked, place_of: Callable[[str], s
         }
         for frame in traceback.extract_tb(error.__traceback__)[-20:]
     ]  # fmt: skip
-    return {"name": type(error).__name__, "text": cut(masked(str(error)), ERROR_TEXT_MAX), "frames": frames}
+    return {"name": type(error).__name__, "text": cut_text(masked(str(error)), ERROR_TEXT_MAX), "frames": frames}
 
 
 def calls_of(records: Iterable[CallRecord], request_id: str) -> list[CallRecord]:

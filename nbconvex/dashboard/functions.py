@@ -4,29 +4,31 @@ Owns:  `FunctionsPanel`: the list by modules with the figures of the call log; t
 somebody; following one query.
 Must not know: pages; how a form is made or read, how a value is depicted.
 Invariants: nothing is run before the whole form could be read. Looking runs nothing: a followed query is run by the
-live thread when what it reads changes. At most one query is followed; `close` ends that.
+live thread when what it reads changes. At most one query is followed, and rests where nobody looks; `close` ends that.
 Units:  latencies in milliseconds; the figures are of the newest 1,000 calls of all functions.
-Threads: any; the live thread tells of new results.
+Threads: any.
 """
 
 from __future__ import annotations
 
 import inspect
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.checks.insights import FunctionStats, function_stats
 from nbconvex.checks.source import place_of as written_at
 from nbconvex.dashboard.argument_form import form_of, shown_validator
-from nbconvex.dashboard.asked import cut, mapping_in, refuse_action, required_text_in, text_in
+from nbconvex.dashboard.asked import mapping_in, refuse_action, required_text_in, text_in
 from nbconvex.dashboard.call_report import calls_of, error_json, request_json
 from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.acting import acting_identity, identity_named
-from nbconvex.functions.command_words import LineError, read_value
 from nbconvex.functions.definition import FunctionDefinition
 from nbconvex.functions.identity import Identity
 from nbconvex.functions.logs import CALLS_KEPT_MAX
+from nbconvex.values.cells import cut_text
+from nbconvex.values.spelling import read_spelled, spelled
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
@@ -36,8 +38,61 @@ if TYPE_CHECKING:
 Depict = Callable[[Any], dict[str, Any]]
 #: Functions in one list.
 FUNCTIONS_MAX: Final = 500
+#: Characters of a result where nobody says how it is depicted.
+VALUE_MAX: Final = 100_000
+#: How long a query is followed that nobody has looked at.
+UNSEEN_S: Final = 30.0
 _DOCS_MAX: Final = 2_000
 _ACTIONS: Final = ("run", "follow", "unfollow")
+
+
+def in_text(value: Any) -> dict[str, Any]:
+    """A result as a text, where nobody says how else it is depicted."""
+    return {"shape": "value", "text": cut_text(spelled(value, indent=2), VALUE_MAX), "note": ""}
+
+
+class _Followed:
+    """One query that is followed for as long as somebody looks; looking again later goes on with it."""
+
+    def __init__(self, backend: Backend, path: str, values: dict[str, Any], identity: Identity | None) -> None:
+        self.path = path
+        self._backend = backend
+        self._call = (path, values)
+        self._identity = identity
+        self._lock = threading.Lock()
+        self._subscription: Subscription | None = None
+        self._is_closed = False
+        self._seen_s = 0.0
+
+    def look(self) -> LiveUpdate:
+        """The newest result."""
+        self._seen_s = time.monotonic()
+        with self._lock:
+            if self._subscription is None:
+                self._subscription = self._backend.subscribe(*self._call, self._changed, identity=self._identity)
+                self._end_if_closed()
+            return self._subscription.latest
+
+    def _changed(self, _update: LiveUpdate) -> None:
+        # Whoever looks is shown it soon after it was told. Where nobody does, it must not be run again and again.
+        if time.monotonic() - self._seen_s > UNSEEN_S and self._lock.acquire(blocking=False):
+            try:
+                rested, self._subscription = self._subscription, None
+            finally:
+                self._lock.release()
+            if rested is not None:
+                rested.close()
+
+    def close(self) -> None:
+        """End it for good."""
+        self._is_closed = True
+        with self._lock:
+            self._end_if_closed()
+
+    def _end_if_closed(self) -> None:
+        if self._is_closed and self._subscription is not None:
+            # What it has told stays readable.
+            self._subscription.close()
 
 
 class FunctionsPanel:
@@ -51,17 +106,15 @@ class FunctionsPanel:
         self,
         backend: Backend,
         *,
-        depict: Depict,
+        depict: Depict | None = None,
         place_of: Callable[[str], str] | None = None,
-        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`place_of` names files for people; `changed` is called when a followed query has a new result."""
+        """`depict` is in words by default; `place_of` names files for people."""
         self._backend = backend
-        self._depict = depict
+        self._depict = depict or in_text
         self._place_of = place_of
-        self._changed = changed
         self._lock = threading.Lock()
-        self._followed: tuple[str, Subscription] | None = None
+        self._followed: _Followed | None = None
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -96,6 +149,7 @@ class FunctionsPanel:
     def _row(self, definition: FunctionDefinition, stats: FunctionStats | None) -> dict[str, Any]:
         row = {
             "path": definition.path,
+            "full": definition.name,
             "name": definition.name.partition(":")[2] or definition.name,
             "kind": definition.kind,
             "visibility": definition.visibility,
@@ -122,8 +176,7 @@ class FunctionsPanel:
             newest |= error_json(stats.newest_error.error, masked, self._place_of)
         return {
             **self._row(definition, stats),
-            "full": definition.name,
-            "docs": cut(inspect.getdoc(definition.handler) or "", _DOCS_MAX),
+            "docs": cut_text(inspect.getdoc(definition.handler) or "", _DOCS_MAX),
             "returns": shown_validator(definition.returns),
             "form": form_of(definition).to_json(),
             "newestError": newest,
@@ -134,14 +187,13 @@ class FunctionsPanel:
     def _acting(self) -> str:
         """Whom cells call functions as; empty for nobody."""
         acting = acting_identity(self._backend.acting)
-        return "" if acting is None else cut(acting.subject or acting.token_identifier, 200)
+        return "" if acting is None else cut_text(acting.subject or acting.token_identifier, 200)
 
     def _followed_json(self) -> dict[str, Any] | None:
         followed = self._followed
         if followed is None:
             return None
-        path, subscription = followed
-        return {"path": path, **self._update_json(subscription.latest)}
+        return {"path": followed.path, **self._update_json(followed.look())}
 
     def _update_json(self, update: LiveUpdate) -> dict[str, Any]:
         masked = self._backend.runner.environment.masked
@@ -190,10 +242,7 @@ class FunctionsPanel:
             return acting_identity(self._backend.acting)
         if not text.startswith("{"):
             return identity_named({"subject": text})
-        try:
-            claims = read_value(text)
-        except LineError as error:
-            raise CallerError(f"{error}.") from None
+        claims = read_spelled(text)
         if not isinstance(claims, dict):
             raise CallerError('claims are an object, like {"subject": "ada", "name": "Ada"}.')
         return identity_named(claims)
@@ -228,18 +277,17 @@ class FunctionsPanel:
             raise CallerError(
                 f"{definition.name} is a {definition.kind}: only queries can be followed, since they change nothing."
             )
-        subscription = self._backend.subscribe(
-            definition.path, values, lambda _update: self._changed(), identity=identity
-        )
-        self._hold((definition.path, subscription))
-        return {"outcome": self._update_json(subscription.latest)}
+        followed = _Followed(self._backend, definition.path, values, identity)
+        update = followed.look()
+        self._hold(followed)
+        return {"outcome": self._update_json(update)}
 
     def close(self) -> None:
         """Follow nothing any more. Twice is fine."""
         self._hold(None)
 
-    def _hold(self, followed: tuple[str, Subscription] | None) -> None:
+    def _hold(self, followed: _Followed | None) -> None:
         with self._lock:
             before, self._followed = self._followed, followed
         if before is not None:
-            before[1].close()
+            before.close()

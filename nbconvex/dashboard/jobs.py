@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.dashboard.asked import choice_in, count_in, cut, refuse_action, required_text_in, text_in
+from nbconvex.dashboard.asked import choice_in, count_in, refuse_action, required_text_in, text_in
 from nbconvex.errors import CallerError
 from nbconvex.functions.command_words import write_arguments
+from nbconvex.values.cells import cut_text
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
@@ -88,10 +89,11 @@ class JobsPanel:
         return {
             "id": document["_id"],
             "function": document["name"],
-            "arguments": cut(write_arguments(document["args"][0]), ARGUMENTS_MAX),
+            "arguments": cut_text(write_arguments(document["args"][0]), ARGUMENTS_MAX),
             "made": document["_creationTime"],
             "due": document["scheduledTime"],
-            "ended": document.get("completedTime"),
+            # A canceled job has its due time there, if that is later, although it will not run then.
+            "ended": None if state["kind"] == "canceled" else document.get("completedTime"),
             "state": state["kind"],
             "note": self._masked(self._backend.scheduler.note_on(document)),
             "cron": document.get("cron", ""),
@@ -110,7 +112,7 @@ class JobsPanel:
         return {
             "name": cron["name"],
             "function": cron["function"].removesuffix(":default"),
-            "arguments": cut(write_arguments(cron["args"]), ARGUMENTS_MAX),
+            "arguments": cut_text(write_arguments(cron["args"]), ARGUMENTS_MAX),
             "recurs": scheduler.crons.recurrence_of(cron),
             "next": cron["nextTime"],
             "runs": int(cron["runs"]),
@@ -119,7 +121,7 @@ class JobsPanel:
         }
 
     def _masked(self, text: str) -> str:
-        return cut(self._backend.runner.environment.masked(text), NOTE_MAX)
+        return cut_text(self._backend.runner.environment.masked(text), NOTE_MAX)
 
     # -- doing -------------------------------------------------------------------------------------------------------
 
@@ -145,7 +147,7 @@ class JobsPanel:
         return {"said": f"Canceled: {len(waiting):,} that waited."}
 
     def _pause(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        reason = text_in(arguments, "reason", characters_max=ARGUMENTS_MAX).strip() or "in the dashboard"
+        reason = text_in(arguments, "reason").strip() or "in the dashboard"
         self._backend.scheduler.pause(reason)
         return {"said": "Paused: jobs, crons and calls from the network wait."}
 

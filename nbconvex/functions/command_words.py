@@ -1,6 +1,6 @@
 """What a person writes after a magic or a command: words, options, and a function's arguments as `name=value`.
 
-Owns:  `split_line`, `parse_arguments`, `read_value`, `write_arguments`.
+Owns:  `split_line`, `parse_arguments`, `write_arguments`.
 Must not know: magics, commands, backends.
 Invariants: a value is read as Python, then as JSON, then taken as the text it is; whatever `write_arguments` writes,
        `parse_arguments` reads back.
@@ -69,8 +69,8 @@ def parse_arguments(words: Iterable[str]) -> dict[str, Any]:
             name, text = named.groups()
             if name in arguments:
                 raise LineError(f"{name} is given twice")
-            arguments[name] = read_value(text)
-        elif word.startswith("{") and isinstance(given := read_value(word), dict):
+            arguments[name] = _value(text)
+        elif word.startswith("{") and isinstance(given := _value(word), dict):
             arguments.update(given)
         else:
             raise LineError(
@@ -90,11 +90,7 @@ def write_arguments(arguments: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
-def read_value(text: str) -> Any:
-    """A value as a person writes it: Python, else JSON, else the text itself.
-
-    Raises:  LineError for what begins like Python or JSON, and is neither.
-    """
+def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

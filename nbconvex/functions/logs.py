@@ -183,7 +183,9 @@ class CallLog:
     def __init__(self, kept_max: int = CALLS_KEPT_MAX) -> None:
         self._records: deque[CallRecord] = deque(maxlen=kept_max)
         self._changed = threading.Condition()
+        #: Whoever waits or listens, counted, so that a call that nobody follows pays for one look.
         self._listening = 0
+        self._listeners: tuple[Callable[[], None], ...] = ()
         self.count = 0
 
     def add(self, record: CallRecord) -> None:
@@ -193,6 +195,23 @@ class CallLog:
         if self._listening:
             with self._changed:
                 self._changed.notify_all()
+                listeners = self._listeners
+            for tell in listeners:
+                tell()
+
+    def listen(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Have `tell` called after each call, in whichever thread made it, until the answer is called."""
+        with self._changed:
+            self._listening += 1
+            self._listeners = (*self._listeners, tell)
+
+        def stop() -> None:
+            with self._changed:
+                if tell in self._listeners:
+                    self._listening -= 1
+                    self._listeners = tuple(each for each in self._listeners if each is not tell)
+
+        return stop
 
     def wait(self, seen: int, timeout_s: float) -> bool:
         """Whether there are more calls than `seen` before `timeout_s` have passed."""

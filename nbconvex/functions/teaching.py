@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nbconvex.errors import NotAllowedError, NotAvailableError
 from nbconvex.values.validators import ObjectValidator
@@ -24,6 +24,8 @@ _PLURALS = {"query": "queries", "mutation": "mutations", "action": "actions"}
 _AWAITED = re.compile(r"object (\S+) can't be used in 'await' expression|'(\S+)' object can't be awaited")
 _ITERATED = re.compile(r"'async for' requires an object with __aiter__ method, got (\S+)")
 _GATHERED = re.compile(r"An asyncio.Future, a coroutine or an awaitable is required")
+#: What a query is called that is written in place of a name.
+INLINE_QUERY: Final = "inline_query"
 
 
 def snake(name: str) -> str:
@@ -53,6 +55,11 @@ def called_otherwise(owner: str, name: str, right: str) -> NotAvailableError:
 
 def query_writes(path: str, call: str) -> NotAvailableError:
     """For `ctx.db.insert` in a query."""
+    if path == INLINE_QUERY:
+        return NotAvailableError(
+            f"an inline query only reads: {call} is not available. What writes is a mutation, which has a name.",
+            hint="%%mutation messages, and then   %convex run messages:function name=value",
+        )
     module = path.partition(":")[0]
     return NotAvailableError(
         f"{path} is a query, and queries only read: {call} is not available. They are run again whenever data changes, "

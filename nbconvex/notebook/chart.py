@@ -19,8 +19,9 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, get_args
 
 from nbconvex.errors import CallerError
-from nbconvex.notebook.chart_spec import PALETTE, chart_spec
-from nbconvex.notebook.picture import Picture, cell_of, cell_text, picture_of
+from nbconvex.notebook.chart_spec import LABEL_PX_MAX, PALETTE, chart_spec
+from nbconvex.notebook.picture import Picture, picture_of
+from nbconvex.values.cells import cell_of, cell_text
 
 #: Points of one chart: 10,000 are 200 KB on their way to the page, and more than a screen has places for.
 CHART_POINTS_MAX: Final = 10_000
@@ -104,13 +105,19 @@ class ChartPicture(Picture):
     chart_note: str = ""
 
     @property
-    def signals(self) -> dict[str, float]:
-        """What the drawing goes by, besides its points: whether a line has dots, and how many bars stand side by side.
+    def signals(self) -> dict[str, float | None]:
+        """What the drawing goes by, besides its points.
 
-        A single point would be no line at all, and the dots of thousands would hide it.
+        Shapes:  `dots`: whether a line has them (a single point would be no line at all, and the dots of thousands
+                 would hide it); `bars`: how many places stand side by side, and `label_px`: how wide the longest
+                 of their names is, roughly; `whole_x`, `whole_y`: whether all places of an axis are whole numbers;
+                 `top`: the end of the upright axis where all heights are 0 and give it none.
         """
-        points = self.points["y"]
-        return {"dots": 1 if len(points) <= DOTS_MAX else 0, "bars": max(1, len(set(self.points["x"])))}
+        y, places = self.points["y"], set(self.points["x"])
+        return {
+            "dots": 1 if len(y) <= DOTS_MAX else 0, "bars": max(1, len(places)), "label_px": _label_px(places),
+            "whole_x": _are_whole(places), "whole_y": _are_whole(y), "top": None if any(y) else 1,
+        }  # fmt: skip
 
     def point_rows(self) -> list[dict[str, Any]]:
         """The points one by one, as a description wants them."""
@@ -191,6 +198,17 @@ class Chart:
             spec=self._spec, key=self._key, points=points, labels=labels, times=times,
             said=_in_words(self._options.kind, x, ys, points), chart_note="; ".join(filter(None, [rows, note])),
         )  # fmt: skip
+
+
+def _label_px(places: Iterable[Any]) -> float:
+    """What the longest name takes below its bar, with the gap to the next one, in the small letters of an axis."""
+    longest = max((len(str(place)) for place in places), default=0)
+    return min(LABEL_PX_MAX, 6 * longest) + 8
+
+
+def _are_whole(places: Iterable[Any]) -> int:
+    """1 where all places are whole numbers, 0 otherwise."""
+    return int(all(place is None or (isinstance(place, (int, float)) and place % 1 == 0) for place in places))
 
 
 def rows_of(value: Any) -> tuple[Rows, str, str]:

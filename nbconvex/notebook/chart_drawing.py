@@ -31,7 +31,7 @@ def compiled(spec: dict[str, Any]) -> dict[str, Any]:
     return vega
 
 
-def picture_src(vega: Mapping[str, Any], rows: list[dict[str, Any]], signals: Mapping[str, float]) -> str:
+def picture_src(vega: Mapping[str, Any], rows: list[dict[str, Any]], signals: Mapping[str, float | None]) -> str:
     """A picture of a compiled description with `rows` in it and `signals` set, as what an <img> shows.
 
     Raises:  CallerError where the package is missing.

@@ -26,9 +26,13 @@ INK: Final = "#7a7a7a"
 LINE: Final = "rgba(128,128,128,0.35)"
 WIDTH: Final = 700
 HEIGHT: Final = 280
+#: How much of a name stands below its bar.
+LABEL_PX_MAX: Final = 110
 
 _VEGA_LITE: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+#: Whether names below an axis would run into each other; the points say how many there are, and how wide they get.
+_IS_CROWDED: Final = "bars * label_px > width"
 _KINDS: Final = {"number": "quantitative", "time": "temporal", "day": "temporal", "text": "nominal"}
 
 
@@ -61,7 +65,8 @@ def chart_spec(kind: str, x: str, x_kind: str, ys: tuple[str, ...], *, color: st
         "title": None if is_many else {"text": ys[0], "anchor": "start"},
         "params": [
             {"name": "ink", "value": INK}, {"name": "quiet", "value": INK}, {"name": "line", "value": LINE},
-            {"name": "dots", "value": 1}, {"name": "bars", "value": 1},
+            {"name": "dots", "value": 1}, {"name": "bars", "value": 1}, {"name": "label_px", "value": 0},
+            {"name": "top", "value": None}, {"name": "whole_x", "value": 0}, {"name": "whole_y", "value": 0},
         ],
         "data": {"name": "rows", "values": []},
         "mark": _mark(kind, x_kind, is_overlaid=kind == "area" and is_many),
@@ -90,17 +95,25 @@ def _x(kind: str, title: str, x_kind: str) -> dict[str, Any]:
     if x_kind == "text" or (kind == "bar" and x_kind == "number"):
         # In the order of the rows, also when that changes; numbers in their own.
         sort = {"field": "i", "op": "min"} if x_kind == "text" else "ascending"
-        # Whoever gives the angle as an expression has to say where labels begin, too.
-        angle = {
-            "labelAngle": {"expr": "domain('x').length > 12 ? -40 : 0"}, "labelLimit": 110,
-            "labelAlign": {"expr": "domain('x').length > 12 ? 'right' : 'center'"},
-        }  # fmt: skip
+        # Vega-Lite works out where a label hangs from an angle that it knows, and not from an expression.
+        hung = {
+            "labelAngle": ("-40", "0"),
+            "labelAlign": ("'right'", "'center'"),
+            "labelBaseline": ("'middle'", "'top'"),
+        }
+        for name, (tilted, level) in hung.items():
+            axis[name] = {"expr": f"{_IS_CROWDED} ? {tilted} : {level}"}
+        # Tilted, each label needs its height only; where that is too much, every other one is left out.
+        axis["labelOverlap"] = {"expr": f"{_IS_CROWDED} && width > 14 * bars ? false : 'parity'"}
+        axis["labelLimit"] = LABEL_PX_MAX
         return {
-            "field": "x", "type": "nominal" if x_kind == "text" else "ordinal", "sort": sort, "axis": axis | angle,
+            "field": "x", "type": "nominal" if x_kind == "text" else "ordinal", "sort": sort, "axis": axis,
         }  # fmt: skip
     axis["tickCount"] = {"expr": "ceil(width / 90)"}
-    if not title:
-        axis["tickMinStep"] = 1
+    if x_kind == "number":
+        axis["tickCount"] = _ticks("x", "ceil(width / 90)")
+        # The thousands of a year have no comma.
+        axis["labelExpr"] = "whole_x && domain('x')[1] < 10000 ? format(datum.value, 'd') : datum.label"
     scale: dict[str, Any] = {"zero": False, "nice": kind == "scatter"} if x_kind == "number" else {}
     if x_kind == "day":
         # Midnight in UTC: in the zone of a reader it might be the day before.
@@ -111,8 +124,23 @@ def _x(kind: str, title: str, x_kind: str) -> dict[str, Any]:
 
 
 def _y(kind: str) -> dict[str, Any]:
-    scale = {"zero": kind in {"bar", "area"}, "nice": True}
-    return {"field": "y", "type": "quantitative", "scale": scale, "axis": {"title": None}}
+    scale: dict[str, Any] = {"zero": kind in {"bar", "area"}, "nice": True}
+    if scale["zero"]:
+        scale["domainMax"] = {"expr": "top"}
+    return {
+        "field": "y",
+        "type": "quantitative",
+        "scale": scale,
+        "axis": {"title": None, "tickCount": _ticks("y", "6")},
+    }
+
+
+def _ticks(axis: str, most: str) -> dict[str, str]:
+    """How many places of an axis have a label: no more than there are whole numbers, where all points are such.
+
+    No vote is half a vote. (Vega's tickMinStep is off by one tick, which lets halves through.)
+    """
+    return {"expr": f"whole_{axis} ? clamp(domain('{axis}')[1] - domain('{axis}')[0], 1, {most}) : {most}"}
 
 
 def _series(kind: str, title: str, ys: tuple[str, ...]) -> dict[str, Any]:
@@ -142,7 +170,7 @@ _CONFIG: Final[dict[str, Any]] = {
         "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": 600, "labelPadding": 4, "titlePadding": 8,
     },
     "title": {"color": {"expr": "ink"}, "fontSize": 12, "fontWeight": 600, "offset": 10, "frame": "group"},
-    "axisY": {"domain": False, "ticks": False, "tickCount": 6},
+    "axisY": {"domain": False, "ticks": False},
     "legend": {
         "labelColor": {"expr": "ink"}, "titleColor": {"expr": "quiet"}, "labelFontSize": 12, "titleFontSize": 12,
         "titleFontWeight": "normal", "symbolSize": 90, "symbolOpacity": 1, "offset": 10, "labelLimit": 160,

@@ -54,6 +54,11 @@ class CommandParser(argparse.ArgumentParser):
         # Options may stand anywhere among the words.
         return self.parse_intermixed_args(list(words))
 
+    def choices_of(self, option: str) -> list[str]:
+        """The values that an option may have, for completion; none where it may have any."""
+        chosen = [action.choices for action in self._actions if option in action.option_strings and action.choices]
+        return [str(each) for choices in chosen for each in choices]
+
     @property
     def option_names(self) -> list[str]:
         """The options in their long form, for completion."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from nbconvex.functions.http_routes import METHODS
@@ -19,6 +20,14 @@ _LINE: Final = re.compile(r"\s*(%{1,2})(\w+)\s+(.*)\Z", re.DOTALL)
 _KINDS: Final = ("query", "mutation", "action")
 #: A cell whose body is SQL.
 _SQL: Final = re.compile(r"\s*%%(convex_sql\b|query\s[^\n]*--sql\b)")
+#: Files of one folder that are looked at.
+_FILES_MAX: Final = 1_000
+#: What the first word of some commands may be.
+_FIRST_WORDS: Final = {
+    "env": ("list", "set", "get", "remove"),
+    "auth": ("list", "add", "remove", "explain"),
+    "doctor": ("cors", "http", "auth"),
+}
 _CHARTS: Final = ("line", "bar", "scatter", "area")
 _LIVE_OPTIONS: Final = ("--table", "--json", "--chart", "--x", "--y", "--color", "--static", "--help")
 _HTTP_OPTIONS: Final = (
@@ -71,11 +80,19 @@ def _of_convex(session: Session, rest: str) -> list[str]:
     if words[-1].startswith("-"):
         return _starting(words[-1], options)
     if words[-2:-1] == ["--fn"]:
-        return _starting(words[-1], _paths(session))
-    if len([each for each in words if not each.startswith("-")]) > 1 and command.takes == "function":
-        return _starting(words[-1], _arguments(session, words[0]))
+        return _starting(words[-1], [*_modules(session), *_paths(session)])
+    if len(words) == 1 and word in _FIRST_WORDS:
+        return _starting(words[-1], [*_FIRST_WORDS[word], *options])
+    values = command.parser.choices_of(words[-2]) if len(words) > 1 else []
+    if values:
+        return _starting(words[-1], values)
+    called = next((each for each in words[:-1] if ":" in each and not each.startswith("-")), None)
+    if called is not None and command.takes == "function":
+        return _starting(words[-1], _arguments(session, called))
     if command.name == "help":
         return _starting(words[-1], COMMANDS)
+    if command.takes == "file" or words[-2:-1] == ["--from-file"]:
+        return _starting(words[-1], [*_files(words[-1]), *options])
     named = {"function": _paths, "table": _tables, "exercise": _exercises}.get(command.takes)
     return _starting(words[-1], [*(named(session) if named else []), *options])
 
@@ -107,6 +124,21 @@ def _modules(session: Session) -> list[str]:
 
 def _exercises(session: Session) -> Iterable[str]:
     return session.exercises
+
+
+def _files(beginning: str) -> list[str]:
+    """The files and folders whose path begins so; those with a name that would have to be quoted are left out."""
+    folder, separator, name = beginning.rpartition("/")
+    try:
+        found = sorted(Path(f"{folder}{separator}").expanduser().iterdir())[:_FILES_MAX]
+    except OSError:
+        return []
+    names = [f"{each.name}/" if each.is_dir() else each.name for each in found]
+    return [
+        f"{folder}{separator}{each}"
+        for each in names
+        if each.startswith(name) and each.startswith(".") <= name.startswith(".") and " " not in each
+    ]
 
 
 def _tables(session: Session) -> list[str]:

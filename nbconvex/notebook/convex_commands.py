@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +19,15 @@ import nbconvex.notebook.check_commands
 import nbconvex.notebook.data_commands
 import nbconvex.notebook.doctor_commands  # noqa: F401 - for the commands that it adds
 from nbconvex.errors import CallerError
-from nbconvex.functions.command_words import parse_arguments, unquoted, write_arguments
+from nbconvex.functions.command_words import unquoted
+from nbconvex.notebook import backup_commands as _backup_commands  # noqa: F401 - it adds its commands to the table
 from nbconvex.notebook import check_commands as _check_commands  # noqa: F401 - it adds its command to the table
+from nbconvex.notebook import dashboard_commands as _dashboard_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import env_commands as _env_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook import file_commands as _file_commands  # noqa: F401 - it adds its commands to the table
+from nbconvex.notebook import log_commands as _log_commands  # noqa: F401 - it adds its command to the table
+from nbconvex.notebook import run_commands as _run_commands  # noqa: F401 - it adds its command to the table
+from nbconvex.notebook import schema_commands as _schema_commands  # noqa: F401 - it adds its command to the table
 from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest
@@ -37,10 +41,6 @@ from nbconvex.notebook.session import IN_MEMORY, Session
 
 __all__ = ["COMMANDS", "find_command", "short_validator"]
 
-#: Calls that `%convex logs` shows unless told otherwise.
-LOGS_SHOWN: Final = 20
-#: Characters of an error in the log: the traceback and the error itself have the rest.
-_ENDED_MAX: Final = 100
 #: Documents that `%convex data TABLE` shows unless told otherwise.
 DOCUMENTS_SHOWN: Final = 100
 
@@ -86,8 +86,11 @@ def _status(session: Session, _options: argparse.Namespace) -> Card:
     "functions",
     "The functions that are defined: kind, visibility, arguments, results.",
     argument("--internal", action="store_true", help="only those that clients cannot call"),
+    argument("--json", action="store_true", help="as JSON, validators and endpoints included"),
 )
-def _functions(session: Session, options: argparse.Namespace) -> Listing:
+def _functions(session: Session, options: argparse.Namespace) -> Listing | Result:
+    if options.json:
+        return _spec(session, only_internal=options.internal)
     functions = sorted(session.backend.registry.functions.values(), key=lambda each: each.path)
     rows = [
         [each.name, each.kind, each.visibility, _arguments(each), short_validator(each.returns)]
@@ -101,6 +104,16 @@ def _functions(session: Session, options: argparse.Namespace) -> Listing:
         rows,
         empty="No functions yet. A cell that begins with %%query defines some.",
     )
+
+
+def _spec(session: Session, *, only_internal: bool) -> Result:
+    # Not at the top: few ask for it.
+    from nbconvex.codegen.function_spec import function_spec
+
+    backend = session.backend
+    functions = [each for each in backend.registry.functions.values() if each.is_internal or not only_internal]
+    spec = function_spec(functions, () if only_internal else backend.http.routes.table)
+    return Result(spec, title="functions", as_json=True)
 
 
 @command(
@@ -127,67 +140,6 @@ def _data(session: Session, options: argparse.Namespace) -> Listing | Result:
     count = tables[options.table]
     status = f"{len(documents):,} of {count:,} documents" if len(documents) < count else _counted(count, "document")
     return Result(documents, title=options.table, status=status, as_json=options.json)
-
-
-@command(
-    "logs",
-    "The newest calls, what they printed, how they ended; (live) marks a query that ran for its live views.",
-    argument("--fn", help="only calls of this function, or of this module"),
-    argument("--errors", action="store_true", help="only calls that failed"),
-    argument("--limit", type=int, default=LOGS_SHOWN, help=f"how many calls ({LOGS_SHOWN})"),
-    takes="",
-)
-def _logs(session: Session, options: argparse.Namespace) -> Listing:
-    records = [
-        record
-        for record in session.backend.logs
-        if (not options.errors or record.error is not None) and _is_of(record.path, options.fn)
-    ]
-    # The log has them in the order in which they ended; the time that is shown is that of their beginning.
-    records.sort(key=lambda record: record.started_ms)
-    masked = session.backend.runner.environment.masked
-    rows = [_log_row(record, masked) for record in records[-max(1, options.limit) :]]
-    return Listing(
-        "calls, the newest last"
-        if len(rows) == len(records)
-        else f"calls, the newest last: {len(rows):,} of {len(records):,}",
-        ["time", "function", "ended", "ms", "printed", "request"],
-        rows,
-        empty="No calls in the log." if not (options.fn or options.errors) else "No such calls in the log.",
-        numeric=[False, False, False, True, False, False],
-    )
-
-
-@command(
-    "run",
-    "Run a function, internal ones too, and show its result.",
-    argument("function", help="module:function"),
-    argument("arguments", nargs="*", metavar="name=value", help="values as Python or JSON; words need no quotes"),
-    argument("--json", action="store_true", help="show the result as JSON"),
-    argument("--into", metavar="NAME", help="bind the result to this name too"),
-    argument("--page", type=int, default=1, help=f"which {ROWS_MAX:,} rows of a long result"),
-    takes="function",
-    epilog='example:  %convex run messages:send channel=general body="hello there"',
-)
-def _run(session: Session, options: argparse.Namespace) -> Result:
-    __tracebackhide__ = True
-    arguments = parse_arguments(options.arguments)
-    if options.into and not options.into.isidentifier():
-        raise CallerError(f"--into wants a name, not {options.into!r}.")
-    backend = session.backend
-    value = backend.run(options.function, arguments)
-    if options.into:
-        session.shell.push({options.into: value})
-    title = " ".join(filter(None, [options.function, write_arguments(arguments)]))
-    path = backend.registry.find(options.function).path
-    record = next((each for each in reversed(list(backend.logs)) if each.path == path), None)
-    status = "" if record is None else f"{record.duration_ms:.1f} ms, request {record.request_id}"
-    count = len(value) if isinstance(value, list) else 0
-    last = max(1, -(-count // ROWS_MAX))
-    if options.page > last:
-        status = f"there is no page {options.page:,}: this is page {last:,}, the last; {status}"
-    first_row = ROWS_MAX * (max(1, min(options.page, last)) - 1)
-    return Result(value, title=title, status=status, as_json=options.json, first_row=first_row)
 
 
 @command(
@@ -331,22 +283,3 @@ def short_validator(validator: Any) -> str:
         return "anything"
     text = _OPTIONAL.sub(r"\1", str(validator))
     return _CALL.sub(r"\1\2", _EMPTY_CALL.sub(r"\1", text))
-
-
-def _is_of(path: str, wanted: str | None) -> bool:
-    return wanted is None or path == wanted or path.partition(":")[0] == wanted
-
-
-def _log_row(record: Any, masked: Callable[[str], str]) -> list[str]:
-    at = datetime.fromtimestamp(record.started_ms / 1e3).astimezone()
-    ended = "ok" if record.error is None else masked(f"{type(record.error).__name__}: {record.error}".splitlines()[0])
-    if len(ended) > _ENDED_MAX:
-        ended = f"{ended[: _ENDED_MAX - 1]}…"
-    return [
-        f"{at:%H:%M:%S}",
-        f"{record.path} (live)" if record.source == "live" else record.path,
-        ended,
-        f"{record.duration_ms:.1f}",
-        "\n".join(record.lines),
-        record.request_id,
-    ]

@@ -20,6 +20,7 @@ from nbconvex.notebook.transfer_bar import TransferBar
 
 if TYPE_CHECKING:
     from nbconvex.services.transfer.importer import ImportReport
+    from nbconvex.values.schema import SchemaDefinition
 
 
 @command(
@@ -55,7 +56,7 @@ def _import(session: Session, options: argparse.Namespace) -> Lines:
         text, is_done = f"{report.documents:,} documents", True
     finally:
         bar.end(text, is_done=is_done)
-    return _imported(report, name)
+    return _imported(report, name, session.backend.schema)
 
 
 def _source(session: Session, written: str) -> tuple[Any, str]:
@@ -72,13 +73,16 @@ def _table_of(name: str) -> str:
     return table
 
 
-def _imported(report: ImportReport, name: str) -> Lines:
+def _imported(report: ImportReport, name: str, schema: SchemaDefinition | None) -> Lines:
     tables = ", ".join(f"{count:,} into {table}" for table, count in sorted(report.tables.items())) or "no documents"
     files = f", and {_counted(report.files, 'file')}" if report.files else ""
     lines = [("✓", f"{name}: {tables}{files}, in {report.seconds:,.1f} s")]
     if report.emptied:
         lines.append(("", f"emptied: {', '.join(report.emptied)}"))
     lines += [("", f"passed over: {each}") for each in report.skipped]
+    loose = sorted(each for each, count in report.tables.items() if count and (not schema or each not in schema.tables))
+    if loose:
+        lines.append(("→", f"A schema cell made from these documents: %convex schema {' '.join(loose)} --cell"))
     return Lines(lines)
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-from nbconvex.notebook.picture import Picture, cell_text
+from nbconvex.notebook.picture import Picture
+from nbconvex.values.cells import cell_text
 
 #: Rows of a static table that stand open; what follows is folded, a page at a time.
 PAGE_ROWS: Final = 100
@@ -188,6 +189,9 @@ def _cell(cell: str, right: bool) -> str:  # noqa: FBT001
         return _td(f'<span style="{_QUIET}" title="this document has no such field">–</span>', right)
     if kind == "i":
         return _td(f'<span style="{_MONO};{_SHORT}" title="{text}">{text}</span>', right)
+    if kind == "x":
+        # Not by colour alone: the text is the error.
+        return _td(f'<b style="font-weight:600">{text}</b>', right)
     if kind in "jy":
         return _td(f'<span style="{_MONO}">{text}</span>', right)
     return _td(f'<span style="white-space:nowrap">{text}</span>' if kind in "nt" else text, right)

@@ -87,9 +87,9 @@ class LineMagics(Magics):
     @argument(
         "command",
         nargs="?",
-        help="status, functions, routes, data, import, export, files, upload, snippet, logs, run, jobs, crons, "
-        "migrations, env, pause, "
-        "resume, as, auth, token, serve, url, doctor, check, insights, codegen, reset, open, close, nest, help",
+        help="status, functions, routes, schema, data, run, logs, import, export, backup, restore, files, upload, "
+        "snippet, jobs, crons, migrations, env, pause, resume, as, auth, token, serve, url, doctor, check, insights, "
+        "codegen, reset, open, close, nest, help",
     )
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")
     @line_magic

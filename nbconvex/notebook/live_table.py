@@ -25,6 +25,8 @@ _HERE: Final = Path(__file__).parent
 
 #: The script of a view's frame, which stands in front of that of its content.
 FRAME: Final = (_HERE / "live_frame.js").read_text(encoding="utf-8")
+#: The script of a grid, which stands behind the frame's.
+GRID: Final = (_HERE / "live_grid.js").read_text(encoding="utf-8")
 #: The looks of a live view.
 STYLE: Final = (_HERE / "live_table.css").read_text(encoding="utf-8")
 
@@ -35,7 +37,7 @@ class LiveTable(anywidget.AnyWidget):
     `view` is the live view behind it: its state, and whether it follows.
     """
 
-    _esm = FRAME + (_HERE / "live_table.js").read_text(encoding="utf-8")
+    _esm = FRAME + GRID + (_HERE / "live_table.js").read_text(encoding="utf-8")
     _css = STYLE
     state = Unicode("").tag(sync=True)
     version = Int(0).tag(sync=True)

@@ -10,40 +10,22 @@ Threads: pure.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from nbconvex.values.moments import plain_moment
+from nbconvex.values.cells import cell_of, cell_text, cut_text, is_numeric, json_of
 
 #: Rows that a live table sends to the page: 1,000 rows of a small document are 70 KB, ten times a second at most.
 ROWS_MAX: Final = 1_000
 #: Columns of a picture. Wider tables cannot be read; the rest is counted in the note.
 COLUMNS_MAX: Final = 60
-#: Characters of one cell. The whole text is in the data; a page needs its beginning.
-CELL_CHARACTERS_MAX: Final = 400
 #: Characters of a value that is not a table.
 TEXT_CHARACTERS_MAX: Final = 100_000
 
-#: The first character of a cell: text, number, boolean, null, absent, time in ms, nested value, bytes, document id,
-#: button.
-CELL_KINDS: Final = {
-    "s": "text", "n": "number", "b": "boolean", "z": "null", "u": "absent", "t": "time", "j": "nested", "y": "bytes",
-    "i": "id", "p": "a button",
-}  # fmt: skip
-
 Shape = Literal["table", "value"]
 
-_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{31,37}\Z")
 _PAGE_FIELDS = frozenset({"page", "isDone", "continueCursor"})
-
-
-class Button(str):
-    """A label that can be pressed where a live table is shown as a widget; nothing elsewhere."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +62,13 @@ def picture_of(value: Any, *, rows_max: int = ROWS_MAX, as_json: bool = False, f
     """The picture of any value that a function may return.
 
     A list of documents is a table with their fields as columns; any other list is a table with one column; one page
-    of `paginate` is the table of its documents; a document is a table of two columns; all else is text.
+    of `paginate` is the table of its documents; a document is a table of two columns; all else is text. What is a
+    picture already stays as it is.
     """
+    if isinstance(value, Picture):
+        return value
     if as_json:
-        return Picture("value", text=_cut(_json(value, indent=2), TEXT_CHARACTERS_MAX))
+        return Picture("value", text=cut_text(json_of(value, indent=2), TEXT_CHARACTERS_MAX))
     if isinstance(value, Mapping) and value.keys() >= _PAGE_FIELDS and isinstance(value["page"], list):
         end = "the last page" if value["isDone"] else "more pages follow"
         return _table(value["page"], rows_max=rows_max, first_row=first_row, note=f"one page of a result, {end}")
@@ -93,56 +78,7 @@ def picture_of(value: Any, *, rows_max: int = ROWS_MAX, as_json: bool = False, f
         return _table(value, rows_max=rows_max, first_row=first_row)
     cell = cell_of(value)
     text = value if isinstance(value, str) else cell_text(cell)
-    return Picture("value", text=_cut(text, TEXT_CHARACTERS_MAX))
-
-
-def cell_of(value: Any, *, column: str = "") -> str:
-    """One value as a cell."""
-    if value is None:
-        return "z"
-    if isinstance(value, bool):
-        return "btrue" if value else "bfalse"
-    if isinstance(value, Button):
-        return f"p{value}"
-    if isinstance(value, str):
-        return ("i" if column == "_id" or _ID.match(value) else "s") + _cut(value, CELL_CHARACTERS_MAX)
-    if isinstance(value, (int, float)):
-        return f"t{value!r}" if column == "_creationTime" else f"n{value!r}"
-    if isinstance(value, bytes):
-        beginning = value[:16].hex(" ")
-        return f"y{len(value):,} bytes: {beginning}{' …' if len(value) > len(value[:16]) else ''}"
-    if isinstance(value, (Mapping, list, tuple)):
-        return "j" + _cut(_json(value), CELL_CHARACTERS_MAX)
-    ms = plain_moment(value)
-    if ms is not value:
-        return f"t{ms!r}"
-    # Int64 and whatever else a function may hand out in-process: numbers first, then what it calls itself.
-    return f"n{int(value)}" if hasattr(value, "__index__") else "s" + _cut(repr(value), CELL_CHARACTERS_MAX)
-
-
-def cell_text(cell: str) -> str:
-    """What a reader without colours and alignment sees of a cell."""
-    kind, text = cell[0], cell[1:]
-    if kind == "z":
-        return "null"
-    if kind in "up":
-        # Nobody can press a text.
-        return ""
-    if kind == "n" and len(text) > 12 and "." in text and "e" not in text:
-        # Sixteen digits push every other column off the page.
-        return repr(float(f"{float(text):.8g}"))
-    return _time(text) if kind == "t" else text
-
-
-def _time(milliseconds: str) -> str:
-    # Imported here because a picture without times is the common one in terminals' first call.
-    from datetime import UTC, datetime, timedelta
-
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=float(milliseconds))
-    except (OverflowError, ValueError):
-        return milliseconds
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Picture("value", text=cut_text(text, TEXT_CHARACTERS_MAX))
 
 
 def _table(items: Sequence[Any], *, rows_max: int, first_row: int, note: str = "") -> Picture:
@@ -157,7 +93,7 @@ def _table(items: Sequence[Any], *, rows_max: int, first_row: int, note: str = "
     return Picture(
         "table",
         columns=tuple(columns),
-        numeric=tuple(_is_numeric(rows, column) for column in range(len(columns))),
+        numeric=tuple(is_numeric([row[column] for row in rows]) for column in range(len(columns))),
         keys=_keys(chosen, first_row) if documents else tuple(str(first_row + at) for at in range(len(chosen))),
         rows=rows,
         total=len(items),
@@ -189,24 +125,3 @@ def _keys(documents: Sequence[Mapping[str, Any]], first_row: int) -> tuple[str, 
     if all(isinstance(key, str) for key in ids) and len(set(ids)) == len(ids):
         return tuple(str(key) for key in ids)
     return tuple(str(first_row + at) for at in range(len(documents)))
-
-
-def _is_numeric(rows: Sequence[tuple[str, ...]], column: int) -> bool:
-    kinds = {row[column][0] for row in rows} - {"z", "u"}
-    return kinds == {"n"}
-
-
-def _json(value: Any, *, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_json_leaf, indent=indent)
-
-
-def _json_leaf(value: Any) -> Any:
-    if plain_moment(value) is not value:
-        return str(value)
-    return int(value) if hasattr(value, "__index__") else repr(value)
-
-
-def _cut(text: str, characters_max: int) -> str:
-    if len(text) <= characters_max:
-        return text
-    return f"{text[:characters_max]}… ({len(text):,} characters)"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nbconvex.notebook.picture import Picture, cell_text
+from nbconvex.notebook.picture import Picture
+from nbconvex.values.cells import cell_text
 
 #: Rows of a table in plain text; what comes after is counted.
 PLAIN_ROWS_MAX: Final = 20

@@ -16,8 +16,8 @@ from nbconvex.notebook.card import Lines, Listing, Result
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.cron_cells import moment
 from nbconvex.notebook.live import screen_of
-from nbconvex.notebook.picture import Button
 from nbconvex.notebook.session import Session
+from nbconvex.values.cells import Button
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
@@ -125,7 +125,7 @@ class JobsWatch:
             self._tell()
 
     def _tell(self) -> None:
-        self._receive(_Lazy(self._rows))
+        self._receive(LazyUpdate(self._rows))
 
     def close(self) -> None:
         """End it. Twice is fine."""
@@ -133,7 +133,7 @@ class JobsWatch:
             stop()
 
 
-class _Lazy:
+class LazyUpdate:
     """An update whose value is computed once, when it is asked for."""
 
     error: BaseException | None = None

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from nbconvex.notebook.html import picture_html
-from nbconvex.notebook.picture import COLUMNS_MAX, Picture, cell_of
+from nbconvex.notebook.picture import COLUMNS_MAX, Picture
+from nbconvex.values.cells import cell_of
 
 if TYPE_CHECKING:
     from nbconvex.storage.tables.sql_result import SqlResult

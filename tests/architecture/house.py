@@ -41,10 +41,14 @@ class Source:
         return self.text.count("\n")
 
 
-@cache
 def sources(*folders: str) -> tuple[Source, ...]:
     """Every Python file below these folders of the repository, in order of path."""
-    files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
+    return tuple(each for folder in folders for each in _sources_of(folder))
+
+
+@cache
+def _sources_of(folder: str) -> tuple[Source, ...]:
+    files = sorted((ROOT / folder).rglob("*.py"))
     texts = [(file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")) for file in files]
     parsed = tuple(Source(path, text, ast.parse(text, path)) for path, text in texts)
     # These trees are millions of objects, and stay: every later garbage collection would go through them.

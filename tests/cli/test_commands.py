@@ -101,3 +101,15 @@ def test_mistakes_are_said_in_a_sentence(app, capsys, words, problem):
     err = capsys.readouterr().err
     assert problem in err
     assert "Traceback" not in err
+
+
+def test_an_inline_query_reads_and_never_writes(app, capsys):
+    main(["run", "messages:send", "body=one", "--app", "app.ipynb"])
+    capsys.readouterr()
+    common = ["--app", "app.ipynb", "--inline-query"]
+    assert main(["run", *common, 'ctx.db.query("messages").count()']) == 0
+    assert json.loads(capsys.readouterr().out) == 1
+    assert main(["run", *common, "ctx.auth.get_user_identity().subject", "--as", "ada"]) == 0
+    assert json.loads(capsys.readouterr().out) == "ada"
+    assert main(["run", *common, 'ctx.db.insert("messages", {})']) == 1
+    assert "an inline query only reads" in capsys.readouterr().err

@@ -92,24 +92,26 @@ HELLO = "%%http GET /hello\ndef handler(ctx, request):\n    return {'hello': 1}"
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_notebook_is_served_without_jupyter_followed_and_stopped_cleanly(serve, tmp_path):
     convex = pytest.importorskip("convex")
-    app = notebook(tmp_path / "app.ipynb", "%load_ext nbconvex", HELPERS, SEND, "send(body='trial')", NEWEST, HELLO)
-    served = serve("app.ipynb", "--watch")
+    talking = SEND.replace("    return", "    print('sending')\n    return")
+    app = notebook(tmp_path / "app.ipynb", "%load_ext nbconvex", HELPERS, talking, "send(body='trial')", NEWEST, HELLO)
+    served = serve("app.ipynb", "--watch", "--logs")
     client = convex.ConvexClient(served.url)
     client.mutation("messages:send", {"body": "good evening"})
     assert client.query("messages:newest") == ["Good Evening!"]
     assert httpx.get(f"{served.url}/healthz").text == "ok\n"
     assert httpx.get(f"{served.site_url}/hello").json() == {"hello": 1}
     assert "2 cells that only try things were not run" in "".join(served.lines)
-    notebook(app, HELPERS, SEND, NEWEST.replace('each["body"]', 'each["body"].upper()'), HELLO)
+    served.told(r"mutation messages:send  \d+\.\d ms  ok  \[[0-9a-f]{16}\]\n  sending")
+    notebook(app, HELPERS, SEND, NEWEST.replace('each["body"]', 'each["body"].upper()'))
     served.told("has changed: loaded again")
     assert client.query("messages:newest") == ["GOOD EVENING!"]
+    # The route is gone with its cell; the query that cannot be read will be as it was.
+    assert httpx.get(f"{served.site_url}/hello").status_code == 404
     app.write_text("half a notebook {")
     served.told("cannot be read as a notebook")
     notebook(app, HELPERS, SEND, "%%query messages\ndef newest(ctx)")
     served.told("SyntaxError")
-    # The route is gone with its cell; the query that cannot be read is as it was.
     assert client.query("messages:newest") == ["GOOD EVENING!"]
-    assert httpx.get(f"{served.site_url}/hello").status_code == 404
     assert served.stop() == 0
     assert "Stopped." in "".join(served.lines)
     assert sorted(each.name for each in tmp_path.glob("app.duckdb*")) == ["app.duckdb"]

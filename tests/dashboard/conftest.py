@@ -9,6 +9,8 @@ import pytest
 
 import nbconvex
 from nbconvex.backend import Backend
+from nbconvex.values.schema import table
+from nbconvex.values.validators import v
 
 SCHEMA = 'notes = table({"text": v.string(), "n": v.number()})'
 MUTATIONS = '''
@@ -50,4 +52,27 @@ def backend() -> Iterator[Backend]:
         define(made, "mutation", MUTATIONS)
         define(made, "query", QUERIES)
         define(made, "action", ACTIONS, internal=True)
+        yield made
+
+
+MESSAGES = (
+    table({
+        "channel": v.string(),
+        "body": v.string(),
+        "likes": v.int64(),
+        "score": v.optional(v.number()),
+        "when": v.optional(v.datetime()),
+        "author": v.optional(v.id("users")),
+    })
+    .index("by_channel", ["channel", "likes"])
+    .index("by_score", ["score"])
+)  # fmt: skip
+USERS = table({"name": v.string()}).index("by_name", ["name"], unique=True)
+
+
+@pytest.fixture
+def store() -> Iterator[Backend]:
+    """Tables with indexes and fields of many kinds, and nothing in them."""
+    with Backend.open() as made:
+        made.push_schema({"messages": MESSAGES, "users": USERS})
         yield made

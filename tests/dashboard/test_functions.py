@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from nbconvex.dashboard import functions
 from nbconvex.dashboard.functions import FUNCTIONS_MAX, FunctionsPanel
 from nbconvex.errors import CallerError, FunctionNotFoundError
 from tests.dashboard.conftest import define
@@ -90,7 +92,7 @@ def test_a_form_that_was_filled_in_runs_the_function(panel, backend) -> None:
 
 def test_a_form_that_cannot_be_read_runs_nothing(panel, backend) -> None:
     told = run(panel, "notes:add", n="many")
-    assert told == {"problems": {"text": "string is wanted.", "n": "'many' is no number."}}
+    assert told == {"problems": {"text": "String is wanted.", "n": "'many' is no number."}}
     assert backend.logs.count == 0
 
 
@@ -128,7 +130,7 @@ def test_a_function_is_run_as_whoever_is_named(panel, backend) -> None:
     assert "'subject': 'eve'" in run(panel, "notes:who")["outcome"]["value"]["text"]
     assert panel.view({})["acting"] == "eve"
     assert "subject is needed" in run(panel, "notes:who", '{"name": "x"}')["problems"]["$as"]
-    assert "neither Python nor JSON" in run(panel, "notes:who", "{x")["problems"]["$as"]
+    assert "cannot be read" in run(panel, "notes:who", "{x")["problems"]["$as"]
 
 
 def nobody_but(subject: str) -> Any:
@@ -137,17 +139,32 @@ def nobody_but(subject: str) -> Any:
     return identity_named({"subject": subject})
 
 
+def eventually(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_a_query_that_nobody_looks_at_rests_and_goes_on_when_somebody_does(panel, backend, monkeypatch) -> None:
+    panel.act("follow", {"function": "notes:all"})
+    monkeypatch.setattr(functions, "UNSEEN_S", 0.0)
+    run(panel, "notes:add", text="unseen")
+    eventually(lambda: len(backend.live) == 0)
+    monkeypatch.undo()
+    assert "unseen" in panel.view({})["followed"]["value"]["text"]
+    assert len(backend.live) == 1
+    panel.close()
+    assert len(backend.live) == 0
+
+
 def test_a_query_is_followed_until_it_is_not(backend) -> None:
-    told = threading.Event()
-    panel = FunctionsPanel(backend, depict=depict, changed=told.set)
+    panel = FunctionsPanel(backend, depict=depict)
     answer = panel.act("follow", {"function": "notes:all", "answers": {}})
     assert answer["outcome"]["value"]["text"] == "[]"
-    told.clear()
     run(panel, "notes:add", text="hello")
-    assert told.wait(10)
-    followed = panel.view({})["followed"]
-    assert followed["path"] == "notes:all"
-    assert "hello" in followed["value"]["text"]
+    eventually(lambda: "hello" in panel.view({})["followed"]["value"]["text"])
+    assert panel.view({})["followed"]["path"] == "notes:all"
     assert len(backend.live) == 1
     panel.act("follow", {"function": "notes:who"})
     assert (len(backend.live), panel.view({})["followed"]["path"]) == (1, "notes:who")

@@ -9,6 +9,7 @@ import pytest
 
 from nbconvex.dashboard.logs import LogsPanel
 from nbconvex.errors import CallerError
+from nbconvex.testing import convex_test
 
 
 @pytest.fixture
@@ -61,6 +62,17 @@ def test_a_request_is_shown_with_the_calls_below_it(panel) -> None:
     ]  # fmt: skip
     gone = panel.view({"request": "ffff"})
     assert (gone["request"], gone["gone"]) == (None, True)
+
+
+def test_an_endpoint_is_shown_with_the_calls_that_it_made() -> None:
+    with convex_test() as t:
+        t.backend.query(name="m:ask")(lambda ctx: 5)
+        t.backend.http.get("/hello")(lambda ctx, request: {"n": ctx.run_query("m:ask")})
+        t.fetch("/hello")
+        panel = LogsPanel(t.backend)
+        [row] = panel.view({"outermost": True})["calls"]
+        assert (row["function"], row["kind"], row["inner"]) == ("GET /hello", "endpoint", 1)
+        assert [each["function"] for each in panel.view({"request": row["request"]})["request"]["calls"]] == ["m:ask"]
 
 
 def test_functions_that_were_called_can_be_chosen_from(panel) -> None:

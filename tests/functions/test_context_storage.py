@@ -142,6 +142,19 @@ def test_what_a_kind_does_not_have_is_taught(t, kind, name, words) -> None:
     assert getattr(t, kind)(lambda ctx: hasattr(ctx.storage, name)) is False
 
 
+@pytest.mark.case("determinism/store_blob_in_mutation_refused")
+def test_a_mutation_that_stores_bytes_is_sent_to_an_action_and_writes_nothing(t) -> None:
+    def keep(ctx, data: bytes):
+        ctx.db.insert("uploads", {"size": len(data)})
+        return ctx.storage.store(data)
+
+    with pytest.raises(NotAvailableError, match="action") as caught:
+        t.mutation(keep, data=b"hello")
+    assert "ctx.storage.store" in str(caught.value)
+    assert t.run(lambda ctx: ctx.db.query("uploads").collect()) == []
+    assert t.run(lambda ctx: ctx.db.system.query("_storage").collect()) == []
+
+
 @pytest.mark.case("storage/string_id_accepted")
 def test_an_id_declared_as_any_string_works_and_is_hinted_at_once(t, file_id) -> None:
     @t.backend.query(name="m:loose")

@@ -46,7 +46,8 @@ class BarePage:
 
     def __init__(self, context: Any, state: dict[str, Any], *, library: str = "") -> None:
         script = "".join(
-            (NOTEBOOK / name).read_text() for name in ("live_frame.js", "live_chart.js" if library else "live_table.js")
+            (NOTEBOOK / name).read_text()
+            for name in ("live_frame.js", *(("live_chart.js",) if library else ("live_grid.js", "live_table.js")))
         ).replace("export default", "const nbcWidget =")
         css = "".join((NOTEBOOK / name).read_text() for name in ("live_table.css", "live_chart.css"))
         self.problems: list[str] = []

@@ -12,6 +12,7 @@ from IPython.testing import globalipapp
 from IPython.utils.capture import capture_output
 
 from tests.notebook.kernel_driver import Kernel
+from tests.notebook.lab_driver import Lab, LabFolder
 from tests.notebook.messages_app import APP
 
 
@@ -127,3 +128,19 @@ def kernel(tmp_path) -> Iterator[Kernel]:
     """A kernel of its own process, in an empty folder."""
     with Kernel(tmp_path) as kernel:
         yield kernel
+
+
+@pytest.fixture(scope="session")
+def shared_lab(tmp_path_factory) -> Iterator[Lab]:
+    """One JupyterLab for all tests that need nothing special of it: it takes seconds to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBCONVEX_PORT", "0")
+        with Lab(tmp_path_factory.mktemp("lab")) as lab:
+            yield lab
+
+
+@pytest.fixture
+def lab(shared_lab, tmp_path) -> Iterator[LabFolder]:
+    """A folder of it; the kernels that were started there are ended."""
+    yield LabFolder(shared_lab, tmp_path.name)
+    shared_lab.end_kernels()

@@ -1,6 +1,6 @@
 """A JupyterLab server of its own, and a notebook in it, driven through a browser.
 
-Owns:  `Lab` and `LabNotebook`.
+Owns:  `Lab`, `LabFolder` and `LabNotebook`.
 Threads: none; the server is a child process.
 """
 
@@ -22,12 +22,18 @@ from typing import Any, Self
 
 PATIENCE_S = 90.0
 SETTLE_MS = 1_000
+THEME_MS = 250
 READY = """() => {
   const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
   const kernel = context?.session?.kernel;
   return context?.isReady && kernel?.status === "idle" && kernel.connectionStatus === "connected";
 }"""
 _RAN = re.compile(r"\[\d+\]")
+THEMES = ("light", "dark")
+SHOW_THEME = """async (theme) => {
+  await window.jupyterapp.commands.execute("apputils:change-theme", { theme });
+}"""
+IS_THEME = "(theme) => document.body.dataset.jpThemeName === theme"
 IDLE = '.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 
@@ -88,6 +94,17 @@ class Lab:
                 time.sleep(0.2)
         raise TimeoutError(self._log.read_text())
 
+    def end_kernels(self) -> None:
+        """Shut down every kernel that still runs."""
+        for session in self._ask("GET", "sessions"):
+            self._ask("DELETE", f"sessions/{session['id']}")
+
+    def _ask(self, method: str, path: str) -> Any:
+        address = f"http://127.0.0.1:{self._port}/api/{path}"
+        headers = {"Authorization": f"token {self._token}"}
+        with urllib.request.urlopen(urllib.request.Request(address, method=method, headers=headers), timeout=30) as got:
+            return json.loads(got.read() or b"null")
+
     def write(self, name: str, cells: Sequence[str]) -> None:
         """Put a notebook into the server's folder."""
         body = {
@@ -111,6 +128,23 @@ class Lab:
         return LabNotebook(page)
 
 
+class LabFolder:
+    """A folder of a server that several tests share."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self._lab, self._name = lab, name
+        self.root = lab.root / name
+        self.root.mkdir()
+
+    def write(self, name: str, cells: Sequence[str]) -> None:
+        """Put a notebook into the folder."""
+        self._lab.write(f"{self._name}/{name}", cells)
+
+    def open(self, page: Any, name: str) -> LabNotebook:
+        """The notebook in a browser's page, ready to run."""
+        return self._lab.open(page, f"{self._name}/{name}")
+
+
 class LabNotebook:
     """An open notebook."""
 
@@ -124,6 +158,15 @@ class LabNotebook:
     def output(self, at: int) -> Any:
         """What stands under a cell."""
         return self.cell(at).locator(".jp-OutputArea").first
+
+    def picture(self, folder: Path, name: str) -> None:
+        """Save what is on the page as `name-light.png` and `name-dark.png`; light it is then."""
+        for theme in (*THEMES[::-1], THEMES[0]):
+            full = f"JupyterLab {theme.title()}"
+            self.page.evaluate(SHOW_THEME, full)
+            self.page.wait_for_function(IS_THEME, arg=full)
+            self.page.wait_for_timeout(THEME_MS)
+            (folder / f"{name}-{theme}.png").write_bytes(self.page.screenshot())
 
     def start(self, at: int) -> None:
         """Run a cell without waiting for its end."""

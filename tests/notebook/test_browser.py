@@ -6,11 +6,10 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.notebook.lab_driver import Lab, LabNotebook
+from tests.notebook.lab_driver import LabNotebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -52,17 +51,12 @@ time.sleep(10)""",
 ]
 
 
-def write_and_open(lab: Lab, context: Any) -> LabNotebook:
+@pytest.fixture
+def notebook(browser, lab) -> Iterator[LabNotebook]:
+    context = browser.new_context(viewport={"width": 1250, "height": 900})
     lab.write("live.ipynb", CELLS)
-    return lab.open(context.new_page(), "live.ipynb")
-
-
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
-def notebook(request, browser, tmp_path) -> Iterator[LabNotebook]:
-    with Lab(tmp_path, theme=request.param) as lab:
-        context = browser.new_context(viewport={"width": 1250, "height": 900})
-        yield write_and_open(lab, context)
-        context.close()
+    yield lab.open(context.new_page(), "live.ipynb")
+    context.close()
 
 
 def likes(notebook: LabNotebook) -> int:
@@ -70,8 +64,7 @@ def likes(notebook: LabNotebook) -> int:
 
 
 @pytest.mark.case("notebook/watch_in_output")
-def test_live_table_changes_on_the_page_while_another_cell_sleeps(notebook, artefacts, request) -> None:
-    theme = request.node.callspec.id
+def test_live_table_changes_on_the_page_while_another_cell_sleeps(notebook, artefacts) -> None:
     for at in range(6):
         notebook.run(at)
     notebook.page.wait_for_selector(".nbc-live tbody tr")
@@ -84,12 +77,12 @@ def test_live_table_changes_on_the_page_while_another_cell_sleeps(notebook, arte
     assert len(seen) == 5
     assert max(seen) > before
     assert notebook.is_running(6)
-    (artefacts / f"lab-live-{theme}.png").write_bytes(notebook.page.screenshot())
+    notebook.picture(artefacts, "lab-live")
     notebook.wait(6)
     for at in range(7, len(CELLS)):
         notebook.run(at)
     notebook.cell(len(CELLS) - 1).scroll_into_view_if_needed()
-    (artefacts / f"lab-answers-{theme}.png").write_bytes(notebook.page.screenshot())
+    notebook.picture(artefacts, "lab-answers")
     assert "messages:newest" in notebook.output(8).inner_text()
     assert "ArgumentValidationError" in notebook.output(9).inner_text()
 
@@ -106,32 +99,31 @@ def texts(notebook: LabNotebook) -> list[str]:
     return found
 
 
-def test_tour_runs_and_its_live_table_changes(browser, tmp_path, artefacts) -> None:
-    with Lab(tmp_path) as lab:
-        shutil.copytree(NOTEBOOKS, lab.root, dirs_exist_ok=True)
-        context = browser.new_context(viewport={"width": 1250, "height": 900})
-        notebook = lab.open(context.new_page(), "01-tour.ipynb")
-        code = code_cells(NOTEBOOKS / "01-tour.ipynb")
-        live = next(at for at, source in code.items() if source.startswith("%live"))
-        busy = next(at for at, source in code.items() if "time.sleep" in source)
-        for at in (each for each in code if each < busy):
-            notebook.run(at)
-        notebook.page.wait_for_selector(".nbc-live tbody tr")
-        before = texts(notebook)
-        notebook.start(busy)
-        while texts(notebook) == before:
-            assert notebook.is_running(busy)
-            notebook.page.wait_for_timeout(50)
+def test_tour_runs_and_its_live_table_changes(browser, lab, artefacts) -> None:
+    shutil.copytree(NOTEBOOKS, lab.root, dirs_exist_ok=True)
+    context = browser.new_context(viewport={"width": 1250, "height": 900})
+    notebook = lab.open(context.new_page(), "01-tour.ipynb")
+    code = code_cells(NOTEBOOKS / "01-tour.ipynb")
+    live = next(at for at, source in code.items() if source.startswith("%live"))
+    busy = next(at for at, source in code.items() if "time.sleep" in source)
+    for at in (each for each in code if each < busy):
+        notebook.run(at)
+    notebook.page.wait_for_selector(".nbc-live tbody tr")
+    before = texts(notebook)
+    notebook.start(busy)
+    while texts(notebook) == before:
         assert notebook.is_running(busy)
-        notebook.output(live).scroll_into_view_if_needed()
-        (artefacts / "tour-live.png").write_bytes(notebook.page.screenshot())
-        for at in (each for each in code if each > busy):
-            notebook.run(at)
-        assert "kg" in notebook.page.locator(".nbc-live thead").text_content()
-        refused = next(at for at, source in code.items() if "Emperor" in source)
-        assert "ArgumentsInvalidError" in notebook.output(refused).text_content() or "DocumentInvalidError" in (
-            notebook.output(refused).text_content()
-        )
-        notebook.output(live).scroll_into_view_if_needed()
-        (artefacts / "tour-end.png").write_bytes(notebook.page.screenshot())
-        context.close()
+        notebook.page.wait_for_timeout(50)
+    assert notebook.is_running(busy)
+    notebook.output(live).scroll_into_view_if_needed()
+    notebook.picture(artefacts, "tour-live")
+    for at in (each for each in code if each > busy):
+        notebook.run(at)
+    assert "kg" in notebook.page.locator(".nbc-live thead").text_content()
+    refused = next(at for at, source in code.items() if "Emperor" in source)
+    assert "ArgumentsInvalidError" in notebook.output(refused).text_content() or "DocumentInvalidError" in (
+        notebook.output(refused).text_content()
+    )
+    notebook.output(live).scroll_into_view_if_needed()
+    notebook.picture(artefacts, "tour-end")
+    context.close()

@@ -100,7 +100,14 @@ def test_points_are_limited_and_it_is_said() -> None:
     drawn = picture([{"x": at, "a": at, "b": at} for at in range(CHART_POINTS_MAX)], y="a,b", x="x")
     assert len(drawn.points["y"]) == CHART_POINTS_MAX
     assert drawn.chart_note == "10,000 rows; showing the first 5,000 of 10,000 rows"
-    assert drawn.signals == {"dots": 0, "bars": 5_000}
+    assert (drawn.signals["dots"], drawn.signals["bars"]) == (0, 5_000)
+
+
+@pytest.mark.parametrize(("values", "is_whole"), [([0, 3.0, None], 1), ([0, 0.5], 0), ([], 1)])
+def test_whole_numbers_are_told_from_others(values, is_whole) -> None:
+    assert picture([{"x": f"place {at}", "y": y} for at, y in enumerate(values)], x="x", y="y").signals["whole_y"] == (
+        is_whole
+    )
 
 
 def test_more_values_than_colours_is_said() -> None:

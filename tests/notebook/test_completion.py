@@ -9,11 +9,18 @@ import pytest
     ("line", "expected"),
     [
         ("%convex st", ["status"]),
-        ("%convex r", ["reset", "resume", "routes", "run"]),
-        ("%convex logs --", ["--errors", "--fn", "--help", "--limit"]),
+        ("%convex r", ["reset", "restore", "resume", "routes", "run"]),
+        ("%convex logs --", ["--errors", "--fn", "--follow", "--help", "--limit", "--static"]),
         ("%convex run mess", ["messages:fail", "messages:newest", "messages:send"]),
         ("%convex run messages:send b", ["body="]),
+        ("%convex run --as ada messages:send b", ["body="]),
         ("%convex data me", ["messages"]),
+        ("%convex env s", ["set"]),
+        ("%convex doctor c", ["cors"]),
+        ("%convex jobs --state f", ["failed"]),
+        ("%convex restore fi", ["file.zip"]),
+        ("%convex restore folder/", ["folder/inside.zip"]),
+        ("%convex backup .h", [".hidden"]),
         ("%live messages:", ["messages:newest"]),
         ("%live messages:newest c", ["channel="]),
         ("%live messages:newest --ch", ["--chart"]),
@@ -22,10 +29,13 @@ import pytest
         ("%%query mess", ["messages"]),
         ("%%schema --c", ["--check-only"]),
         ("%convex help lo", ["logs"]),
-        ("%convex logs --fn hid", ["hidden:count"]),
+        ("%convex logs --fn hid", ["hidden", "hidden:count"]),
     ],
 )
-def test_tab_offers_what_fits(app, line, expected) -> None:
+def test_tab_offers_what_fits(app, line, expected, tmp_path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("file.zip", "fine words.zip", ".hidden", "folder/inside.zip"):
+        (tmp_path / name).touch()
     before = line[: line.rindex(" ") + 1]
     assert sorted(app.complete(line)) == [before + word for word in expected]
 

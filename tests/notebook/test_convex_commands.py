@@ -27,6 +27,9 @@ def test_functions_lists_kind_and_arguments(app) -> None:
     assert "messages:send" in plain
     assert "hidden:count" in plain
     assert "messages" not in app.run("%convex functions --internal").plain[0]
+    spec = app.run("%convex functions --json").plain[0]
+    assert '"identifier": "messages:send"' in spec
+    assert '"messages:send"' not in app.run("%convex functions --json --internal").plain[0]
 
 
 @pytest.mark.case("tooling/data_table_listing")
@@ -40,29 +43,6 @@ def test_data_lists_tables_and_shows_documents(app) -> None:
     ran = app.fail("%convex data mesages")
     assert isinstance(ran.error, UsageError)
     assert 'Did you mean "messages"?' in str(ran.error)
-
-
-@pytest.mark.case("tooling/logs_filter_errors")
-def test_logs_show_calls_prints_and_errors(app) -> None:
-    app.fail("messages.fail()")
-    plain = app.run("%convex logs").plain[0]
-    assert "sending text 1" in plain
-    assert "ConvexError: no" in plain
-    errors = app.run("%convex logs --errors --fn messages").plain[0]
-    assert "messages:fail" in errors
-    assert "messages:send" not in errors
-    assert app.run("%convex logs --fn other").plain == ["No such calls in the log."]
-
-
-def test_logs_stand_in_the_order_of_the_times_they_show_and_mark_live_runs(app) -> None:
-    app.run("%%action outer\ndef call(ctx):\n    ctx.run_query('messages:newest')\n    raise ValueError('x' * 300)")
-    app.run("backend = get_ipython().nbconvex_extension.session.backend")
-    app.run("s = backend.subscribe('messages:newest', {}, None); s.close()")
-    app.fail("outer.call()")
-    ran = app.run("%convex logs --limit 3")
-    rows = ran.plain[0].splitlines()[-3:]
-    assert ["messages:newest (live)" in rows[0], "outer:call" in rows[1], "messages:newest " in rows[2]] == [True] * 3
-    assert f"ValueError: {'x' * 87}…<" in ran.html[0]
 
 
 def test_functions_tell_what_one_without_parameters_takes(app) -> None:

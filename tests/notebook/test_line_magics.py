@@ -15,7 +15,7 @@ def test_answer_is_shown_wherever_the_line_stands(app) -> None:
     [
         ("%convex statsu", 'Did you mean "status"?'),
         ("%convex status --nope", "unrecognized arguments: --nope"),
-        ("%convex run", "the following arguments are required: function"),
+        ("%convex run", "run what?"),
         ("%convex run messages:newest general", 'cannot read "general" as an argument'),
         ("%convex run messages:newset", 'Did you mean "messages:newest"?'),
         ("%convex run messages:newest chanel=a", "chanel"),

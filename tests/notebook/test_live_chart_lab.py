@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.notebook.lab_driver import Lab, LabNotebook
+from tests.notebook.lab_driver import LabNotebook
 from tests.notebook.test_live_chart_page import PAINTED, WATCH
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
@@ -42,17 +42,15 @@ print(len(sent), "messages")""",
 ]
 
 
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
-def notebook(request, browser, tmp_path) -> Iterator[LabNotebook]:
-    with Lab(tmp_path, theme=request.param) as lab:
-        context = browser.new_context(viewport={"width": 1250, "height": 900})
-        lab.write("chart.ipynb", CELLS)
-        yield lab.open(context.new_page(), "chart.ipynb")
-        context.close()
+@pytest.fixture
+def notebook(browser, lab) -> Iterator[LabNotebook]:
+    context = browser.new_context(viewport={"width": 1250, "height": 900})
+    lab.write("chart.ipynb", CELLS)
+    yield lab.open(context.new_page(), "chart.ipynb")
+    context.close()
 
 
-def test_chart_and_table_follow_a_hundred_mutations_in_place(notebook, artefacts, request) -> None:
-    theme = request.node.callspec.id
+def test_chart_and_table_follow_a_hundred_mutations_in_place(notebook, artefacts) -> None:
     page = notebook.page
     for at in range(6):
         notebook.run(at)
@@ -77,4 +75,4 @@ def test_chart_and_table_follow_a_hundred_mutations_in_place(notebook, artefacts
     messages = int(notebook.output(6).inner_text().partition(" ")[0])
     assert 5 <= messages <= MUTATIONS
     notebook.output(5).scroll_into_view_if_needed()
-    (artefacts / f"lab-chart-{theme}.png").write_bytes(page.screenshot())
+    notebook.picture(artefacts, "lab-chart")

@@ -16,7 +16,6 @@ from nbconvex.clock import ManualClock
 from nbconvex.notebook.file_commands import SNIPPETS
 from nbconvex.server.serve import serve
 from tests.notebook.bare_page import CONTRAST
-from tests.notebook.lab_driver import Lab
 from tests.server.pages import served_folder
 
 NOTEBOOK = Path(__file__).parents[2] / "nbconvex" / "notebook"
@@ -247,25 +246,22 @@ CELLS = [
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
-def test_a_file_is_uploaded_in_jupyterlab_while_a_cell_runs(browser, tmp_path, artefacts, theme, monkeypatch) -> None:
-    monkeypatch.setenv("NBCONVEX_PORT", "0")
-    with Lab(tmp_path, theme=theme) as lab:
-        lab.write("upload.ipynb", CELLS)
-        context = browser.new_context(viewport={"width": 1100, "height": 800})
-        notebook = lab.open(context.new_page(), "upload.ipynb")
-        notebook.run(0)
-        notebook.run(1)
-        notebook.page.wait_for_selector(".nbc-up-choose")
-        notebook.start(2)
-        notebook.page.locator(".nbc-up-input").set_input_files(
-            [{"name": "photo.png", "mimeType": "image/png", "buffer": bytes(3 * MEGABYTE)}]
-        )
-        notebook.page.wait_for_selector(".nbc-up-file[data-state=done]")
-        assert notebook.is_running(2), "it arrived while the cell ran"
-        notebook.wait(2)
-        notebook.run(3)
-        notebook.run(4)
-        assert "(['photo.png'], 3000000)" in notebook.output(3).inner_text()
-        (artefacts / f"lab-upload-{theme.split()[1].lower()}.png").write_bytes(notebook.page.screenshot())
-        context.close()
+def test_a_file_is_uploaded_in_jupyterlab_while_a_cell_runs(browser, lab, artefacts) -> None:
+    lab.write("upload.ipynb", CELLS)
+    context = browser.new_context(viewport={"width": 1100, "height": 800})
+    notebook = lab.open(context.new_page(), "upload.ipynb")
+    notebook.run(0)
+    notebook.run(1)
+    notebook.page.wait_for_selector(".nbc-up-choose")
+    notebook.start(2)
+    notebook.page.locator(".nbc-up-input").set_input_files(
+        [{"name": "photo.png", "mimeType": "image/png", "buffer": bytes(3 * MEGABYTE)}]
+    )
+    notebook.page.wait_for_selector(".nbc-up-file[data-state=done]")
+    assert notebook.is_running(2), "it arrived while the cell ran"
+    notebook.wait(2)
+    notebook.run(3)
+    notebook.run(4)
+    assert "(['photo.png'], 3000000)" in notebook.output(3).inner_text()
+    notebook.picture(artefacts, "lab-upload")
+    context.close()
