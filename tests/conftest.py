@@ -154,6 +154,8 @@ def pytest_collection_finish() -> None:
     IPython collects twice for every shell that a test asks for. Beside all modules, tests and their parameters that is
     half a second each, which was most of the time that tests of notebooks took.
     """
+    # Before that, for Hypothesis asks the collector who knows its generator, and of what is frozen it is not told.
+    hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
     gc.collect()
     gc.freeze()
 

@@ -18,7 +18,7 @@ import re
 import symtable
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from nbconvex.cli.notebook_file import FileCell
 
@@ -111,9 +111,38 @@ def _python_in(cell: FileCell) -> str:
 def _uses(code: str) -> frozenset[str]:
     """The names that code looks for in the namespace."""
     try:
-        return frozenset(_globals_in(symtable.symtable(code, "cell", "exec")))
+        without_waiting = ast.unparse(ast.fix_missing_locations(_WithoutWaiting().visit(ast.parse(code))))
+        return frozenset(_globals_in(symtable.symtable(without_waiting, "cell", "exec")))
     except (SyntaxError, ValueError, RecursionError):
         return frozenset()
+
+
+class _WithoutWaiting(ast.NodeTransformer):
+    """The same code that does not wait at its top, as only cells may: since Python 3.14 `symtable` refuses it."""
+
+    def visit(self, node: ast.AST) -> Any:
+        # What waits inside of a function is the function's.
+        return node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else super().visit(node)
+
+    def visit_Await(self, node: ast.Await) -> Any:
+        """What is waited for."""
+        return self.visit(node.value)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        """The loop."""
+        self.generic_visit(node)
+        return ast.For(node.target, node.iter, node.body, node.orelse)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        """The block."""
+        self.generic_visit(node)
+        return ast.With(node.items, node.body)
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        """The loop inside of an expression."""
+        self.generic_visit(node)
+        node.is_async = 0
+        return node
 
 
 def _globals_in(scope: symtable.SymbolTable) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 Owns:  `words_of`, `counted_words`.
 Must not know: indexes, ranking.
-Invariants: a word is a longest run of letters and digits, in lower case; longer ones than 32 bytes are none. Nothing is
-stemmed, left out for being frequent, or understood as a language. A word holds no zero byte.
+Invariants: a word is a longest run of letters and digits, in lower case; longer ones than 32 bytes are none. Letters
+are the same however they are written (an accent may be a character of its own). Nothing is stemmed, left out for being
+frequent, or understood as a language. A word holds no zero byte.
 Source: semantics 6.1.
 Threads: pure functions.
 """
@@ -11,6 +12,7 @@ Threads: pure functions.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from nbconvex.limits import Limits
 
@@ -26,7 +28,7 @@ def words_of(text: str) -> list[str]:
         found = _ascii_runs(text.lower())
         return [word for word in found if len(word) <= _WORD_BYTES_MAX]
     # Lower case comes behind the cutting: that of the Turkish İ has two characters, the second of which is no letter.
-    lowered = [word.lower() for word in _runs(text)]
+    lowered = [word.lower() for word in _runs(unicodedata.normalize("NFC", text))]
     # A character has four bytes at most.
     return [word for word in lowered if 4 * len(word) <= _WORD_BYTES_MAX or len(word.encode()) <= _WORD_BYTES_MAX]
 

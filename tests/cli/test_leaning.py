@@ -87,3 +87,21 @@ def test_lines_of_ipython_are_blanked_and_the_others_keep_their_places():
     assert plain_code(text) == "\nimport math\n\n\n\nx = 1 % 2\n"
     whole = 'text = """\n%not a magic\n"""'
     assert plain_code(whole) == whole
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        "HAT = await part(1)",
+        "async with part() as HAT:\n    pass",
+        "async for HAT in part():\n    pass",
+        "HAT = [each async for each in part()]",
+        "HAT = [await each for each in part()]",
+        "HAT = await (await part())",
+    ],
+)
+def test_a_statement_that_waits_leans_on_what_it_names(tmp_path, waiting):
+    helper = "async def part():\n    await asyncio.sleep(0)"
+    assert run(tmp_path, "import asyncio", helper, waiting, "%%query\ndef f(ctx):\n    return HAT\n") == [
+        "import asyncio", helper, ast.unparse(ast.parse(waiting)), "%%query"
+    ]  # fmt: skip

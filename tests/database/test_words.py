@@ -19,6 +19,7 @@ from nbconvex.database.words import counted_words, words_of
         ("snake_case don't 3.14 x²", ["snake", "case", "don", "t", "3", "14", "x²"]),
         ("  foo \t\n bar ", ["foo", "bar"]),
         ("Größe GRÖSSE", ["größe", "grösse"]),
+        ("cafe\u0301 CAFÉ", ["café", "café"]),
         ("東京 タワー、東京", ["東京", "タワー", "東京"]),
         ("İstanbul", ["i̇stanbul"]),
         ("a\0b", ["a", "b"]),

@@ -10,11 +10,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Self
 
 import nbconvex
-from tests.server.clients_app import Gate, declare
+from tests.server.clients_app import PATIENCE_S, Gate, declare
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,9 +95,17 @@ class ServedProcess:
         self._port, self.url = said["port"], said["url"]
 
     def line(self) -> Any:
-        """What it says next: its address, then the stops that were reached."""
+        """What it says next: its address, then the stops that were reached. It is ended if it says nothing for long."""
         assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        watchdog = threading.Timer(PATIENCE_S, self._process.kill)
+        watchdog.start()
+        try:
+            said = self._process.stdout.readline()
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+        assert said, "the server has ended, or nobody came to its next stop"
+        return json.loads(said)
 
     def open_gate(self, stop: int) -> None:
         """Let the mutation that waits there go on."""
