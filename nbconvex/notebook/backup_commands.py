@@ -77,7 +77,8 @@ def _restore(session: Session, options: argparse.Namespace) -> Lines:
         return Lines(
             [
                 ("!", f"This would put back the state of {moment}, in place of {_counted(present, 'document')} here."),
-                ("", f"To do it: %convex restore {_written(source)} --yes    To keep what is here: %convex backup"),
+                ("", f"To do it: %convex restore {_written(source)} --yes"),
+                ("", "To be able to come back to what is here: %convex backup"),
             ]
         )
     bar = TransferBar(session, f"restoring {Path(source).name}", "bytes")

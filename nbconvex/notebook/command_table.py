@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from nbconvex.notebook.command_line import CommandParser
 from nbconvex.notebook.session import Session
@@ -31,6 +31,19 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {}
+#: The order in which people are told of them: what there is, its data, what runs, who may, the network, the store.
+_ORDER: Final = (
+    "status", "functions", "routes", "data", "schema", "run", "logs", "insights", "check", "dashboard",
+    "import", "export", "backup", "restore", "files", "upload", "snippet", "migrations",
+    "jobs", "crons", "pause", "resume", "env", "as", "token", "auth",
+    "serve", "url", "doctor", "codegen", "open", "close", "reset", "nest", "help",
+)  # fmt: skip
+
+
+def in_order() -> list[Command]:
+    """All commands, as people are told of them; those that nobody has put into the order come last."""
+    places = {name: place for place, name in enumerate(_ORDER)}
+    return sorted(COMMANDS.values(), key=lambda each: places.get(each.name, len(places)))
 
 
 def argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -31,7 +31,7 @@ from nbconvex.notebook import schema_commands as _schema_commands  # noqa: F401 
 from nbconvex.notebook.auth_commands import acting_text
 from nbconvex.notebook.card import Card, Lines, Listing, Result
 from nbconvex.notebook.command_line import nearest
-from nbconvex.notebook.command_table import COMMANDS, argument, command
+from nbconvex.notebook.command_table import COMMANDS, argument, command, in_order
 from nbconvex.notebook.declarations import load_file
 from nbconvex.notebook.migration_commands import migrations_listing  # noqa: F401 - importing it adds its command
 from nbconvex.notebook.picture import ROWS_MAX
@@ -231,7 +231,7 @@ def _help(_session: Session, options: argparse.Namespace) -> Listing | Lines:
         ("%%auth", "Who may vouch for callers: providers = [...], as in an auth.config."),
         ("%live MODULE:QUERY name=value", "A table that follows the data."),
     ]
-    commands = [(f"%convex {each.name}", each.summary) for each in COMMANDS.values()]
+    commands = [(f"%convex {each.name}", each.summary) for each in in_order()]
     return Listing(
         "nbconvex: --help after any of these lines tells more; for cells %query --help, with one %",
         ["write", "what it does"],
@@ -243,7 +243,8 @@ def find_command(word: str) -> str:
     """The command that `word` names. Raises: CallerError with the nearest one."""
     if word in COMMANDS:
         return word
-    raise CallerError(f'%convex has no "{word}".{nearest(word, COMMANDS)} There are: {", ".join(COMMANDS)}.')
+    known = ", ".join(each.name for each in in_order())
+    raise CallerError(f'%convex has no "{word}".{nearest(word, COMMANDS)} There are: {known}.')
 
 
 def _tables(session: Session) -> list[tuple[str, int]]:

@@ -84,13 +84,7 @@ class LineMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument(
-        "command",
-        nargs="?",
-        help="status, functions, routes, schema, data, run, logs, import, export, backup, restore, files, upload, "
-        "snippet, jobs, crons, migrations, env, pause, resume, as, auth, token, serve, url, doctor, check, insights, "
-        "codegen, reset, open, close, nest, help",
-    )
+    @argument("command", nargs="?", help="status, data, run, logs and many more: %%convex help lists them")
     @argument("words", nargs="*", help="what the command takes; %%convex COMMAND --help tells")
     @line_magic
     def convex(self, line: str) -> None:

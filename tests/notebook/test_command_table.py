@@ -6,7 +6,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from nbconvex.notebook import convex_commands, server_commands
-from nbconvex.notebook.command_table import COMMANDS, argument, command
+from nbconvex.notebook.command_table import COMMANDS, Command, argument, command, in_order
 
 
 def test_every_module_of_commands_adds_to_one_table() -> None:
@@ -27,3 +27,13 @@ def test_command_has_a_parser_made_of_its_arguments(monkeypatch) -> None:
     assert greet(None, added.parser.parse_words(["Ada", "--loud"])) == "hello Ada!"
     with pytest.raises(UsageError, match="%convex greet"):
         added.parser.parse_words([])
+
+
+def test_people_are_told_of_all_commands_in_an_order_and_of_unplaced_ones_last(app, monkeypatch) -> None:
+    monkeypatch.setitem(COMMANDS, "greet", Command("greet", "Say hello.", None, COMMANDS["help"].parser))
+    names = [each.name for each in in_order()]
+    assert sorted(names) == sorted(COMMANDS)
+    assert names[:4] == ["status", "functions", "routes", "data"]
+    assert names[-2:] == ["help", "greet"]
+    shown = app.run("%convex help").plain[0]
+    assert shown.index("%convex status") < shown.index("%convex logs") < shown.index("%convex serve")

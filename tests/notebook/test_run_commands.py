@@ -49,6 +49,9 @@ def test_run_as_somebody_counts_once(app) -> None:
     app.run(WHO)
     assert "ada" in app.run("%convex run who:am_i --as ada").plain[0]
     assert "null" in app.run("%convex run who:am_i").plain[0]
+    app.run("%config NbConvex.live = 'html'")
+    assert "ada" in app.run("%convex run who:am_i --watch --as ada").plain[0]
+    assert "null" in app.run("%convex run who:am_i --watch").plain[0]
 
 
 @pytest.mark.case("tooling/inline_readonly_query")
