@@ -59,7 +59,7 @@ format: $(VENV)/.has-lint
 cases: $(VENV)/.has-test
 	@$(BIN)/python -m tests.cases_report $(ARGS)
 
-pictures: $(VENV)/.has-test $(VENV)/.has-pictures $(WEB)/.installed
+pictures: $(VENV)/.has-pictures $(WEB)/.installed
 	@$(BIN)/python -m pytest --pictures $(or $(ARGS),tests/notebook/test_picture_gallery.py)
 
 docs: $(VENV)/.has-docs
@@ -95,7 +95,7 @@ $(VENV)/.has-pip: constraints.txt
 	@$(PIP) install --constraint constraints.txt --upgrade pip
 	@touch $@
 
-$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-pictures $(VENV)/.has-fuzz $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
+$(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-fuzz $(VENV)/.has-bench: $(VENV)/.has-%: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for '$*' into $(VENV)/ (the first time takes a minute or two)"
 	@$(INSTALL) '.[$*]'
 	@touch $@
@@ -103,6 +103,10 @@ $(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-pictures $(VEN
 $(VENV)/.has-lint: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for 'lint' into $(VENV)/ (the first time takes a minute)"
 	@$(INSTALL) '.[charts]' --group lint
+	@touch $@
+
+$(VENV)/.has-pictures: $(VENV)/.has-test
+	@$(INSTALL) '.[test]' --group pictures
 	@touch $@
 
 # The official JavaScript clients, once, in the versions of tests/web/package.json. A machine without npm, or without a
