@@ -440,11 +440,14 @@ class StorageLockedError(StorageError):
     code = "StorageLocked"
 
     def __init__(self, path: str, *, holder: str, is_own_process: bool = False) -> None:
-        other = 'open another file here: %convex open other.duckdb, or nbconvex.open("other.duckdb").'
+        other = 'open another file here: %convex open other.duckdb, --database, or nbconvex.open("other.duckdb").'
         if is_own_process:
             where, cure = "already open in this process", "Use that backend, close it with backend.close(), or"
         else:
-            where, cure = "open in another process", "Shut that kernel down (Kernel > Shut Down), or"
+            where, cure = (
+                "open in another process",
+                "Shut that kernel down (Kernel > Shut Down), or stop that program, or",
+            )
         super().__init__(f"{path} is {where} ({holder}). {cure} {other}")
         self.path = path
         self.holder = holder

@@ -100,7 +100,7 @@ def run_import(options: argparse.Namespace) -> int:
     with Backend.open(store_named(options.store, must_exist=False)) as backend:
         report = backend.import_data(str(path), table, mode=modes[0] if modes else None, format=options.format)
     for name, count in sorted(report.tables.items()):
-        tell(f"{name}: {count:,} documents")
+        tell(f"{name}: {_counted(count, 'document')}")
     for each in report.skipped:
         tell(f"passed over: {each}")
     return 0
@@ -112,7 +112,8 @@ def run_export(options: argparse.Namespace) -> int:
         report = backend.export_data(
             options.file, options.table, format=options.format, include_files=options.include_files
         )
-    tell(f"{report.path}: {report.documents:,} documents of {len(report.tables):,} tables, {report.files:,} files")
+    documents, tables = _counted(report.documents, "document"), _counted(len(report.tables), "table")
+    tell(f"{report.path}: {documents} of {tables}, {_counted(report.files, 'file')}")
     return 0
 
 
@@ -137,5 +138,10 @@ def run_codegen(options: argparse.Namespace) -> int:
             return 1
         written = write_types(backend, folder)
     changed = ", ".join(written.written) or "nothing new"
-    tell(f"{written.folder}: {changed} ({written.functions:,} functions, {written.tables:,} tables)")
+    functions, tables = _counted(written.functions, "function"), _counted(written.tables, "table")
+    tell(f"{written.folder}: {changed} ({functions}, {tables})")
     return 0
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

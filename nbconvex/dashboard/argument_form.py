@@ -272,7 +272,7 @@ def shown_validator(validator: Validator | None) -> str:
             return "whole number"
         case SimpleValidator(name=name):
             return _WORDS.get(name, name)
-        case ObjectValidator(fields=fields):
+        case ObjectValidator(fields=fields, rest=rest) if fields or rest is None:
             return cut_text(f"object with {', '.join(fields) or 'no fields'}", 120)
     return validator.kind
 

@@ -30,8 +30,12 @@ PAUSE_S: Final = 0.25
 LOOK_S: Final = 0.5
 #: Pages that watch at once; the one that has been silent longest is forgotten for another.
 WATCHERS_MAX: Final = 16
+#: How many times as long as a view took to make is waited before it is made again.
+REST: Final = 4
 #: Actions that run at once.
 ACTIONS_MAX: Final = 8
+#: Pages that are remembered, so that one that answers is not taken for a new one.
+PAGES_KNOWN_MAX: Final = 1_000
 #: Characters of an id that a page gives to a question.
 _ID_MAX: Final = 200
 
@@ -48,7 +52,7 @@ class _Watch:
     arguments: Mapping[str, Any]
     seen: tuple[Any, ...] | None = None
     sent: str = ""
-    at_s: float = field(default=float("-inf"))
+    due_s: float = field(default=float("-inf"))
 
 
 def said(error: BaseException) -> tuple[str, str]:
@@ -66,6 +70,7 @@ class Desk:
         self._describe = describe
         self._wakened = threading.Condition()
         self._watches: dict[str, _Watch] = {}
+        self._known: dict[str, None] = {}
         self._thread: threading.Thread | None = None
         self._forget_listening: Callable[[], None] | None = None
         self._acting = 0
@@ -124,6 +129,13 @@ class Desk:
 
     def _watch(self, page: str, watch: _Watch) -> None:
         with self._wakened:
+            is_new = page not in self._known
+            if is_new:
+                # A page that was reloaded took no leave of its former self. Whoever is still here answers.
+                self._watches.clear()
+                while len(self._known) >= PAGES_KNOWN_MAX:
+                    del self._known[next(iter(self._known))]
+                self._known[page] = None
             self._watches.pop(page, None)
             while len(self._watches) >= WATCHERS_MAX:
                 del self._watches[next(iter(self._watches))]
@@ -136,6 +148,8 @@ class Desk:
                     self._thread.start()
                 self._has_news = True
                 self._wakened.notify_all()
+        if is_new:
+            self._send({"ask": "watches"})
         if is_over:
             self._look(watch)
 
@@ -169,7 +183,7 @@ class Desk:
         for watch in self._watches.values():
             if watch.seen == self._state(watch):
                 continue
-            left_s = watch.at_s + PAUSE_S - now_s
+            left_s = watch.due_s - now_s
             if left_s <= 0:
                 due.append(watch)
             else:
@@ -185,11 +199,13 @@ class Desk:
         return backend.database.snapshot.ts, calls, self.readonly, app
 
     def _look(self, watch: _Watch) -> None:
-        watch.seen, watch.at_s = self._state(watch), time.monotonic()
+        watch.seen, began_s = self._state(watch), time.monotonic()
         try:
             answer = self._answered(watch.question, value=self._panel(watch.panel).view(_mapping(watch.arguments)))
         except Exception as error:  # the page shows it
             answer = self._answered(watch.question, error=error)
+        took_s = time.monotonic() - began_s
+        watch.due_s = began_s + took_s + max(PAUSE_S, REST * took_s)
         text = json.dumps(answer)
         if text != watch.sent:
             watch.sent = text

@@ -21,6 +21,7 @@ from nbconvex.database.aggregates import Aggregates
 from nbconvex.database.field_reads import mask_of
 from nbconvex.database.filters import Filter, filter_of
 from nbconvex.database.positions import Positions
+from nbconvex.database.query_steps import CONSUMERS, no_such_step
 from nbconvex.database.ranges import RangeBuilder, interval_of, with_int64
 from nbconvex.database.reading import finish_of, reading_of, seen_by_python
 from nbconvex.database.scans import COLLECTED_NOTED, counted, note_collected
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from nbconvex.database.transaction import Transaction
     from nbconvex.values.times import Times
     from nbconvex.values.validators import Validator
-
-_CONSUMERS = ".collect(), .take(n), .first() or .unique()"
-_STEPS = ("with_index", "with_search_index", "full_table_scan", "order", "filter", "select", "collect", "take", "first",
-          "unique", "at", "page", "paginate", "count", "sum", "avg", "min", "max", "aggregate")  # fmt: skip
 
 
 class Query(Aggregates, Positions, Searches):
@@ -236,7 +233,7 @@ class Query(Aggregates, Positions, Searches):
 
     def __await__(self) -> NoReturn:
         raise CallerError(
-            f"a query is not awaited: database calls answer at once. Consume it with {_CONSUMERS}.",
+            f"a query is not awaited: database calls answer at once. Consume it with {CONSUMERS}.",
             hint=f'ctx.db.query("{self._table_name}").collect()',
         )
 
@@ -245,13 +242,10 @@ class Query(Aggregates, Positions, Searches):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("__"):
                 raise AttributeError(name)
-            snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-            close = [snake] if snake in _STEPS else difflib.get_close_matches(snake, _STEPS, 1)
-            hint = f".{close[0]}(...)" if close else None
-            raise CallerError(f"a query has no .{name}. It has {', '.join(_STEPS)}.", hint=hint)
+            raise no_such_step(name)
 
     def __repr__(self) -> str:
-        return f"<query of {self._table_name}, not consumed yet: use {_CONSUMERS}>"
+        return f"<query of {self._table_name}, not consumed yet: use {CONSUMERS}>"
 
     # -- behind the chain --------------------------------------------------------------------------------------------
 

@@ -242,6 +242,11 @@ class SystemReader:
 
 
 _TWO, _THREE = 2, 3
+_CALLS = {
+    "get": "ctx.db.get(id)", "query": 'ctx.db.query("table")', "delete": "ctx.db.delete(id)",
+    "insert": 'ctx.db.insert("table", {"field": value})', "patch": 'ctx.db.patch(id, {"field": value})',
+    "replace": 'ctx.db.replace(id, {"field": value})',
+}  # fmt: skip
 
 
 def _with_value(given: tuple[Any, ...], method: str) -> tuple[str | None, Any, Any]:
@@ -258,4 +263,4 @@ def _with_value(given: tuple[Any, ...], method: str) -> tuple[str | None, Any, A
 
 
 def _missing_argument(position: int, name: str, method: str) -> CallerError:
-    return CallerError(f"Must provide arg {position} `{name}` to `{method}`.")
+    return CallerError(f"Must provide arg {position} `{name}` to `{method}`.", hint=_CALLS[method])

@@ -19,7 +19,7 @@ from nbconvex.functions.run import CURRENT, Run
 from nbconvex.limits import Limits
 from nbconvex.values.codec import normalize_sized
 from nbconvex.values.signature import plain_instances
-from nbconvex.values.validator_report import OPTIONAL_ADVICE, ValidationProblem
+from nbconvex.values.validator_report import NULL_ADVICE, NULL_ARGUMENT_ADVICE, OPTIONAL_ADVICE, ValidationProblem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -92,6 +92,8 @@ def checked_args(definition: FunctionDefinition, plain: dict[str, Any], tables: 
         report = problem.report
         if definition.is_annotated and not problem.path:
             report = report.replace(OPTIONAL_ADVICE, DEFAULT_ADVICE)
+        elif definition.is_annotated and problem.path.count(".") == 1:
+            report = report.replace(NULL_ADVICE, NULL_ARGUMENT_ADVICE)
         raise ArgumentsInvalidError(definition.name, report, path=problem.path) from None
 
 

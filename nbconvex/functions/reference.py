@@ -68,7 +68,7 @@ class FunctionReference:
         if DEFINING.get():
             raise definition_time(f"{self._text}(...)")
         if positional:
-            args = _merge(self._text, positional, args)
+            args = _merge(self._text, self._definition(), positional, args)
         return self._host().call_reference(self, args)
 
     @property
@@ -116,12 +116,16 @@ class FunctionReference:
         return f"<{definition.kind} {self._text}>" if definition else f"<reference {self._text}>"
 
 
-def _merge(name: str, positional: tuple[Any, ...], args: dict[str, Any]) -> dict[str, Any]:
+def _merge(
+    name: str, definition: FunctionDefinition | None, positional: tuple[Any, ...], args: dict[str, Any]
+) -> dict[str, Any]:
     """Arguments given as one dict."""
     if len(positional) > 1 or not isinstance(positional[0], Mapping):
+        fields = getattr(definition.args, "fields", {}) if definition is not None else {}
+        named = ", ".join(f"{each}=..." for each, _ in zip(fields, positional, strict=False))
         raise CallerError(
             f"{name} takes its arguments by name, or as one dict; got {len(positional)} positional.",
-            hint=f"{name}(name=value)",
+            hint=f"{name}({named or 'name=value'})",
         )
     return {**positional[0], **args}
 

@@ -178,6 +178,9 @@ class Registry:
                 f" It was defined by {self.remembered[path]}, which has not been run since this store was opened: "
                 "run it again."
             )
+        elif not is_public_only and suggestion is None:
+            # Told to whoever writes the app, as is every word that a stranger's call has no use for.
+            detail = " Has the cell or module been run that defines it?"
         return FunctionNotFoundError(
             path.removesuffix(":default"), suggestion=None if detail else suggestion, detail=detail
         )

@@ -32,6 +32,7 @@ from nbconvex.functions.handler import call_action, call_handler, checked_args, 
 from nbconvex.functions.logs import CallLog, CallRecord, LineSink, StreamProxy, request_id
 from nbconvex.functions.mailbox import Mailbox, mailbox_of
 from nbconvex.functions.plans import PlanLog
+from nbconvex.functions.raised import mark
 from nbconvex.functions.result import checked_result, result_limits
 from nbconvex.functions.run import CURRENT, Kind, Run
 from nbconvex.functions.scheduling import FunctionScheduler, Schedules
@@ -441,7 +442,7 @@ class Runner:
             )
         error = run.error
         if error is not None and isinstance(error, Exception):
-            _mark(error, run)
+            mark(error, run)
             self.plans.add_error(run, error)
         self.log.add(
             CallRecord(
@@ -487,14 +488,3 @@ class Runner:
                 f"{run.definition.name} took {duration_s:.2f} s (limit query_time_s: {self.limits.query_time_s}). "
                 f"{cure}, or do the work in an action."
             )
-
-
-def _mark(error: Exception, run: Run) -> None:
-    """Put the request id on an error, once, so that it leads to the log."""
-    if getattr(error, "request_id", None) is None:
-        text = request_id(run.request)
-        try:
-            error.request_id = text  # type: ignore[attr-defined]
-        except AttributeError:
-            return
-        error.add_note(f"[Request ID: {text}] {run.definition.name}")

@@ -43,9 +43,10 @@ def unknown_name(owner: str, name: str, known: Iterable[str]) -> NotAvailableErr
             hint=f"{owner}.{spelled}",
         )
     close = difflib.get_close_matches(spelled, names, 1, 0.7)
-    return NotAvailableError(
-        f"{owner} has no {name}. It has {', '.join(names)}.", hint=f"{owner}.{close[0]}" if close else None
-    )
+    hint = f"{owner}.{close[0]}" if close else None
+    if hint is None and owner == "ctx.db":
+        hint = f'ctx.db.query("{name}")   if {name} is a table'
+    return NotAvailableError(f"{owner} has no {name}. It has {', '.join(names)}.", hint=hint)
 
 
 def called_otherwise(owner: str, name: str, right: str) -> NotAvailableError:

@@ -138,7 +138,8 @@ def _line(check: Check) -> str:
 @command(
     "token",
     "Make a token for trying things out: a development issuer in this kernel vouches for whom you name.",
-    argument("--subject", help="whom the token is for"),
+    argument("whom", metavar="subject", nargs="?", help="whom the token is for"),
+    argument("--subject", help="the same"),
     argument("--name", help="the claim name"),
     argument("--claim", action="append", default=[], metavar="NAME=VALUE", help="any other claim; may be repeated"),
     argument("--expires", default="1h", help="how long it counts: 30s, 15m, 1h, 7d (1h)"),
@@ -149,11 +150,12 @@ def _line(check: Check) -> str:
 )
 def _make_token(session: Session, options: argparse.Namespace) -> Card:
     __tracebackhide__ = True
-    if not options.subject:
-        raise CallerError("whom is the token for?", hint='%convex token --subject ada --name "Ada Lovelace"')
+    given = options.whom or options.subject
+    if not given:
+        raise CallerError("whom is the token for?", hint='%convex token ada --name "Ada Lovelace"')
     if options.into and not options.into.isidentifier():
         raise CallerError(f"--into wants a name, not {options.into!r}.")
-    subject, claims = unquoted(options.subject), _claims(options)
+    subject, claims = unquoted(given), _claims(options)
     lasts_s = -3_600.0 if options.expired else _duration_s(options.expires)
     server = session.serve()
     text = server.token(subject, claims, expires_s=lasts_s, audience=options.audience)
@@ -169,6 +171,7 @@ def _make_token(session: Session, options: argparse.Namespace) -> Card:
             ("in cells", f"%convex as {subject} --issuer {server.site_url}"),
         ],
         note="Whoever has it is that person to this backend, as long as it counts.",
+        code=["token", "for clients", "in cells"],
     )
 
 

@@ -20,6 +20,7 @@ from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import IN_MEMORY, Session
+from nbconvex.notebook.sizes import shown_size
 from nbconvex.notebook.transfer_bar import TransferBar
 
 #: The entry of a snapshot whose time is the snapshot's.
@@ -48,7 +49,7 @@ def _backup(session: Session, options: argparse.Namespace) -> Lines:
     counted = f"{_counted(report.documents, 'document')} and {_counted(report.files, 'file')}"
     return Lines(
         [
-            ("✓", f"{target}: {counted}, {report.size_bytes / 1e6:,.1f} MB"),
+            ("✓", f"{target}: {counted}, {shown_size(report.size_bytes)}"),
             ("", f"To have this moment back: %convex restore {_written(target)}"),
         ]
     )

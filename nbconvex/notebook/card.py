@@ -1,6 +1,6 @@
 """Small answers: objects that a cell displays, with an HTML and a plain form.
 
-Owns:  `Card`, `Listing`, `Lines`, `Code`, `Result`.
+Owns:  `Card`, `Listing`, `Lines`, `Verdict`, `Code`, `Result`.
 Must not know: IPython, backends, where the facts come from.
 Invariant: the plain form says everything that the HTML form says.
 Threads: pure.
@@ -12,21 +12,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbconvex.notebook.html import code_html, grid_html, lines_html, pairs_html, picture_html
+from nbconvex.notebook.html import code_html, grid_html, lines_html, pairs_html, picture_html, verdict_html
 from nbconvex.notebook.picture import Picture, picture_of
 from nbconvex.notebook.plain import grid_text, table_text
 
 
 @dataclass(frozen=True)
 class Card:
-    """A title, a few labelled facts, a note."""
+    """A title, a few labelled facts, a note.
+
+    Shapes:  `links` are the labels of addresses that can be opened, `code` those of what can be copied.
+    """
 
     title: str
     pairs: Sequence[tuple[str, str]]
     note: str = ""
+    links: Sequence[str] = ()
+    code: Sequence[str] = ()
 
     def _repr_html_(self) -> str:
-        return pairs_html(self.title, self.pairs, note=self.note)
+        return pairs_html(self.title, self.pairs, note=self.note, links=self.links, code=self.code)
 
     def __repr__(self) -> str:
         width = max((len(label) for label, _ in self.pairs), default=0)
@@ -36,18 +41,19 @@ class Card:
 
 @dataclass(frozen=True)
 class Listing:
-    """Texts in rows and columns under a title, or a sentence where there are no rows."""
+    """Texts in rows and columns under a title, or a sentence where there are no rows; `code` names columns of code."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     empty: str = ""
     numeric: Sequence[bool] = field(default=())
+    code: Sequence[str] = field(default=())
 
     def _repr_html_(self) -> str:
         if not self.rows:
             return lines_html([("", self.empty)])
-        return grid_html(self.title, self.columns, self.rows, numeric=self.numeric)
+        return grid_html(self.title, self.columns, self.rows, numeric=self.numeric, code=self.code)
 
     def __repr__(self) -> str:
         if not self.rows:
@@ -66,6 +72,28 @@ class Lines:
 
     def __repr__(self) -> str:
         return "\n".join(f"{mark} {text}" if mark else text for mark, text in self.lines)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a trial: whether it is good, in a word, why, and what to do next."""
+
+    title: str
+    text: str
+    is_good: bool
+    note: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What stands in front of its title."""
+        return "✓" if self.is_good else "✗"
+
+    def _repr_html_(self) -> str:
+        return verdict_html(self.mark, self.title, self.text, note=self.note, is_good=self.is_good)
+
+    def __repr__(self) -> str:
+        first = f"{self.mark} {self.title}. {self.text}".rstrip()
+        return f"{first}\n{self.note}" if self.note else first
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, get_args
 from nbconvex.errors import CallerError
 from nbconvex.notebook.chart_spec import LABEL_PX_MAX, PALETTE, chart_spec
 from nbconvex.notebook.picture import Picture, picture_of
-from nbconvex.values.cells import cell_of, cell_text
+from nbconvex.values.cells import TIMES_MS, cell_of, cell_text
 
 #: Points of one chart: 10,000 are 200 KB on their way to the page, and more than a screen has places for.
 CHART_POINTS_MAX: Final = 10_000
@@ -29,8 +29,6 @@ CHART_POINTS_MAX: Final = 10_000
 DOTS_MAX: Final = 80
 #: Rows of the table that is saved beside a chart.
 TABLE_ROWS_MAX: Final = 100
-#: Numbers in a field that all lie between these are times: milliseconds since 1970, of the years 2001 to 2100.
-_TIMES_MS: Final = (978_307_200_000.0, 4_133_980_800_000.0)
 _DAY_MS: Final = 86_400_000
 _PAGE_FIELDS: Final = frozenset({"page", "isDone", "continueCursor"})
 
@@ -303,7 +301,7 @@ def _kind_of(name: str, values: Sequence[Any]) -> FieldKind:
     numbers = [_number(value) for value in values]
     if not values or None in numbers:
         return "text"
-    first, last = _TIMES_MS
+    first, last = TIMES_MS
     is_time = name == "_creationTime" or all(first <= number <= last for number in numbers if number is not None)
     return "time" if is_time else "number"
 

@@ -33,6 +33,8 @@ _VEGA_LITE: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 #: Whether names below an axis would run into each other; the points say how many there are, and how wide they get.
 _IS_CROWDED: Final = "bars * label_px > width"
+#: Times as tables have them; days and what is longer as Vega writes them.
+_CLOCK: Final = {"milliseconds": "%H:%M:%S.%L", "seconds": "%H:%M:%S", "minutes": "%H:%M", "hours": "%H:%M"}
 _KINDS: Final = {"number": "quantitative", "time": "temporal", "day": "temporal", "text": "nominal"}
 
 
@@ -59,7 +61,8 @@ def chart_spec(kind: str, x: str, x_kind: str, ys: tuple[str, ...], *, color: st
         "height": HEIGHT,
         # Again after each change of the data: longer labels need more room than those of the first result.
         "autosize": {"type": "fit", "contains": "padding", "resize": True},
-        "padding": 0,
+        # Below, for letters that hang: a title there may end where the picture does.
+        "padding": {"left": 0, "top": 0, "right": 0, "bottom": 3},
         "background": None,
         # Above the plot, where it is read without turning one's head.
         "title": None if is_many else {"text": ys[0], "anchor": "start"},
@@ -110,6 +113,8 @@ def _x(kind: str, title: str, x_kind: str) -> dict[str, Any]:
             "field": "x", "type": "nominal" if x_kind == "text" else "ordinal", "sort": sort, "axis": axis,
         }  # fmt: skip
     axis["tickCount"] = {"expr": "ceil(width / 90)"}
+    if x_kind == "time":
+        axis["format"] = dict(_CLOCK)
     if x_kind == "number":
         axis["tickCount"] = _ticks("x", "ceil(width / 90)")
         # The thousands of a year have no comma.

@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbconvex.functions.command_words import unquoted
-from nbconvex.notebook.card import Lines, Listing
+from nbconvex.notebook.card import Lines, Listing, Verdict
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import Session
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     takes="exercise",
     epilog="example:  %convex check exercise-1",
 )
-def _check(session: Session, options: argparse.Namespace) -> Checklist | Lines:
+def _check(session: Session, options: argparse.Namespace) -> Checklist | Lines | Verdict:
     __tracebackhide__ = True
     # Not at the top: loading the extension is to stay quick, and few notebooks have exercises.
     if options.exercise is None:

@@ -27,7 +27,8 @@ class HelpWanted(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.text = text
+        # The texts of line and cell magics are made for a manual page, where this begins a block of code.
+        self.text = text.removeprefix("::").lstrip("\n")
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -38,6 +38,7 @@ from nbconvex.notebook.picture import ROWS_MAX
 from nbconvex.notebook.schedule_commands import job_rows  # noqa: F401 - importing it adds its commands
 from nbconvex.notebook.server_commands import server_line
 from nbconvex.notebook.session import IN_MEMORY, Session
+from nbconvex.notebook.sizes import shown_size
 
 __all__ = ["COMMANDS", "find_command", "short_validator"]
 
@@ -257,7 +258,7 @@ def _store(session: Session) -> str:
     if session.path == IN_MEMORY:
         return "in memory: nothing is kept"
     size_bytes = session.backend.database.size_bytes()
-    return f"{session.shown_path} ({size_bytes / 1e6:,.1f} MB)"
+    return f"{session.shown_path} ({shown_size(size_bytes)})"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -8,6 +8,7 @@
 //
 // In:   model.panels, JSON: [{name, title}]; model.title; model.place, JSON: {panel, of: {name: place}}.
 //       Messages {id, ok, value | error: {title, message}, readonly}; an id may be answered again and again.
+//       {ask: "watches"}: who still watches something says so again.
 // Out:  {id, page, panel, verb: "view" | "act", action?, arguments}; {page, verb: "leave"}.
 //
 // A panel has `show(place)`, called whenever it comes into sight, which asks for its view with `api.watch`;
@@ -29,12 +30,16 @@ class Line {
     this.watched = null;
     this.heard = (message) => this.hear(message);
     model.on("msg:custom", this.heard);
+    // A page that is reloaded ends nothing by itself.
+    this.gone = () => this.leave();
+    window.addEventListener("pagehide", this.gone);
   }
 
   ask(message, taken) {
     const id = `${this.page}:${(this.count += 1)}`;
-    this.waiting.set(id, { ...taken, timer: setTimeout(() => this.onState({ isLate: true }), LATE_MS) });
-    this.model.send({ id, page: this.page, ...message });
+    const whole = { id, page: this.page, ...message };
+    this.waiting.set(id, { ...taken, whole, timer: setTimeout(() => this.onState({ isLate: true }), LATE_MS) });
+    this.model.send(whole);
     return id;
   }
 
@@ -50,6 +55,8 @@ class Line {
   }
 
   hear(message) {
+    // The kernel wants to know who is still here.
+    if (message?.ask === "watches" && this.watched) this.model.send(this.waiting.get(this.watched).whole);
     const taken = this.waiting.get(message?.id);
     if (!taken) return;
     clearTimeout(taken.timer);
@@ -74,6 +81,7 @@ class Line {
     this.leave();
     for (const id of [...this.waiting.keys()]) this.forget(id);
     this.model.off("msg:custom", this.heard);
+    window.removeEventListener("pagehide", this.gone);
   }
 }
 

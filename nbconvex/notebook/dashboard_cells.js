@@ -7,7 +7,7 @@
 // Stands behind live_grid.js in one module.
 //
 // `hands` has: read(key, column) and save(key, column, text, was), both promises; remove(key, column, was); openRow(key);
-// deleteRow(key); canEdit(column); typeOf(column).
+// deleteRow(key); canEdit(column); typeOf(column); chosen(), told when other rows are ticked.
 
 const EDITOR_LINES_MAX = 14;
 
@@ -121,10 +121,12 @@ class EditableGrid extends Grid {
     this.hands = hands;
     this.editor = null;
     this.newest = null;
+    this.ticked = new Set();
     this.table.removeAttribute("aria-readonly");
     this.body.addEventListener("click", (event) => {
       const td = event.target.closest("td");
-      if (td && this.columnOf(td) === "_id" && !String(getSelection())) hands.openRow(this.keyOf(td));
+      if (event.target.type === "checkbox") this.tick(this.keyOf(td), event.target.checked);
+      else if (td && this.columnOf(td) === "_id" && !String(getSelection())) hands.openRow(this.keyOf(td));
     });
   }
 
@@ -138,7 +140,33 @@ class EditableGrid extends Grid {
   }
 
   fill(td, cell, at) {
-    if (td !== this.editor?.td) super.fill(td, cell, at);
+    if (td === this.editor?.td) return;
+    super.fill(td, cell, at);
+    if (at) return;
+    const box = make("input", "nbc-tick");
+    box.type = "checkbox";
+    box.tabIndex = -1;
+    box.checked = this.ticked.has(cell.slice(1));
+    box.setAttribute("aria-label", `Tick ${cell.slice(1)}`);
+    td.prepend(box);
+  }
+
+  // Several rows may be ticked, to be deleted together.
+  tick(key, isTicked = !this.ticked.has(key)) {
+    if (isTicked) this.ticked.add(key);
+    else this.ticked.delete(key);
+    const line = this.lines.get(key);
+    line.node.setAttribute("aria-selected", String(isTicked));
+    line.node.querySelector(".nbc-tick").checked = isTicked;
+    this.hands.chosen();
+  }
+
+  untick() {
+    for (const key of [...this.ticked]) {
+      if (this.lines.has(key)) this.tick(key, false);
+      else this.ticked.delete(key);
+    }
+    this.hands.chosen();
   }
 
   async open(td) {
@@ -194,14 +222,18 @@ class EditableGrid extends Grid {
         picture = { ...picture, keys: picture.keys.toSpliced(at, 0, key), rows: picture.rows.toSpliced(at, 0, this.lines.get(key).row) };
       }
     }
-    return super.update(picture, caption);
+    for (const key of this.ticked) if (!picture.keys.includes(key)) this.ticked.delete(key);
+    const changes = super.update(picture, caption);
+    this.hands.chosen();
+    return changes;
   }
 
   onKey(event) {
     const td = event.target.closest("td");
-    if (td && !event.target.closest(".nbc-edit") && ["Delete", "F2"].includes(event.key)) {
+    if (td && !event.target.closest(".nbc-edit") && ["Delete", "F2", " "].includes(event.key)) {
       event.preventDefault();
       if (event.key === "F2") this.open(td);
+      else if (event.key === " ") this.tick(this.keyOf(td));
       else this.hands.deleteRow(this.keyOf(td));
       return;
     }

@@ -49,8 +49,8 @@ def _dashboard(session: Session, options: argparse.Namespace) -> Any:
             known = ", ".join([*panels, *sorted(tables)])
             guess = nearest(wanted, [*panels, *tables])
             raise CallerError(f'there is no panel, table or function "{wanted}".{guess} There are: {known}.')
-    if not session.can_follow or not session.has_widgets:
-        return in_words(backend, "the dashboard needs a notebook; see %convex data TABLE, %convex insights")
+    if not session.can_follow or not session.has_widgets or session.options.live == "html":
+        return in_words(backend, "the dashboard needs a notebook with widgets; %convex data TABLE shows one")
     from nbconvex.notebook.dashboard import Dashboard
 
     return Dashboard(

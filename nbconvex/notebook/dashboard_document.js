@@ -21,19 +21,15 @@ class DocumentForm {
     this.hint = make("span", "nbc-quiet", "Ctrl+Enter saves · Int64(5), b\"bytes\", datetime(\"2026-01-31T12:00:00Z\")");
     this.tools = make("div", "nbc-tools");
     this.tools.append(this.saver, button("Cancel", "", () => this.close()), this.deleter, this.hint);
-    this.asked = make("div", "nbc-asked");
-    this.asked.setAttribute("role", "alertdialog");
-    this.question = make("span");
-    this.keeper = button("Keep", "", () => this.keep());
-    this.asked.append(this.question, button("Delete", "nbc-danger nbc-primary", () => this.remove()), this.keeper);
+    this.asked = make("div");
     this.node.append(this.head, this.area, this.error, this.tools, this.asked);
     this.node.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   onKey(event) {
     if (event.key === "Escape") {
-      if (this.asked.hidden) this.close();
-      else this.keep();
+      // The question itself leaves on Esc.
+      if (!this.asked.contains(event.target)) this.close();
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !this.saver.hidden) this.save();
     else return;
     event.preventDefault();
@@ -63,7 +59,7 @@ class DocumentForm {
     this.deleter.hidden = !canEdit || !id;
     this.hint.hidden = !canEdit;
     this.fail(null);
-    this.keep(false);
+    this.asked.replaceChildren();
     this.node.hidden = false;
     this.area.focus();
     this.area.setSelectionRange(0, 0);
@@ -88,24 +84,7 @@ class DocumentForm {
   }
 
   askDelete() {
-    this.question.textContent = "Delete this document? What refers to it follows the schema's on_delete.";
-    this.asked.setAttribute("aria-label", this.question.textContent);
-    this.asked.hidden = false;
-    this.keeper.focus();
-  }
-
-  keep(withFocus = true) {
-    this.asked.hidden = true;
-    if (withFocus) this.deleter.focus();
-  }
-
-  async remove() {
-    const { table, id } = this;
-    this.asked.hidden = true;
-    await this.send(async () => {
-      const { deleted } = await this.panel.api.act("delete", { table, ids: [id] });
-      this.panel.api.say(deleted === 1 ? `Deleted ${id}.` : `Deleted ${id} and ${deleted - 1} more that referred to it.`);
-    });
+    this.panel.askDelete([this.id], this.asked, () => this.close());
   }
 
   async send(work) {

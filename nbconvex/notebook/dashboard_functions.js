@@ -6,8 +6,6 @@
 //        function is left.
 // Stands behind dashboard_lists.js and dashboard_form.js. In and out: the view and actions of dashboard/functions.py.
 
-const FUNCTION_KINDS = { query: "Q", mutation: "M", action: "A" };
-
 // A value as the kernel has depicted it: a table, or a text.
 class DepictedValue {
   constructor() {
@@ -122,7 +120,7 @@ class FunctionsPanel {
     this.table = new ListTable(
       "Functions and how they fare",
       [
-        { title: "function" }, { title: "kind" }, { title: "calls", right: true }, { title: "errors", right: true },
+        { title: "function" }, { title: "calls", right: true }, { title: "errors", right: true },
         { title: "cache hits", right: true }, { title: "median", right: true }, { title: "95 %", right: true }, { title: "defined in" },
       ],
       { key: (each) => each.path, cells: (each) => this.rowOf(each) },
@@ -133,12 +131,12 @@ class FunctionsPanel {
   rowOf(each) {
     const opener = button(each.full, "nbc-plain nbc-opener", () => this.choose(each.path));
     opener.dataset.focus = "open";
-    const kind = make("span");
-    kind.append(each.kind, each.visibility === "internal" ? make("span", "nbc-quiet", " internal") : "");
-    if (!each.calls) return [opener, kind, "–", "", "", "", "", each.place];
+    const name = make("span", "nbc-log-function");
+    name.append(kindLetter(each.kind), opener, each.visibility === "internal" ? make("span", "nbc-quiet", "internal") : "");
+    if (!each.calls) return [name, "–", "", "", "", "", each.place];
     const errors = each.errors ? make("span", "nbc-failed", number.format(each.errors)) : "0";
     const hits = each.kind === "query" ? `${Math.round((each.hits / each.calls) * 100)} %` : "";
-    return [opener, kind, number.format(each.calls), errors, hits, durationText(each.p50), durationText(each.p95), each.place];
+    return [name, number.format(each.calls), errors, hits, durationText(each.p50), durationText(each.p95), each.place];
   }
 
   makeOne() {
@@ -172,8 +170,6 @@ class FunctionsPanel {
     if (place.function !== undefined) this.wanted = place.function;
     this.ask();
   }
-
-  hide() {}
 
   choose(path) {
     if (path !== this.wanted) this.leave();
@@ -286,11 +282,7 @@ class FunctionsPanel {
     const choice = button("", "nbc-choice", () => this.choose(path));
     choice.dataset.path = path;
     choice.title = kind ? `${path}, ${kind}` : "";
-    if (kind) {
-      const letter = make("span", `nbc-kind nbc-kind-${kind}`, FUNCTION_KINDS[kind]);
-      letter.setAttribute("aria-label", kind);
-      choice.append(letter);
-    }
+    if (kind) choice.append(kindLetter(kind));
     choice.append(make("span", "nbc-choice-name", name));
     if (kind && count) choice.append(make("span", "nbc-failed", `${number.format(count)} ✗`));
     else if (!kind) choice.append(make("span", "nbc-count", number.format(count)));

@@ -37,8 +37,9 @@ class JobsPanel {
     this.jobs = new ListTable(
       "Scheduled functions",
       [{ title: "state" }, { title: "function" }, { title: "arguments", name: "nbc-wide" }, { title: "due" }, { title: "ended" }, { title: "note", name: "nbc-wide" }, { title: "" }],
-      { key: (each) => each.id, cells: (each) => this.rowOf(each) },
+      { key: (each) => each.id, cells: (each) => this.rowOf(each), detail: (each) => this.jobOf(each) },
     );
+    this.jobs.node.classList.add("nbc-jobs");
     this.crons = new ListTable(
       "Crons",
       [{ title: "cron" }, { title: "recurs" }, { title: "calls", name: "nbc-wide" }, { title: "next" }, { title: "runs", right: true }, { title: "skipped", right: true }, { title: "newest runs" }, { title: "" }],
@@ -96,11 +97,26 @@ class JobsPanel {
       cancel.dataset.focus = "cancel";
       cancel.setAttribute("aria-label", `Cancel ${each.function}`);
     }
+    const state = this.jobs.unfolder(each, mark(JOB_STATES[each.state], JOB_MARKS[each.state]));
+    state.setAttribute("aria-label", `Details of ${each.function}, ${JOB_STATES[each.state]}`);
     const note = make("span", each.state === "failed" ? "nbc-failed" : "", each.note);
     note.title = each.note;
     return [
-      mark(JOB_STATES[each.state], JOB_MARKS[each.state]), each.function, code(each.arguments), timeNode(each.due), timeNode(each.ended), note, cancel,
+      state, each.function, code(each.arguments), timeNode(each.due), timeNode(each.ended), note, cancel,
     ];
+  }
+
+  // All that is known of one job.
+  jobOf(each) {
+    const node = make("div", "nbc-request");
+    const times = make("div", "nbc-tools nbc-quiet");
+    times.append("made", timeNode(each.made), "due", timeNode(each.due));
+    if (each.ended !== null) times.append("ended", timeNode(each.ended));
+    times.append("id", code(each.id));
+    node.append(times);
+    if (each.arguments) node.append(section("Arguments", make("pre", "nbc-lines", each.arguments)));
+    if (each.note) node.append(make("div", each.state === "failed" ? "nbc-error" : "nbc-quiet", each.note));
+    return node;
   }
 
   cronOf(each) {

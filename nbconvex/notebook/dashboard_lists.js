@@ -7,6 +7,7 @@
 // Stands behind live_grid.js and dashboard_cells.js in one module.
 
 const SEARCH_PAUSE_MS = 200;
+const KIND_LETTERS = { query: "Q", mutation: "M", action: "A", endpoint: "H" };
 
 function durationText(ms) {
   if (ms === undefined || ms === null) return "";
@@ -42,6 +43,15 @@ function timeNode(ms, name = "") {
 // A word in a frame. `kind` decides its colour: good, bad, busy, quiet, or none.
 function mark(text, kind = "") {
   return make("span", `nbc-mark${kind ? ` nbc-mark-${kind}` : ""}`, text);
+}
+
+// The kind of a function as one letter in a frame; the word is its name.
+function kindLetter(kind) {
+  const node = make("span", `nbc-kind nbc-kind-${kind}`, KIND_LETTERS[kind] ?? "?");
+  node.setAttribute("role", "img");
+  node.setAttribute("aria-label", kind);
+  node.title = kind;
+  return node;
 }
 
 function code(text, name = "") {
@@ -298,7 +308,7 @@ function callsNode(calls, more = 0) {
   const list = make("ul", "nbc-calls");
   for (const each of calls) {
     const item = make("li");
-    item.append(mark(each.kind, "quiet"), make("span", "nbc-calls-name", each.function), make("span", "nbc-quiet", durationText(each.ms)));
+    item.append(kindLetter(each.kind), make("span", "nbc-calls-name", each.function), make("span", "nbc-quiet", durationText(each.ms)));
     if (each.cached) item.append(mark("cached", "quiet"));
     if (!each.ok) item.append(make("span", "nbc-failed", each.error));
     list.append(item);

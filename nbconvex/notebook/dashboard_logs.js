@@ -33,7 +33,10 @@ class LogsPanel {
         key: (each) => each.request,
         cells: (each) => this.rowOf(each),
         detail: () => this.drawRequest(),
-        onUnfold: (each) => this.ask({ request: each?.request ?? "" }),
+        onUnfold: (each) => {
+          this.api.remember({});
+          this.ask({ request: each?.request ?? "" });
+        },
       },
     );
     this.more = button("Show more", "", () => this.ask({ limit: Math.min(this.limit + LOG_STEP, LOG_MOST) }));
@@ -65,6 +68,7 @@ class LogsPanel {
   filter(changes = {}) {
     if (changes.level !== undefined) this.levelValue = changes.level;
     this.drawLevels();
+    this.api.remember({});
     this.ask({ limit: LOG_STEP });
   }
 
@@ -106,7 +110,7 @@ class LogsPanel {
     const time = this.table.unfolder(each, timeNode(each.at));
     time.setAttribute("aria-label", `Details of ${each.function}`);
     const name = make("span", "nbc-log-function");
-    name.append(mark(each.kind, "quiet"), make("span", "", each.function));
+    name.append(kindLetter(each.kind), make("span", "", each.function));
     if (each.source === "live") name.append(mark("live", "quiet"));
     if (each.source === "job") name.append(mark("scheduled", "quiet"));
     if (each.cached) name.append(mark("cached", "quiet"));

@@ -147,7 +147,8 @@ class TablesPanel {
     this.form = new DocumentForm(this);
     this.main = make("div", "nbc-main");
     this.empty = make("div", "nbc-empty");
-    this.main.append(this.makeHead(), this.filter.node, this.facts, this.form.node, this.empty, this.grid.node, this.makeFoot());
+    this.asked = make("div", "nbc-asking");
+    this.main.append(this.makeHead(), this.filter.node, this.facts, this.asked, this.form.node, this.empty, this.grid.node, this.makeFoot());
     host.append(this.side, this.main);
   }
 
@@ -155,16 +156,19 @@ class TablesPanel {
     this.head = make("div", "nbc-tools nbc-head");
     this.title = make("b", "nbc-name");
     this.adder = button("Add document", "", () => this.addDocument());
+    this.deleter = button("", "nbc-danger", () => this.askDelete([...this.grid.ticked]));
+    this.deleter.hidden = true;
     this.order = selection([], "");
     this.order.addEventListener("change", () => this.ask({ isNew: true, order: this.order.value }));
     this.direction = button("", "", () => this.ask({ isNew: true, ascending: !this.where.ascending }));
+    this.order.setAttribute("aria-label", "Order");
     this.factsButton = button("Schema and indexes", "", () => this.showFacts(this.facts.hidden));
     this.facts = make("div");
     this.facts.hidden = true;
     this.showFacts(false);
     const right = make("span", "nbc-right-tools");
-    right.append(labelled("Order", this.order), this.direction, this.factsButton);
-    this.head.append(this.title, this.adder, this.filter.adder, right);
+    right.append(this.order, this.direction, this.factsButton);
+    this.head.append(this.title, this.adder, this.filter.adder, this.deleter, right);
     return this.head;
   }
 
@@ -191,7 +195,8 @@ class TablesPanel {
       canEdit: () => this.canEdit,
       typeOf: (column) => this.types.get(column) ?? "",
       openRow: (key) => this.openDocument(key),
-      deleteRow: (key) => this.canEdit && this.openDocument(key, true),
+      deleteRow: (key) => this.askDelete(this.grid.ticked.size ? [...this.grid.ticked] : [key]),
+      chosen: () => this.drawTicked(),
     };
   }
 
@@ -240,6 +245,8 @@ class TablesPanel {
   choose(name) {
     if (!this.form.isFree() || (this.grid.editor && !this.grid.letGo())) return;
     this.form.node.hidden = true;
+    this.asked.replaceChildren();
+    this.grid.untick();
     this.filter.set([]);
     this.filter.fail(null);
     this.api.report(null);
@@ -311,7 +318,7 @@ class TablesPanel {
     this.adder.hidden = table.system;
     this.adder.disabled = !this.canEdit;
     const orders = table.indexes.filter((each) => each.kind === "index" && !each.marks.includes("staged") && each.name !== "by_id");
-    const choices = [["", "automatic"], ...orders.map((each) => [each.name, each.name === "by_creation_time" ? "creation time" : each.name])];
+    const choices = [["", "Order: automatic"], ...orders.map((each) => [each.name, each.name === "by_creation_time" ? "Order: creation time" : `Order: ${each.name}`])];
     const text = JSON.stringify(choices);
     if (text !== this.choices) {
       this.choices = text;
@@ -356,16 +363,34 @@ class TablesPanel {
 
   // -- documents
 
-  async openDocument(id, isToDelete = false) {
+  async openDocument(id) {
     if (!this.form.isFree()) return;
     const table = this.table.name;
     try {
       const { text, created } = await this.api.act("document", { table, id });
       this.form.open({ table, id, text, created, canEdit: this.canEdit });
-      if (isToDelete) this.form.askDelete();
     } catch (error) {
       this.api.report(error);
     }
+  }
+
+  drawTicked() {
+    const count = this.grid.ticked.size;
+    this.deleter.hidden = !count || !this.canEdit;
+    this.deleter.textContent = `Delete ${number.format(count)}…`;
+  }
+
+  askDelete(ids, host = this.asked, then = () => {}) {
+    if (!this.canEdit) return;
+    const { name: table } = this.table;
+    const what = ids.length === 1 ? `document ${ids[0]}` : `${number.format(ids.length)} documents`;
+    confirmation(host, `Delete ${what} of ${table}? What refers to it is dealt with as the schema says.`, "Delete", async () => {
+      const { deleted } = await this.api.act("delete", { table, ids });
+      this.grid.untick();
+      const more = deleted - ids.length;
+      this.api.say(`Deleted ${what}${more > 0 ? `, and ${number.format(more)} more that referred to it` : ""}.`);
+      then();
+    });
   }
 
   async addDocument() {

@@ -16,6 +16,7 @@ from nbconvex.functions.command_words import unquoted
 from nbconvex.notebook.card import Lines
 from nbconvex.notebook.command_table import argument, command
 from nbconvex.notebook.session import IN_MEMORY, Session
+from nbconvex.notebook.sizes import shown_ms, shown_size
 from nbconvex.notebook.transfer_bar import TransferBar
 
 if TYPE_CHECKING:
@@ -114,9 +115,10 @@ def _export(session: Session, options: argparse.Namespace) -> Lines:
         bar.end(text, is_done=is_done)
     files = f" and {_counted(report.files, 'file')}" if report.files else ""
     where = "a store in memory" if session.path == IN_MEMORY else session.shown_path
-    size = f"{report.size_bytes / 1e6:,.1f} MB"
     counted = f"{_counted(report.documents, 'document')} of {_counted(len(report.tables), 'table')}{files}"
-    lines = [("✓", f"{target}: {counted} of {where}, {size}, in {report.seconds:,.1f} s")]
+    lines = [
+        ("✓", f"{target}: {counted} of {where}, {shown_size(report.size_bytes)}, in {shown_ms(report.seconds * 1e3)}")
+    ]
     if not options.include_files and report.has_files and report.is_snapshot:
         lines.append(("", "The files are not in it: --include-files writes them too."))
     return Lines(lines)

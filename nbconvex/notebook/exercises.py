@@ -22,7 +22,7 @@ from nbconvex.errors import CallerError, FunctionNotFoundError
 from nbconvex.functions.cells import read_cell, run_cell, undone_on_error
 from nbconvex.functions.command_words import unquoted
 from nbconvex.functions.tracebacks import trim
-from nbconvex.notebook.card import Lines, Listing
+from nbconvex.notebook.card import Lines, Listing, Verdict
 from nbconvex.notebook.cell_magics import cell_errors, read_options
 from nbconvex.notebook.cell_source import CellSource
 from nbconvex.notebook.command_line import nearest, short_errors
@@ -124,7 +124,7 @@ def exercises_listing(session: Session) -> Listing:
     )
 
 
-def check_exercise(session: Session, name: str) -> Lines:
+def check_exercise(session: Session, name: str) -> Verdict:
     """Try a solution on a copy of the app, and say what came of it.
 
     Raises:  CallerError where there is no such exercise.
@@ -139,9 +139,9 @@ def check_exercise(session: Session, name: str) -> Lines:
         except Exception as error:
             exercise.is_solved = False
             again = f"Change your cells, run them, and try again:  %convex check {name}"
-            return Lines([("✗", f"{name}: not yet. {_reason(error)}"), ("", again)])
+            return Verdict(f"{name}: not yet", _reason(error), is_good=False, note=again)
     exercise.is_solved = True
-    return Lines([("✓", f"{name}: right. {praise if isinstance(praise, str) else ''}".rstrip())])
+    return Verdict(f"{name}: right", praise if isinstance(praise, str) else "", is_good=True)
 
 
 @contextmanager

@@ -45,9 +45,9 @@ function uploadFile(uploadUrl, file, onProgress = () => {}, signal) {
 }
 
 // For example, with the official client:
-//   const uploadUrl = await client.mutation(api.storage.generateUploadUrl, {});
+//   const uploadUrl = await client.mutation(api.storage.generate_upload_url, {});
 //   const storageId = await uploadFile(uploadUrl, file, (sent, all) => { bar.max = all; bar.value = sent; });
-//   await client.mutation(api.storage.saveFile, { storageId, filename: file.name, contentType: file.type });
+//   await client.mutation(api.storage.save_file, { storageId, filename: file.name, contentType: file.type });
 """
 SNIPPETS: Final = {"upload": _UPLOAD}
 

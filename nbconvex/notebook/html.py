@@ -2,15 +2,16 @@
 
 Owns:  every piece of markup that is written in Python.
 Must not know: IPython, widgets, backends.
-Invariants: every text goes through `escaped`. No script, no style sheet, no address: inline style only, because
-       untrusted notebooks are sanitised and viewers have no network. No colour is set for text or ground, so that dark
+Invariants: every text goes through `escaped`. No script, no style sheet, nothing that is loaded: inline style only,
+       because untrusted notebooks are sanitised and viewers have no network. What is an address to click on, the caller
+       says; a text of somebody's data never becomes one. No colour is set for text or ground, so that dark
        and light themes both keep theirs; lines and grounds are half-transparent greys. Nothing is said by colour alone.
 Threads: pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from html import escape
 from typing import Final
 
@@ -29,8 +30,10 @@ _TABLE = "border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant
 _CAPTION = f"caption-side:top;text-align:left;padding:2px {_SIDE} 6px;font-size:13px;color:inherit"
 _QUIET = "opacity:.7"
 _NOTE = f"{_QUIET};font-size:12px;padding:4px {_SIDE} 0"
+_GOOD = "#2e8b57"
+_BAD = "#c0392b"
 _PROBLEM = (
-    f"border:{_LINE};border-left:4px solid #c0392b;border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
+    f"border:{_LINE};border-left:4px solid {_BAD};border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
 )
 # Lines that are too long go on behind their mark, not below it.
 _HANGING = "padding-left:1.3em;text-indent:-1.3em"
@@ -91,22 +94,52 @@ def chart_html(
 
 
 def grid_html(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Sequence[bool] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numeric: Sequence[bool] = (),
+    code: Container[str] = (),
 ) -> str:
-    """A small table of texts under a caption."""
+    """A small table of texts under a caption; those in the columns `code` keep their lines."""
     right = [*numeric, *[False] * (len(columns) - len(numeric))]
-    lines = (
-        "<tr>" + "".join(_td(escaped(text), to_right) for text, to_right in zip(row, right, strict=True)) + "</tr>"
+    mono = f'<div style="{_MONO};white-space:pre-wrap">'
+    # Lines of code are longer than sentences should be.
+    shown = (
+        "".join(
+            _td(f"{mono}{escaped(text)}</div>" if column in code else escaped(text), to_right, is_wide=column in code)
+            for column, text, to_right in zip(columns, row, right, strict=True)
+        )
         for row in rows
     )
+    lines = (f"<tr>{row}</tr>" for row in shown)
     return _table(title, columns, right, "".join(lines))
 
 
-def pairs_html(title: str, pairs: Iterable[tuple[str, str]], *, note: str = "") -> str:
-    """Labels and what they stand for, as a small card."""
+def pairs_html(
+    title: str,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    note: str = "",
+    links: Container[str] = (),
+    code: Container[str] = (),
+) -> str:
+    """Labels and what they stand for, as a small card.
+
+    Shapes:  `links` are the labels whose texts are addresses to open, `code` those whose texts are to be copied.
+    """
+
+    def value(label: str, text: str) -> str:
+        if label in links and text.startswith(("http://", "https://")):
+            return f'<a href="{escaped(text)}" target="_blank" rel="noopener noreferrer">{escaped(text)}</a>'
+        return (
+            f'<span style="{_MONO};overflow-wrap:anywhere">{escaped(text)}</span>' if label in code else escaped(text)
+        )
+
+    cell = f"{_CELL};border-bottom:0;text-align:left;max-width:44em"
+    head = f"{_HEAD};border-bottom:0;text-align:left;vertical-align:top;font-weight:400;{_QUIET}"
     lines = "".join(
-        f'<tr><th scope="row" style="{_HEAD};border-bottom:0;text-align:left;font-weight:400;{_QUIET}">'
-        f'{escaped(label)}</th><td style="{_CELL};border-bottom:0;text-align:left">{escaped(text)}</td></tr>'
+        f'<tr><th scope="row" style="{head}">{escaped(label)}</th><td style="{cell}">{value(label, text)}</td></tr>'
         for label, text in pairs
     )
     below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(note)}</div>' if note else ""
@@ -124,6 +157,23 @@ def lines_html(lines: Sequence[tuple[str, str]]) -> str:
         for mark, text in lines
     )
     return f'<div style="font-size:13px;line-height:1.6;padding:2px {_SIDE}">{body}</div>'
+
+
+def verdict_html(mark: str, title: str, text: str, *, note: str = "", is_good: bool) -> str:
+    """What came of something that was tried: the edge has its colour, the mark and the title say it too."""
+    edge = _GOOD if is_good else _BAD
+    why = (
+        f'<div style="white-space:pre-wrap;overflow-wrap:anywhere;padding-top:2px">{escaped(text)}</div>'
+        if text
+        else ""
+    )
+    below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(note)}</div>' if note else ""
+    return (
+        f'<div style="border:{_LINE};border-left:4px solid {edge};border-radius:4px;padding:8px 12px;margin:2px 0 6px;'
+        f'font-size:13px;line-height:1.5;width:fit-content;max-width:min(52em, 100%)"><div style="font-weight:600">'
+        f'<span aria-hidden="true" style="display:inline-block;width:1.3em">{escaped(mark)}</span>'
+        f"{escaped(title)}</div>{why}{below}</div>"
+    )
 
 
 def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]], *, note: str = "") -> str:
@@ -149,7 +199,9 @@ def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[
 
 def code_html(text: str) -> str:
     """A piece of code, as it stands."""
-    return f'<pre style="margin:0;padding:6px {_SIDE};border:{_LINE};{_MONO};overflow-x:auto">{escaped(text)}</pre>'
+    return (
+        f'<pre style="margin:0 0 6px;padding:6px {_SIDE};border:{_LINE};{_MONO};overflow-x:auto">{escaped(text)}</pre>'
+    )
 
 
 def _pages(picture: Picture, title: str) -> str:
@@ -197,8 +249,9 @@ def _cell(cell: str, right: bool) -> str:  # noqa: FBT001
     return _td(f'<span style="white-space:nowrap">{text}</span>' if kind in "nt" else text, right)
 
 
-def _td(content: str, right: bool) -> str:  # noqa: FBT001
-    return f'<td style="{_CELL};text-align:{"right" if right else "left"}">{content}</td>'
+def _td(content: str, right: bool, *, is_wide: bool = False) -> str:  # noqa: FBT001
+    width = ";max-width:56em" if is_wide else ""
+    return f'<td style="{_CELL};text-align:{"right" if right else "left"}{width}">{content}</td>'
 
 
 def _shown(picture: Picture) -> str:

@@ -10,6 +10,7 @@ Threads: the kernel's main thread.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from nbconvex.functions.http_routes import Route
 
 _BODIES = frozenset({"POST", "PUT", "PATCH"})
+#: How Express, Flask, FastAPI and Next.js write a variable in a path.
+_VARIABLE = re.compile(r"/(:\w+|<[\w:]+>|\{\w+\}|\[\w+\])")
 
 
 @magics_class
@@ -108,11 +111,27 @@ def _card(session: Session, report: EndpointReport) -> Card:
     )
     if route.needs_identity:
         pairs.append(("auth", "401 unless somebody is signed in"))
+    literal = _taken_as_it_stands(route.path)
     gone = [f"gone {', '.join(report.change.removed)}"] if report.change.removed else []
     taken = ["it was another cell's before"] if report.change.taken_over else []
-    note = " · ".join([*gone, *taken, *([problem] if problem else []), *([seen.note] if seen and seen.note else [])])
+    note = " · ".join(
+        [*literal, *gone, *taken, *([problem] if problem else []), *([seen.note] if seen and seen.note else [])]
+    )
     is_new = route.name in report.change.added
-    return Card(f"{route.name} {'is there' if is_new else 'is changed'}", pairs, note=note)
+    # What opens in a tab is asked with GET.
+    links = ["url"] if route.method == "GET" else []
+    return Card(
+        f"{route.name} {'is there' if is_new else 'is changed'}", pairs, note=note, links=links, code=["try it"]
+    )
+
+
+def _taken_as_it_stands(path: str) -> list[str]:
+    """A note where a path has what elsewhere stands for a variable."""
+    found = _VARIABLE.search(path)
+    if found is None:
+        return []
+    star = f"{path[: found.start()]}/*"
+    return [f"{found[1]} stands for itself, not for a variable; {star} is everything below, as request.rest"]
 
 
 def _curl(route: Route, url: str) -> str:

@@ -66,7 +66,13 @@ LOOKS.update({"cors": _look_at_cors, "http": _look_at_http})
 
 def findings_lines(findings: list[Finding]) -> Lines:
     """What was found, a check a line."""
-    return Lines([("✓" if each.is_fine else "✗", each.sentence) for each in findings])
+    return Lines([(_mark(each), each.sentence) for each in findings])
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.was_tried:
+        return "·"
+    return "✓" if finding.is_fine else "✗"
 
 
 def _method(session: Session, url: str, options: argparse.Namespace) -> str:

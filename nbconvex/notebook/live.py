@@ -153,6 +153,11 @@ def live(target: Any, args: Mapping[str, Any] | None = None, /, *, chart: str | 
     extension = getattr(get_ipython(), ATTRIBUTE, None)
     if extension is None:
         raise CallerError("live views need a notebook with the extension loaded.", hint="%load_ext nbconvex")
+    if args is not None and not isinstance(args, Mapping):
+        raise CallerError(
+            f"arguments of a live view are given by name, or as one dict; got {args!r} by position.",
+            hint="live(api.module.query, name=value)",
+        )
     options = None
     if chart is not None:
         # Not at the top: loading the extension is to stay quick.

@@ -25,6 +25,7 @@ from nbconvex.notebook.live import show_live
 from nbconvex.notebook.picture import ROWS_MAX, picture_of
 from nbconvex.notebook.plain import table_text
 from nbconvex.notebook.session import Session
+from nbconvex.notebook.sizes import shown_ms
 
 #: How often somebody who follows looks whether the store is still open.
 _LOOK_S: Final = 0.5
@@ -93,7 +94,7 @@ def _result(
         session.shell.push({options.into: value})
     called = path()
     record = next((each for each in reversed(list(session.backend.logs)) if each.path == called), None)
-    status = "" if record is None else f"{record.duration_ms:.1f} ms, request {record.request_id}"
+    status = "" if record is None else f"{shown_ms(record.duration_ms)}, request {record.request_id}"
     count = len(value) if isinstance(value, list) else 0
     last = max(1, -(-count // ROWS_MAX))
     if options.page > last:

@@ -215,7 +215,7 @@ def _history(backend: Backend, name: str) -> Listing:
 
 @command(
     "pause",
-    "Begin no scheduled function and no cron any more, and refuse calls from the network, until %%convex resume.",
+    "Begin no scheduled function and no cron any more, and refuse calls from the network, until %convex resume.",
     argument("reason", nargs="*", help="what callers and views are told"),
 )
 def _pause(session: Session, options: argparse.Namespace) -> Lines:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from nbconvex.notebook.card import Code, Lines, Listing
 from nbconvex.values.schema_diff import is_unique
+from nbconvex.values.validators import ObjectValidator
 
 if TYPE_CHECKING:
     from nbconvex.backend import Backend
     from nbconvex.database.schema_push import SchemaReport
     from nbconvex.errors import SchemaViolatedError
-    from nbconvex.values.schema import SchemaDefinition
+    from nbconvex.values.schema import SchemaDefinition, TableDefinition
     from nbconvex.values.schema_diff import AnyIndex
 
 
@@ -48,7 +49,11 @@ def schema_lines(report: SchemaReport, *, is_check_only: bool = False) -> Lines:
         first = ("?", f"the data fits; this would change: {changes or 'nothing'}")
     lines = [first]
     if report.checked_documents:
-        lines.append(("", f"{report.checked_documents:,} documents were checked, all of them fit"))
+        count = report.checked_documents
+        checked = (
+            "1 document was checked; it fits" if count == 1 else f"{count:,} documents were checked, all of them fit"
+        )
+        lines.append(("", checked))
     return Lines(lines)
 
 
@@ -78,10 +83,21 @@ def schema_listing(schema: SchemaDefinition | None) -> Listing:
     """The schema in force."""
     tables = {} if schema is None else schema.tables
     rows = [
-        [name, str(table.validator), ", ".join(map(str, (*table.indexes.values(), *table.content_indexes.values())))]
+        [name, _fields(table), ", ".join(map(str, (*table.indexes.values(), *table.content_indexes.values())))]
         for name, table in tables.items()
     ]
-    return Listing("schema", ["table", "documents", "indexes"], rows, empty="No schema: tables take any document.")
+    return Listing(
+        "schema", ["table", "documents", "indexes"], rows, empty="No schema: tables take any document.",
+        code=["documents"],
+    )  # fmt: skip
+
+
+def _fields(table: TableDefinition) -> str:
+    """What documents look like: a line a field where there are fields."""
+    validator = table.validator
+    if not isinstance(validator, ObjectValidator) or validator.rest is not None or not validator.fields:
+        return str(validator)
+    return ",\n".join(f'"{name}": {each}' for name, each in validator.fields.items())
 
 
 def _names(indexes: Iterable[tuple[str, AnyIndex]]) -> list[str]:

@@ -36,15 +36,18 @@ def _serve(session: Session, options: argparse.Namespace) -> Card | Lines:
     "The addresses of this backend as your browser reaches them; starts the server if need be.",
     argument("--admin-key", action="store_true", help="show the admin key too: it opens internal functions"),
     argument("--into", metavar="NAME", help="bind the API address to this name too"),
+    argument("--into-site", metavar="NAME", help="bind the address of HTTP endpoints to this name too"),
 )
 def _url(session: Session, options: argparse.Namespace) -> Card:
     __tracebackhide__ = True
-    if options.into and not options.into.isidentifier():
-        raise CallerError(f"--into wants a name, not {options.into!r}.")
+    for option, name in (("--into", options.into), ("--into-site", options.into_site)):
+        if name and not name.isidentifier():
+            raise CallerError(f"{option} wants a name, not {name!r}.")
     session.serve()
     seen = session.addresses
-    if options.into and seen is not None:
-        session.shell.push({options.into: seen.api})
+    if seen is not None:
+        named = {options.into: seen.api, options.into_site: seen.site}
+        session.shell.push({name: address for name, address in named.items() if name})
     return _card(session, has_key=options.admin_key)
 
 
@@ -58,7 +61,7 @@ def _card(session: Session, *, has_key: bool = False) -> Card:
         pairs.append(("on this machine", f"{server.url}, {server.site_url}"))
     if has_key:
         pairs.append(("admin key", session.backend.admin_key))
-    return Card(f"{session.shown_path} is served", pairs, note=seen.note)
+    return Card(f"{session.shown_path} is served", pairs, note=seen.note, code=["admin key"])
 
 
 def seen_addresses(session: Session) -> Addresses | None:

@@ -1,7 +1,7 @@
-"""Sizes of files as people read them.
+"""Sizes and durations as people read them.
 
-Owns:  `shown_size`.
-Must not know: what has the size.
+Owns:  `shown_size`, `shown_ms`.
+Must not know: what has the size, what took the time.
 Threads: pure.
 """
 
@@ -16,3 +16,10 @@ def shown_size(size_bytes: float) -> str:
         if size_bytes < factor * 999.95:
             return f"{size_bytes / factor:,.1f} {unit}"
     return f"{size_bytes / 1e9:,.1f} GB"
+
+
+def shown_ms(duration_ms: float) -> str:
+    """`0.3 ms`, `35 ms`, `1.2 s`: as many digits as somebody compares."""
+    if duration_ms < 9.95:
+        return f"{duration_ms:.1f} ms"
+    return f"{duration_ms:,.0f} ms" if duration_ms < 999.5 else f"{duration_ms / 1e3:,.1f} s"

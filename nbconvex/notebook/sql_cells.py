@@ -21,6 +21,7 @@ from nbconvex.notebook.cell_source import CellSource
 from nbconvex.notebook.command_line import HelpWanted, nearest, read_words, short_errors
 from nbconvex.notebook.session import Session
 from nbconvex.notebook.shell_words import argument, display, line_cell_magic, magic_arguments, no_var_expand
+from nbconvex.notebook.sizes import shown_ms
 from nbconvex.notebook.sql_picture import sql_picture
 
 #: In a line, what stands before the SQL.
@@ -85,7 +86,7 @@ def _answer(session: Session, text: str, into: str | None) -> Result:
     bound = f" · {into}.df(), {into}.arrow() or {into}.pl() has them all" if into else ""
     if into:
         session.shell.push({into: result})
-    return Result(result, title="", status=f"{rows} in {took_ms:.1f} ms{bound}", picture=sql_picture(result))
+    return Result(result, title="", status=f"{rows} in {shown_ms(took_ms)}{bound}", picture=sql_picture(result))
 
 
 def _variables(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

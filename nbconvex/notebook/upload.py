@@ -31,7 +31,7 @@ def offer_upload(
         url = storage.generate_upload_url()
         example = f"curl --data-binary @photo.png -H 'Content-Type: image/png' '{url}'"
         note = "Holds for an hour. The answer is the file's storageId."
-        return Card("upload", [("address", url), ("for example", example)], note=note)
+        return Card("upload", [("address", url), ("for example", example)], note=note, code=["for example"])
     # Not at the top: widgets take a quarter of a second to import.
     from nbconvex.notebook.upload_panel import UploadPanel
 

@@ -49,7 +49,7 @@ def examine_cors(url: str, *, origin: str, method: str = "GET") -> list[Finding]
         return [*found, answer]
     found += preflight_findings(answer, origin=origin, method=method, headers=_SENT)
     if method not in _SAFE:
-        found.append(Finding("answer", True, f"not tried, because {method} may change something"))
+        found.append(Finding("answer", True, f"not tried, because {method} may change something", was_tried=False))
         return found
     answer = _asked(method, url, {"Origin": origin})
     if isinstance(answer, Finding):

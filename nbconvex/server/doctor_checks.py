@@ -17,13 +17,17 @@ from nbconvex.functions.http_cors import ANY
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: whether all is well, and otherwise what would be, what is, and what cures it."""
+    """One check: whether all is well, and otherwise what would be, what is, and what cures it.
+
+    Fields:  `was_tried` is False where trying it might have changed something; that is no fault.
+    """
 
     check: str
     is_fine: bool
     found: str
     expected: str = ""
     cure: str = ""
+    was_tried: bool = True
 
     @property
     def sentence(self) -> str:

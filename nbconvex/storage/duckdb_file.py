@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -191,7 +192,9 @@ class DuckdbFile:
             "autoload_known_extensions": "false",
         }
         connection = duckdb.connect(str(path), config=config)
-        connection.execute("SET enable_progress_bar = false")
+        with suppress(duckdb.InvalidInputException):
+            # Refused in a kernel without ipywidgets, where there is no bar to turn off.
+            connection.execute("SET enable_progress_bar = false")
         if connection.execute("SELECT path FROM duckdb_databases() WHERE NOT internal").fetchone() == (None,):
             connection.close()
             raise StoragePathError(f"{self._name}: DuckDB takes this name for a data file's. Name it app.duckdb.")

@@ -26,6 +26,12 @@ CELL_KINDS: Final = {
     "i": "id", "p": "a button", "x": "a failure",
 }  # fmt: skip
 
+#: Numbers between these are times where a field is one of times: milliseconds since 1970, of the years 2001 to 2100.
+TIMES_MS: Final = (978_307_200_000.0, 4_133_980_800_000.0)
+#: Names of fields that hold times, as people write them: created_at, dueAt, startTime, date, expires, last_seen.
+_NAMES_A_TIME: Final = re.compile(
+    r"(?:\A|_)(?:at|on|time|date|timestamp|since|until|due|expires|seen)\Z|[a-z](?:At|On|Time|Date|Since|Until|Seen)\Z"
+)
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{31,37}\Z")
 
 
@@ -46,7 +52,8 @@ def cell_of(value: Any, *, column: str = "", characters_max: int = CELL_CHARACTE
     if isinstance(value, str):
         return ("i" if column == "_id" or _ID.match(value) else "s") + cut_text(value, characters_max)
     if isinstance(value, (int, float)):
-        return f"t{value!r}" if column == "_creationTime" else f"n{value!r}"
+        is_time = column == "_creationTime" or (TIMES_MS[0] <= value <= TIMES_MS[1] and _NAMES_A_TIME.search(column))
+        return f"t{value!r}" if is_time else f"n{value!r}"
     if isinstance(value, bytes):
         beginning = value[:16].hex(" ")
         return f"y{len(value):,} bytes: {beginning}{' …' if len(value) > len(value[:16]) else ''}"

@@ -148,7 +148,9 @@ class TableDefinition:
                     "searchIndex is spelled search_index here: nbconvex's names are snake_case",
                     hint='.search_index("search_body", search_field="body", filter_fields=["channel"])',
                 )
-            raise AttributeError(f"a table definition has no {name}")
+            raise AttributeError(
+                f"a table definition has no {name}; functions are called by way of api, as in api.module.function()"
+            )
 
     def document_type(self, table_name: str) -> Validator:
         """The validator of whole stored documents, system fields included."""

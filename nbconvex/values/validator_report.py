@@ -29,6 +29,10 @@ DEFAULT_ADVICE = (
     "Its default is for documents that are written from now on; fill the stored ones in with a migration, or wrap the "
     "validator in v.optional(...)."
 )
+#: What is advised where None stands in a field that takes no null.
+NULL_ADVICE = "None is a value, null: leave an optional field out, or wrap its validator in v.nullable(...)."
+#: The same, where the field is an argument.
+NULL_ARGUMENT_ADVICE = "None is a value, null: leave an optional argument out, or let its annotation say  | None."
 
 
 class MismatchKind(Enum):
@@ -100,7 +104,8 @@ def _sentence(mismatch: Mismatch) -> str:
         case MismatchKind.RECORD_KEY:
             return 'A key of a record may not be empty or start with "_".'
         case _:
-            return "Value does not match validator."
+            is_null_field = mismatch.value is None and mismatch.steps and mismatch.steps[0].startswith(".")
+            return f"Value does not match validator.{f' {NULL_ADVICE}' if is_null_field else ''}"
 
 
 def _guess(mismatch: Mismatch) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email.policy
+import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -186,6 +188,22 @@ def test_the_page_lists_the_extras_there_are_with_what_each_brings() -> None:
         for extra, requirements in PROJECT["optional-dependencies"].items()
     }  # fmt: skip
     assert told == there
+
+
+def test_the_lab_extra_brings_what_the_notebooks_import() -> None:
+    sold_as = importlib.metadata.packages_distributions()
+    needed: dict[str, str] = {}
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        modules = set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.MULTILINE)) - set(sys.stdlib_module_names)
+        modules |= {module for call, module in ((".df()", "pandas"), (".pl()", "polars")) if call in code}
+        # What is nobody's package is a file that the notebook writes.
+        needed |= {sold_as.get(module, ["nbconvex"])[0].lower(): notebook.name for module in modules}
+    given = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"], "nbconvex"]
+    brought = {Requirement(each).name.lower() for each in given} | {"cryptography"}  # that is PyJWT[crypto]'s
+    assert {name: where for name, where in needed.items() if name not in brought} == {}
+    assert "pandas" in needed
 
 
 def test_the_versions_that_are_stated_are_those_on_which_the_tests_were_seen() -> None:

@@ -59,7 +59,7 @@ def test_a_store_is_exported_and_imported_again(app, tmp_path, capsys):
     assert first == second
     (tmp_path / "cities.csv").write_text("name,people\nOslo,709037\n")
     assert main(["import", "cities.csv", "other.duckdb"]) == 0
-    assert "cities: 1 documents" in capsys.readouterr().err
+    assert "cities: 1 document\n" in capsys.readouterr().err
     for words, problem in (
         (["import", "cities.csv", "other.duckdb"], "append"),
         (["import", "cities.csv", "other.duckdb", "--append", "--replace"], "one at most"),

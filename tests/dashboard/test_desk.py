@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -58,9 +59,14 @@ class Page:
 
     def __init__(self) -> None:
         self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        #: What pages say again when they are asked whether they are still here.
+        self.here: list[dict[str, Any]] = []
 
     def next(self) -> dict[str, Any]:
-        return self.answers.get(timeout=PATIENCE_S)
+        while True:
+            answer = self.answers.get(timeout=PATIENCE_S)
+            if "ask" not in answer:
+                return answer
 
     def is_quiet(self) -> bool:
         try:
@@ -82,14 +88,24 @@ def panel(store) -> Counting:
 
 @pytest.fixture
 def desk(store, page, panel) -> Iterator[Desk]:
-    desk = Desk(store, [panel, Calls(store)], page.answers.put)
+    desk: Desk
+
+    def send(answer: dict[str, Any]) -> None:
+        page.answers.put(answer)
+        if "ask" in answer:
+            for again in page.here:
+                desk.hear(again)
+
+    desk = Desk(store, [panel, Calls(store)], send)
     yield desk
     panel.may_go_on.set()
     desk.close("the test is over")
 
 
-def view(desk: Desk, question: str = "1", *, page: str = "p", panel: str = "counting", **arguments: Any) -> None:
-    desk.hear({"id": question, "page": page, "panel": panel, "verb": "view", "arguments": arguments})
+def view(desk: Desk, question: str = "1", *, page: str = "p", panel: str = "counting", **arguments: Any) -> Any:
+    message = {"id": question, "page": page, "panel": panel, "verb": "view", "arguments": arguments}
+    desk.hear(message)
+    return message
 
 
 def write(store: Backend) -> None:
@@ -127,12 +143,22 @@ def test_many_commits_are_few_answers_and_the_last_is_true(store, desk, page) ->
 def test_a_page_watches_one_view_and_several_pages_each_their_own(store, desk, page) -> None:
     view(desk, "1", page="a")
     page.next()
-    view(desk, "2", page="a")
+    page.here.append(view(desk, "2", page="a"))
     assert page.next()["id"] == "2"
-    view(desk, "3", page="b")
-    assert page.next()["id"] == "3"
+    page.here.append(view(desk, "3", page="b"))
+    assert {page.next()["id"], page.next()["id"]} == {"2", "3"}
     write(store)
     assert {page.next()["id"], page.next()["id"]} == {"2", "3"}
+
+
+def test_a_page_that_was_left_without_a_word_is_forgotten_when_another_comes(store, desk, page) -> None:
+    view(desk, "1", page="before the reload")
+    page.next()
+    view(desk, "2", page="after it")
+    assert page.next()["id"] == "2"
+    write(store)
+    assert page.next()["id"] == "2"
+    assert page.is_quiet()
 
 
 def test_nobody_looking_costs_a_commit_nothing(store, desk, page, panel) -> None:
@@ -188,14 +214,22 @@ def test_more_actions_than_can_run_are_refused(desk, page, panel, monkeypatch) -
     assert page.next()["ok"]
 
 
-def test_the_watcher_that_was_silent_longest_makes_way(store, desk, page, monkeypatch) -> None:
+def test_more_watchers_than_can_be_served_make_way_for_the_newest(store, desk, page, monkeypatch) -> None:
     monkeypatch.setattr(desk_module, "WATCHERS_MAX", 2)
     for name in "abc":
-        view(desk, name, page=name)
-        page.next()
+        page.here.append({"id": name, "page": name, "panel": "counting", "verb": "view", "arguments": {}})
+        desk.hear(page.here[-1])
+    while page.next()["id"] != "c":
+        pass
+    assert len(desk._watches) == 2
+
+
+def test_a_view_that_takes_long_is_not_made_all_the_time(store, desk, page, panel, monkeypatch) -> None:
+    monkeypatch.setattr(panel, "view", lambda _request: {"at": time.sleep(0.2) or time.monotonic()})
+    view(desk)
+    first = page.next()["value"]["at"]
     write(store)
-    assert {page.next()["id"], page.next()["id"]} == {"b", "c"}
-    assert page.is_quiet()
+    assert page.next()["value"]["at"] - first > 0.9
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,13 @@ def test_bad_arguments_are_reported(validator: Any, given: Any, words: list[str]
         assert word in sentence
 
 
+def test_none_for_an_optional_argument_is_told_how_to_leave_it_out() -> None:
+    def annotated(ctx, name: str = "Ada"): ...
+
+    with convex_test() as t, pytest.raises(ArgumentsInvalidError, match=r"let its annotation say  \| None"):
+        t.query(annotated, name=None)
+
+
 @pytest.mark.case("args-validation/missing_before_extra")
 def test_misspelled_argument_is_named_beside_the_missing_one() -> None:
     def annotated(ctx, name: str, size: int = 0): ...

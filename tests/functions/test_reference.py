@@ -85,8 +85,9 @@ def test_unknown_function_is_answered_with_the_nearest() -> None:
 def test_arguments_come_by_name_or_as_one_dict() -> None:
     with convex_test() as t:
         define(t)
-        with pytest.raises(CallerError, match="takes its arguments by name"):
+        with pytest.raises(CallerError, match="takes its arguments by name") as caught:
             t.api.messages.list("general")
+        assert caught.value.hint == "api.messages.list(channel=...)"
 
 
 def test_reference_called_inside_a_function_teaches() -> None:

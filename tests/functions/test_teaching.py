@@ -119,7 +119,13 @@ TAUGHT: list[tuple[str, Callable[[TestBackend], Any], list[str]]] = [
         in_action(lambda ctx: ctx.meta.get_transaction_metrics()),
         ["only in queries and mutations"],
     ),
-    ("missing argument", in_query(lambda ctx: ctx.db.get()), ["Must provide arg 1 `id` to `get`"]),
+    ("missing argument", in_query(lambda ctx: ctx.db.get()), ["Must provide arg 1 `id` to `get`", "ctx.db.get(id)"]),
+    (
+        "insert without a table",
+        in_mutation(lambda ctx: ctx.db.insert({})),
+        ["Must provide arg 2 `value` to `insert`", 'ctx.db.insert("table", {"field": value})'],
+    ),
+    ("table as a member", in_query(lambda ctx: ctx.db.users), ["ctx.db has no users", 'ctx.db.query("users")']),
 ]
 
 

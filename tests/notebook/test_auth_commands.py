@@ -103,6 +103,10 @@ def test_token_is_explained_check_by_check(served) -> None:
 # -- token ------------------------------------------------------------------------------------------------------------
 
 
+def test_token_is_made_for_whoever_is_named_first(served) -> None:
+    assert served.run("%convex token ada --name Ada").plain[0].startswith("a token for ada\n")
+
+
 def test_token_is_made_and_counts_for_clients(served) -> None:
     assert server_of(served) is None
     ran = served.run('%convex token --subject ada --name "Ada Lovelace" --claim role=admin --claim n=7 --into token')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbconvex.notebook.card import Card, Lines, Listing, Result
+from nbconvex.notebook.card import Card, Lines, Listing, Result, Verdict
 
 
 @pytest.mark.case("notebook/long_result_truncated")
@@ -29,4 +29,6 @@ def test_plain_form_says_everything() -> None:
     assert repr(Listing("title", ["n"], [["1"]])) == "title\nn\n-\n1"
     assert repr(Listing("title", ["n"], [], empty="none yet")) == "none yet"
     assert repr(Lines([("✓", "done"), ("", "more")])) == "✓ done\nmore"
+    assert repr(Verdict("sum: not yet", "It is 3.", is_good=False, note="again")) == "✗ sum: not yet. It is 3.\nagain"
+    assert repr(Verdict("sum: right", "", is_good=True)) == "✓ sum: right."
     assert repr(Result(5, title="f", status="1 ms")) == "f\n5\n(1 ms)"

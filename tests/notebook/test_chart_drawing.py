@@ -72,6 +72,17 @@ def test_axis_of_counts_has_whole_numbers_and_begins_at_nothing(heights, upright
     assert labels("bar", rows) == ["a", "b", *upright]
 
 
+@pytest.mark.parametrize(
+    ("step_ms", "form"),
+    [(100, r"\d\d:\d\d:\d\d\.\d{3}"), (1_000, r"\d\d:\d\d:\d\d"), (60_000, r"\d\d:\d\d"), (3_600_000, r"\d\d:00")],
+)
+def test_times_are_written_with_as_much_as_tells_them_apart(step_ms, form) -> None:
+    shown = labels("line", [{"x": 1767225600000.0 + step_ms * at, "y": at} for at in range(12)])
+    clock = [each for each in shown if ":" in each]
+    assert clock
+    assert all(re.fullmatch(form, each) for each in clock), clock
+
+
 def test_years_are_written_as_years() -> None:
     assert labels("line", [{"x": year, "y": 1} for year in (2019, 2020, 2021)])[:3] == ["2019", "2020", "2021"]
     assert labels("line", [{"x": people, "y": 1} for people in (0, 20_000)])[-3:-1] == ["18,000", "20,000"]

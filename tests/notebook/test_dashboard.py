@@ -10,7 +10,8 @@ import pytest
 
 from nbconvex.backend import Backend
 from nbconvex.notebook.card import Listing
-from nbconvex.notebook.dashboard import SCRIPTED, Dashboard, script, style
+from nbconvex.notebook.dashboard import SCRIPTED, Dashboard, script, style, surroundings
+from nbconvex.server.addresses import Addresses
 
 PATIENCE_S = 60.0
 
@@ -42,7 +43,9 @@ def made(backend) -> Iterator[Sent]:
 
 def ask(made: Sent, **message: Any) -> dict[str, Any]:
     made._handle_custom_msg({"id": "1", "page": "p", "panel": "tables", **message}, [])
-    return made.answers.get(timeout=PATIENCE_S)
+    while "ask" in (answer := made.answers.get(timeout=PATIENCE_S)):
+        pass
+    return answer
 
 
 def test_a_question_of_the_page_is_answered(made) -> None:
@@ -71,6 +74,23 @@ def test_nothing_is_sent_once_it_is_closed(made) -> None:
         made.answers.get()
     made._handle_custom_msg({"id": "2", "page": "p", "panel": "tables", "verb": "view"}, [])
     assert made.answers.empty()
+
+
+def test_panels_are_told_of_addresses_results_and_places() -> None:
+    around = surroundings(lambda: Addresses("http://api.test", "http://site.test"))
+    assert (around.api(), around.site()) == ("http://api.test", "http://site.test")
+    nowhere = surroundings(lambda: None)
+    assert (nowhere.api(), nowhere.site()) == (None, None)
+    assert around.depict([{"a": 1}])["columns"] == ("a",)
+    assert around.place_of is not None
+
+
+def test_a_dashboard_that_is_closed_follows_nothing(made, backend) -> None:
+    backend.query(name="m:all")(lambda ctx: ctx.db.query("notes").collect())
+    assert ask(made, panel="functions", verb="act", action="follow", arguments={"function": "m:all"})["ok"]
+    assert len(backend.live) == 1
+    made.close()
+    assert len(backend.live) == 0
 
 
 def test_the_script_is_one_module_with_a_function_for_each_panel() -> None:

@@ -48,6 +48,13 @@ def test_a_panel_may_be_named_too_or_nothing_at_all(dashboard_of) -> None:
     assert json.loads(dashboard_of(None).place) == {}
 
 
+def test_a_function_may_be_named_and_its_form_stands_open(dashboard_of) -> None:
+    dashboard = dashboard_of("messages:newest")
+    assert json.loads(dashboard.place) == {"panel": "functions", "of": {"functions": {"function": "messages:newest"}}}
+    names = [each["name"] for each in json.loads(dashboard.panels)]
+    assert names == ["tables", "functions", "logs", "jobs", "files", "routes"]
+
+
 def test_a_name_that_is_nothing_is_refused_with_a_guess(app) -> None:
     with pytest.raises(UsageError, match=r'no panel, table or function "mesages".*"messages"'):
         app.run("%convex dashboard mesages")
@@ -55,3 +62,10 @@ def test_a_name_that_is_nothing_is_refused_with_a_guess(app) -> None:
 
 def test_without_tables_that_is_said(shell) -> None:
     assert "No tables yet" in shell.run("%convex dashboard").plain[0]
+
+
+def test_where_views_are_static_it_is_the_tables_in_words_too(dashboard_of, app) -> None:
+    app.run("%config NbConvex.live = 'html'")
+    assert "the dashboard needs a notebook with widgets" in repr(COMMANDS["dashboard"].run(
+        app.ipython.nbconvex_extension.session, argparse.Namespace(panel=None)
+    ))  # fmt: skip

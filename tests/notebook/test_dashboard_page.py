@@ -171,14 +171,31 @@ def test_a_document_is_written_added_and_deleted(dash, backend) -> None:
     dash.wait_text("tbody tr:first-child td", "added")
     cell(dash, 1, 2).focus()
     dash.page.keyboard.press("Delete")
-    dash.wait_text(".nbc-asked", "Delete this document?")
+    dash.wait_text(".nbc-asked", "Delete document")
     assert dash.page.evaluate(FOCUSED) == "Keep"
     dash.page.keyboard.press("Enter")
+    assert dash.page.evaluate(FOCUSED) == "new"
     assert len(backend.database.snapshot.table("messages").documents) == 61
+    cell(dash, 1, 1).click()
+    dash.wait_text(".nbc-form-head", "Document")
     dash.page.get_by_role("button", name="Delete…").click()
     dash.page.get_by_role("button", name="Delete", exact=True).click()
-    dash.wait_text(".nbc-dash > .nbc-foot", "Deleted")
+    dash.wait_text(".nbc-dash > .nbc-foot", "Deleted document")
     assert len(backend.database.snapshot.table("messages").documents) == 60
+
+
+def test_several_documents_are_ticked_and_deleted_together(dash, backend) -> None:
+    cell(dash, 1, 2).focus()
+    for key in (" ", "ArrowDown", " "):
+        dash.page.keyboard.press(key)
+    cell(dash, 3, 1).locator("input").click()
+    assert dash.page.locator("tr[aria-selected=true]").count() == 3
+    dash.page.get_by_role("button", name="Delete 3…").click()
+    dash.page.get_by_role("button", name="Delete", exact=True).click()
+    dash.wait_text(".nbc-dash > .nbc-foot", "Deleted 3 documents")
+    assert len(backend.database.snapshot.table("messages").documents) == 57
+    dash.wait_text("tbody tr:first-child td", "text 56")
+    assert not dash.page.get_by_role("button", name="Delete 3…").is_visible()
 
 
 def test_data_never_becomes_markup(context, backend, edits) -> None:

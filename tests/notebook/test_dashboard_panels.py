@@ -210,6 +210,8 @@ def test_a_job_is_canceled_with_the_keyboard(opened, backend) -> None:
     assert backend.scheduler.get(jobs[0])["state"]["kind"] == "canceled"
     # The next row has the focus now.
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Cancel messages:tidy"
+    page.get_by_role("button", name="Details of messages:tidy, canceled").press("Enter")
+    shown.wait_text(".nbc-request", jobs[0])
     page.get_by_role("button", name="Cancel all that wait").click()
     page.keyboard.press("Escape")
     assert backend.scheduler.count() == 2

@@ -1,4 +1,7 @@
-"""The poll of a class in JupyterLab: two phones vote, and the chart in the notebook follows."""
+"""The poll of a class in JupyterLab, its pages without the client from npm: two phones vote, and the chart follows.
+
+With the client, and with a teacher who changes the app meanwhile: test_live_poll_lab.py.
+"""
 
 from __future__ import annotations
 
@@ -37,19 +40,13 @@ def wait_for_chart(notebook: LabNotebook, words: str) -> None:
     notebook.page.locator(said).first.wait_for(state="attached")
 
 
-@pytest.mark.node
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_two_phones_vote_and_the_chart_in_the_notebook_follows(
-    web, browser, tmp_path, artefacts, monkeypatch, theme
+def test_two_phones_that_ask_once_a_second_vote_and_the_chart_in_the_notebook_follows(
+    browser, tmp_path, artefacts, monkeypatch
 ) -> None:
-    # In the dark run the class has no client from npm: its pages ask once a second.
-    if theme == "Light":
-        monkeypatch.setenv("NBCONVEX_CONVEX_JS", str(web / "node_modules/convex/dist/browser.bundle.js"))
-    else:
-        monkeypatch.setenv("NBCONVEX_CONVEX_JS", str(tmp_path / "nowhere.js"))
-    with Lab(tmp_path, theme=f"JupyterLab {theme}") as lab:
+    monkeypatch.setenv("NBCONVEX_CONVEX_JS", str(tmp_path / "nowhere.js"))
+    with Lab(tmp_path, theme="JupyterLab Dark") as lab:
         shutil.copytree(NOTEBOOKS, lab.root, dirs_exist_ok=True)
-        context = browser.new_context(viewport={"width": 1_250, "height": 1_000}, color_scheme=theme.lower())
+        context = browser.new_context(viewport={"width": 1_250, "height": 1_000}, color_scheme="dark")
         notebook = lab.open(context.new_page(), NAME)
         code = code_cells(NOTEBOOKS / NAME)
         live = next(at for at, source in code.items() if source.startswith("%live"))
@@ -60,7 +57,7 @@ def test_two_phones_vote_and_the_chart_in_the_notebook_follows(
         wait_for_chart(notebook, "greatest 0")
         found = re.search(r"http://\S+/poll", notebook.output(served).text_content())
         assert found is not None
-        ada, bob = (Phone(browser, found[0], theme.lower()) for _ in range(2))
+        ada, bob = (Phone(browser, found[0], "dark") for _ in range(2))
         ada.vote("The platypus")
         wait_for_chart(notebook, "greatest 1 at The platypus")
         bob.vote("The platypus")
@@ -72,8 +69,8 @@ def test_two_phones_vote_and_the_chart_in_the_notebook_follows(
         framed = notebook.page.frame_locator(".jp-OutputArea iframe")
         framed.get_by_text("2 votes", exact=True).wait_for()
         notebook.output(live).scroll_into_view_if_needed()
-        (artefacts / f"poll-notebook-{theme.lower()}.png").write_bytes(notebook.page.screenshot())
-        (artefacts / f"poll-phone-{theme.lower()}.png").write_bytes(ada.page.screenshot())
+        (artefacts / "poll-notebook-dark.png").write_bytes(notebook.page.screenshot())
+        (artefacts / "poll-phone-dark.png").write_bytes(ada.page.screenshot())
 
         for at in (each for each in code if live < each <= close):
             notebook.run(at)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nbconvex.notebook.card import Card, Lines, Listing, Result
+from nbconvex.notebook.card import Card, Lines, Listing, Result, Verdict
 from nbconvex.notebook.html import escaped, picture_html
 from nbconvex.notebook.live_view import ViewState
 from nbconvex.notebook.picture import picture_of
@@ -45,7 +45,10 @@ SHOWN = [
     Result(HOSTILE, title=HOSTILE)._repr_html_(),
     Result({HOSTILE: HOSTILE}, title=HOSTILE, as_json=True)._repr_html_(),
     Card(HOSTILE, [(HOSTILE, HOSTILE)], note=HOSTILE)._repr_html_(),
+    Card(HOSTILE, [(HOSTILE, HOSTILE)], links=[HOSTILE], code=[HOSTILE])._repr_html_(),
+    Verdict(HOSTILE, HOSTILE, is_good=False, note=HOSTILE)._repr_html_(),
     Listing(HOSTILE, [HOSTILE], [[HOSTILE]])._repr_html_(),
+    Listing(HOSTILE, [HOSTILE], [[HOSTILE]], code=[HOSTILE])._repr_html_(),
     Listing(HOSTILE, [HOSTILE], [], empty=HOSTILE)._repr_html_(),
     Lines([(HOSTILE, HOSTILE)])._repr_html_(),
     saved_form(ViewState(HOSTILE, HOSTILE, picture_of([{"a": HOSTILE}]), (HOSTILE, HOSTILE), HOSTILE))["text/html"],
@@ -66,6 +69,19 @@ def test_nothing_of_a_value_becomes_markup(html: str) -> None:
 def test_no_text_or_ground_colour_is_set(html: str) -> None:
     """Dark and light themes both keep theirs."""
     assert not re.search(r"(?<![-\w])(color|background)\s*:(?!\s*inherit)", html)
+
+
+def test_only_what_a_card_names_as_an_address_can_be_opened() -> None:
+    address = 'http://127.0.0.1:3211/poll?a="b"'
+    card = Card("served", [("url", address), ("said", address)], links=["url"])._repr_html_()
+    assert re.findall(r'href="([^"]*)"', card) == ["http://127.0.0.1:3211/poll?a=&quot;b&quot;"]
+    assert "href" not in Card("served", [("url", "javascript:alert(1)")], links=["url"])._repr_html_()
+
+
+def test_lines_that_are_wrapped_stand_behind_their_marks() -> None:
+    html = Lines([("✓", "done")])._repr_html_()
+    assert "padding-left:1.3em" in html
+    assert "margin-left:-1.3em" in html
 
 
 def test_escaping_keeps_line_ends() -> None:

@@ -101,6 +101,15 @@ def test_line_with_a_mistake_is_refused_in_a_few_words(shell, cell, words) -> No
     assert "No endpoint is defined yet" in shell.run("%convex routes").plain[0]
 
 
+@pytest.mark.parametrize("variable", [":id", "{id}", "[id]"])
+def test_path_with_what_is_a_variable_elsewhere_is_told_of_the_star(shell, variable) -> None:
+    plain = shell.run(f"%%http GET /notes/{variable}/likes\ndef handler(ctx, request): return 'x'").plain[0]
+    assert f"{variable} stands for itself, not for a variable; /notes/* is everything below, as request.rest" in plain
+    plain = shell.run("%%http GET /notes/*\ndef handler(ctx, request): return request.rest").plain[0]
+    assert "variable" not in plain
+    assert httpx.get(f"{site(shell)}/notes/7").text == "7"
+
+
 def test_cell_with_an_error_changes_nothing(shell) -> None:
     shell.run(HELLO)
     ran = shell.fail(HELLO.replace("world", "there") + "\n1 / 0")

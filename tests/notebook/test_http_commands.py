@@ -38,6 +38,11 @@ def test_doctor_says_what_is_wrong_a_check_a_line(shell) -> None:
     assert "Define %%http PUT" in shell.run("%convex doctor http /closed --method put").plain[0]
 
 
+def test_doctor_claims_nothing_of_what_it_did_not_try(shell) -> None:
+    shell.run("%%http POST /paid\ndef handler(ctx, request):\n    return {}")
+    assert "· answer: not tried, because POST may change something" in shell.run("%convex doctor cors /paid").plain[0]
+
+
 def test_openapi_document_is_written(shell, tmp_path) -> None:
     assert "openapi.json describes" in shell.run("%convex codegen . --openapi").plain[0]
     assert '"/open/{rest}"' in (tmp_path / "openapi.json").read_text()

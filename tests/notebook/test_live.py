@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbconvex.errors import ArgumentsInvalidError
+from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.notebook.live_html import LiveHtml
 
 
@@ -32,3 +32,9 @@ def test_html_is_used_where_widgets_are_missing(app, monkeypatch) -> None:
     app.run("%config NbConvex.live = 'widget'")
     monkeypatch.setattr("nbconvex.notebook.session.Session.has_widgets", False)
     assert isinstance(app.value("live(api.messages.newest)"), LiveHtml)
+
+
+def test_an_argument_by_position_is_told_how_to_give_it(app) -> None:
+    ran = app.fail("live(api.messages.newest, 'a')")
+    assert isinstance(ran.error, CallerError)
+    assert "by name, or as one dict; got 'a' by position" in str(ran.error)

@@ -60,6 +60,8 @@ def test_settings_count_as_a_change() -> None:
 
 def test_listing_shows_tables_and_indexes() -> None:
     assert "by_name (name)" in repr(schema_listing(OLD))
+    fields = schema_listing(define_schema({"users": table({"name": v.string(), "age": v.number()})}))._repr_html_()
+    assert "&quot;name&quot;: v.string(),\n&quot;age&quot;: v.float64()<" in fields
     assert repr(schema_listing(None)) == "No schema: tables take any document."
 
 

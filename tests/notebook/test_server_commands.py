@@ -57,6 +57,10 @@ def test_url_starts_the_server_and_shows_the_admin_key_only_when_asked(served) -
 def test_url_binds_the_api_address_to_a_name(served) -> None:
     served.run("%convex url --into address")
     assert served.value("address") == server_of(served).url
+    served.run("%convex url --into api_address --into-site site")
+    assert served.value("[api_address, site]") == [server_of(served).url, server_of(served).site_url]
+    with pytest.raises(UsageError, match="--into-site wants a name"):
+        served.run("%convex url --into-site 1x")
     with pytest.raises(UsageError, match="--into wants a name"):
         served.run("%convex url --into 'a b'")
 

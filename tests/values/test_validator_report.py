@@ -37,6 +37,12 @@ REPORTS = [
         {"a": v.string()}, {"a": 1},
         NO_MATCH, "Path: .a", "Value: 1", "Validator: v.string()",
     ),
+    pytest.param(
+        {"a": v.optional(v.string())}, {"a": None},
+        "Value does not match validator. None is a value, null: leave an optional field out, or wrap its validator in "
+        "v.nullable(...).\nPath: .a\nValue: None\nValidator: v.string()",
+        id="null_in_an_optional_field",
+    ),
     case(
         "args-validation/args_validation_nested_path",
         {"a": v.array(v.object({"b": v.string()}))}, {"a": [{"b": "x"}, {"b": 2}]},

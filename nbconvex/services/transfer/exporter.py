@@ -112,7 +112,7 @@ def _tables(snapshot: Snapshot, wanted: str | None, kind: str) -> list[Table]:
     if kind in {"jsonl", "parquet"}:
         raise CallerError(
             f"one {kind} file holds one table: say which. Tables: {', '.join(sorted(tables)) or 'none yet'}.",
-            hint=f'nbconvex.export_data("messages.{kind}", table="messages")',
+            hint=f'--table messages   or, from code,   nbconvex.export_data("messages.{kind}", table="messages")',
         )
     return sorted(tables.values(), key=lambda table: (len(table.documents), table.name))
 

@@ -86,7 +86,9 @@ class _Opened:
                 "memory_limit": f"{limits.sql_memory_bytes // 1024}KiB",
             },
         )
-        self.connection.execute("SET enable_progress_bar = false")
+        with suppress(duckdb.InvalidInputException):
+            # Refused in a kernel without ipywidgets, where there is no bar to turn off.
+            self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("SET TimeZone = 'UTC'")
         # What making a table took goes back to the system.
         self.connection.execute("SET allocator_flush_threshold = '1MB'")

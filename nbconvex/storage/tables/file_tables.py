@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -88,7 +89,9 @@ def write_tables(path: Path, tables: Sequence[tuple[str, StoredTable]], ts: int)
         "autoload_known_extensions": "false",
     }
     with duckdb.connect(str(path), config=config) as connection:
-        connection.execute("SET enable_progress_bar = false")
+        with suppress(duckdb.InvalidInputException):
+            # Refused in a kernel without ipywidgets, where there is no bar to turn off.
+            connection.execute("SET enable_progress_bar = false")
         connection.begin()
         connection.execute(_CREATE)
         marks = _marks(connection)
