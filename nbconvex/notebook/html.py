@@ -36,8 +36,8 @@ _PROBLEM = (
     f"border:{_LINE};border-left:4px solid {_BAD};border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
 )
 # Lines that are too long go on behind their mark, not below it.
-_HANGING = "padding-left:1.3em;text-indent:-1.3em"
-_MARK = "display:inline-block;width:1.3em;text-indent:0"
+_HANGING = "padding-left:1.3em"
+_MARK = "display:inline-block;width:1.3em;margin-left:-1.3em"
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px"
 
 # The whole id is there to be copied; its beginning is enough to be told from others.
