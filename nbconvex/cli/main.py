@@ -45,9 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except NbconvexError as error:
         complain(str(error))
         if isinstance(error, StorageLockedError):
-            tell(
-                "While it is served there: nbconvex run module:function --url http://127.0.0.1:3210 (%convex url tells)."
-            )
+            tell("While it is served there: nbconvex run module:function --url ADDRESS, which %convex url tells.")
         return 1
     except KeyboardInterrupt:
         return 130
