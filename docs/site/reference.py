@@ -39,6 +39,7 @@ from nbconvex.services.environment.variables import Variables
 from nbconvex.services.files.plain_storage import PlainStorage
 from nbconvex.services.migrations.migrations import Migrations
 from nbconvex.services.scheduler.scheduler import Scheduler
+from nbconvex.storage.tables.sql_result import SqlResult
 from nbconvex.values.schema import SchemaDefinition, TableDefinition
 from nbconvex.values.validators import Validator
 
@@ -54,7 +55,7 @@ CLASSES: list[tuple[str, str, str, list[type]]] = [
       Identity, FunctionScheduler, StorageReader, StorageWriter, StorageActions, FunctionEnvironment, Meta, Request,
       Fields, Chunks, nbconvex.Response]),
     ("backend", "In programs: `Backend`", "What `nbconvex.open(...)` gives, and what its methods give.",
-     [nbconvex.Backend, Outcome, SchemaReport, CellReport, Server, Subscription, LiveUpdate, LiveAdvance]),
+     [nbconvex.Backend, SqlResult, Outcome, SchemaReport, CellReport, Server, Subscription, LiveUpdate, LiveAdvance]),
     ("schema", "Schemas and validators", "What `table(...)` and `v` give.",
      [SchemaDefinition, TableDefinition, Validator]),
 ]  # fmt: skip
@@ -75,7 +76,7 @@ CONSTRUCTED = ("ConvexError", "Id", "Int64", "Limits", "Response")
 #: Names of the package whose own methods are what they are there for.
 NAMESPACES = ("cron", "http", "v")
 #: What methods give that is to be handed on, not to be looked into.
-OPAQUE = frozenset({"Filter", "FunctionDefinition", "IdValidator", "Reference", "Transaction"})
+OPAQUE = frozenset({"Document", "Filter", "FunctionDefinition", "IdValidator", "Reference", "Transaction"})
 
 
 def write_reference(folder: Path) -> None:
