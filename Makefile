@@ -7,6 +7,7 @@
 #   make test                        everything that must hold; make test ARGS=tests/values while working on a room
 #   make check                       format, lint, types, import contracts
 #   make cases                       which acceptance cases are covered; ARGS=--brief for counts
+#   make pictures                    the pictures that the pages show, again, with Chromium, into docs/pictures/
 #   make docs                        the site, notebooks executed, into .build/docs/html; ARGS=--no-notebooks is quicker
 #   make fuzz                        inputs found by coverage, a minute for each harness; ARGS=-max_total_time=600
 #   make bench                       measure against the peers; ARGS=W1 for one workload
@@ -29,7 +30,7 @@ CONVEX_JS := $(WEB)/node_modules/convex/dist/browser.bundle.js
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check format cases docs fuzz bench clean
+.PHONY: help demo lab test check format cases pictures docs fuzz bench clean
 
 help:
 	@sed -n 's/^#   \(make\)/  \1/p' Makefile
@@ -57,6 +58,9 @@ format: $(VENV)/.has-lint
 
 cases: $(VENV)/.has-test
 	@$(BIN)/python -m tests.cases_report $(ARGS)
+
+pictures: $(VENV)/.has-pictures $(WEB)/.installed
+	@$(BIN)/python -m pytest --pictures $(or $(ARGS),tests/notebook/test_picture_gallery.py)
 
 docs: $(VENV)/.has-docs
 	@$(BIN)/python docs/site/build.py $(ARGS)
@@ -99,6 +103,10 @@ $(VENV)/.has-lab $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-fuzz $(VENV)/.
 $(VENV)/.has-lint: $(VENV)/.has-pip pyproject.toml constraints.txt
 	@echo "Installing nbconvex and what 'make' needs for 'lint' into $(VENV)/ (the first time takes a minute)"
 	@$(INSTALL) '.[charts]' --group lint
+	@touch $@
+
+$(VENV)/.has-pictures: $(VENV)/.has-test
+	@$(INSTALL) '.[test]' --group pictures
 	@touch $@
 
 # The official JavaScript clients, once, in the versions of tests/web/package.json. A machine without npm, or without a

@@ -90,7 +90,8 @@ def said(cell: Any) -> list[str]:
     lines = [line.rstrip() for line in ANSI.sub("", "\n".join(texts)).splitlines() if line.strip()]
     if len(lines) > SHOWN_LINES_MAX:
         lines = [*lines[:SHOWN_LINES_MAX], f"… and {len(lines) - SHOWN_LINES_MAX} lines more"]
-    return [textwrap.shorten(line, 100, placeholder=" …") + "\n" if len(line) > 100 else f"{line}\n" for line in lines]
+    # Spaces are columns here, so they are kept.
+    return [f"{line[:98].rstrip()} …\n" if len(line) > 100 else f"{line}\n" for line in lines]
 
 
 @contextmanager

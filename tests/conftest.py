@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 
 from nbconvex.clock import ManualClock
+from tests.pictures import FOLDER, Pictures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -42,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="also run the long forms: more seeds, more rounds, more crashes"
     )
+    parser.addoption("--pictures", action="store_true", help="keep the pictures that the pages show, in docs/pictures/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +82,12 @@ def artefacts() -> Path:
     folder = ROOT / ".build" / "artefacts"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest) -> Pictures:
+    """Where a browser test puts the pictures that the pages show."""
+    return Pictures(FOLDER if request.config.getoption("--pictures") else None)
 
 
 @pytest.fixture(scope="session")

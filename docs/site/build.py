@@ -21,9 +21,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "docs" / "site"
 NOTEBOOK_S = 600
 _FENCE = re.compile(r"^(\s*)```(python|output)\b.*$", re.MULTILINE)
+#: A test that shows what a page says.
+_TEST = re.compile(r"\[([^\]]+)\]\((?:\.\./)*tests/[\w/]+/(test_\w+\.py)\)")
 # Links to what is in the repository and not on the site.
 _OFF_SITE = re.compile(
     r"\[([^\]]+)\]\((?:\.\./)*(?:changes|tests|benchmarks|binder|notebooks)(?:/(?![\w-]+\.ipynb)[^)]*)?\)"
+)
+#: A picture in two themes, as hosts of repositories show it.
+_PICTURE = re.compile(
+    r'<picture>\n  <source [^>]* srcset="([^"]+)">\n  <img alt="([^"]+)" src="([^"]+)" width="(\d+)">\n</picture>'
 )
 _FOLDER = re.compile(r"\]\(((?:\.\./)*docs/adr)/?\)")
 
@@ -46,6 +52,7 @@ def stage(source: Path, *, executes: bool) -> None:
     shutil.copytree(ROOT / "notebooks", source / "notebooks",
                     ignore=shutil.ignore_patterns("*.duckdb*", "__pycache__", "execute.py"))  # fmt: skip
     shutil.copy(ROOT / "LICENSE", source)
+    shutil.copytree(ROOT / "docs" / "pictures", source / "docs" / "pictures")
     for notebook in sorted((source / "notebooks").glob("*.ipynb")):
         if executes:
             print(f"  {notebook.name}", flush=True)
@@ -59,8 +66,19 @@ def stage(source: Path, *, executes: bool) -> None:
 def as_sphinx_reads(text: str) -> str:
     """A page with the languages that Sphinx knows: cells are IPython, what they show is text."""
     languages = {"python": "ipython3", "output": "text"}
+    text = _PICTURE.sub(_pictures, text)
     text = _FENCE.sub(lambda found: f"{found[1]}```{languages[found[2]]}", text)
+    text = _TEST.sub(r'[\1]{.nbc-test title="\2"}', text)
     return _OFF_SITE.sub(r"\1", _FOLDER.sub(r"](\1/README.md)", text))
+
+
+def _pictures(found: re.Match[str]) -> str:
+    """Both pictures of a pair; the theme's style sheet shows the one that fits."""
+    dark, words, light, width = found.groups()
+    return "\n".join(
+        f"```{{image}} {path}\n:alt: {words}\n:width: {width}px\n:class: only-{theme}\n```\n"
+        for path, theme in ((light, "light"), (dark, "dark"))
+    )
 
 
 def execute(notebook: Path) -> None:

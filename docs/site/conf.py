@@ -26,7 +26,7 @@ nb_execution_mode = "off"
 nb_mime_priority_overrides = [
     ("html", "text/html", 5), ("html", "image/svg+xml", 6), ("html", "image/png", 7), ("html", "text/plain", 20),
 ]  # fmt: skip
-myst_enable_extensions = ["dollarmath", "tasklist"]
+myst_enable_extensions = ["attrs_inline", "dollarmath", "tasklist"]
 myst_dmath_allow_labels = False
 myst_dmath_double_inline = False
 myst_heading_anchors = 4

@@ -38,6 +38,12 @@ def run_function(options: argparse.Namespace) -> int:
         raise CallerError("an inline query takes the place of a function, and runs once: quote all of its text.")
     if options.inline_query is None and options.function is None:
         raise CallerError("run what? Name a function.", hint="nbconvex run messages:newest --app app.ipynb")
+    if options.url is not None:
+        from nbconvex.cli.remote import run_remote
+
+        return run_remote(options, arguments)
+    if options.app is None:
+        raise CallerError("of which app? --app app.ipynb, or --url http://127.0.0.1:3210 of one that is served.")
     if options.watch:
         from nbconvex.cli.watching import run_watched
 

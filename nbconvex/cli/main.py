@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 import nbconvex
 from nbconvex.cli.checking import run_check
 from nbconvex.cli.commands import run_codegen, run_data, run_export, run_function, run_functions, run_import
-from nbconvex.cli.printed import complain
+from nbconvex.cli.printed import complain, tell
 from nbconvex.cli.serving import run_serve
 from nbconvex.cli.variables import run_env
-from nbconvex.errors import ConvexError, NbconvexError
+from nbconvex.errors import ConvexError, NbconvexError, StorageLockedError
 from nbconvex.functions.command_words import LineError
 
 _APP = "the app: a notebook (app.ipynb) or a Python file (app.py)"
@@ -44,6 +44,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except NbconvexError as error:
         complain(str(error))
+        if isinstance(error, StorageLockedError):
+            tell("While it is served there: nbconvex run module:function --url ADDRESS, which %convex url tells.")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -105,7 +107,8 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     run.add_argument("function", nargs="?", help="module:function")
     run.add_argument("arguments", nargs="*", metavar="name=value", help="its arguments: Python, JSON or plain text")
-    run.add_argument("--app", required=True, help=_APP)
+    run.add_argument("--app", help=_APP)
+    run.add_argument("--url", help="in place of --app: where the app is served. Environment: NBCONVEX_ADMIN_KEY")
     run.add_argument("--database", metavar="PATH", help=_DATABASE)
     run.add_argument("--identity", "--as", metavar="SUBJECT", help="call as this user; by default nobody")
     follow = "of a query: print each new result, also when the app's file has changed; Ctrl+C ends it"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 from nbconvex.backend import Backend
 from nbconvex.cli.app_file import AppFile, LoadReport
+from nbconvex.cli.ending import Ending, ending_by_signals
 from nbconvex.cli.printed import complain, tell
 from nbconvex.errors import CallerError
 from nbconvex.functions.log_reading import Wanted, call_text, follow
+from nbconvex.functions.logs import CALLS_KEPT_MAX
 
 if TYPE_CHECKING:
     from nbconvex.server.serve import Server
@@ -96,9 +97,8 @@ def run_serve(options: argparse.Namespace) -> int:
     from nbconvex.server.serve import serve
 
     path = Path(options.app).absolute()
-    ending = threading.Event()
     with (
-        ending_by_signals(ending),
+        ending_by_signals() as ending,
         opened_file(path, options.database, production=options.production) as (backend, followed),
     ):
         report = followed.report
@@ -119,18 +119,19 @@ def run_serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _until(ending: threading.Event, server: Server, followed: FollowedFile | None) -> None:
+def _until(ending: Ending, server: Server, followed: FollowedFile | None) -> None:
     while not ending.wait(_LOOK_S) and server.is_running:
         if followed is not None:
             followed.look()
 
 
-def _print_calls(backend: Backend, ending: threading.Event) -> None:
+def _print_calls(backend: Backend, ending: Ending) -> None:
     """Print each call as it ends, in a thread of its own: a function must not wait for a slow terminal."""
-    log, seen, masked = backend.logs, backend.logs.count, backend.runner.environment.masked
+    masked = backend.runner.environment.masked
+    calls = follow(backend.logs, Wanted(), first=CALLS_KEPT_MAX, is_over=ending.is_set)
 
     def run() -> None:
-        for record in follow(log, Wanted(), seen, is_over=ending.is_set):
+        for record in calls:
             tell(call_text(record, masked))
 
     threading.Thread(target=run, name="nbconvex-calls", daemon=True).start()
@@ -161,18 +162,3 @@ def _greeting(backend: Backend, server: Server, path: Path, report: LoadReport) 
     if report.skipped:
         lines.append(f"  {report.skipped:,} cells that only try things were not run")
     return "\n".join([*lines, "Ctrl+C stops it."])
-
-
-@contextmanager
-def ending_by_signals(ending: threading.Event) -> Iterator[None]:
-    """Have SIGINT and SIGTERM set `ending` in the block."""
-
-    def end(_number: int, _frame: object) -> None:
-        ending.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,12 +10,12 @@ Threads: the main thread.
 from __future__ import annotations
 
 import argparse
-import threading
 from pathlib import Path
 from typing import Any, Final
 
+from nbconvex.cli.ending import ending_by_signals
 from nbconvex.cli.printed import complain, print_value, tell
-from nbconvex.cli.serving import ending_by_signals, opened_file, tell_problems
+from nbconvex.cli.serving import opened_file, tell_problems
 from nbconvex.errors import ArgumentsInvalidError, CallerError
 from nbconvex.functions.live_query import LiveUpdate
 from nbconvex.functions.updates import Newest
@@ -31,9 +31,8 @@ def run_watched(options: argparse.Namespace, arguments: dict[str, Any]) -> int:
     """
     path = Path(options.app).absolute()
     identity = {"subject": options.identity} if options.identity else None
-    ending = threading.Event()
     box = Newest()
-    with ending_by_signals(ending), opened_file(path, options.database) as (backend, followed):
+    with ending_by_signals() as ending, opened_file(path, options.database) as (backend, followed):
         tell_problems(followed.report)
         definition = backend.find(None, options.function)
         if definition.kind != "query":

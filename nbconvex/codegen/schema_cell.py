@@ -18,7 +18,6 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from nbconvex.database.misfits import is_checked
 from nbconvex.database.shapes import shape_of
 from nbconvex.database.system_tables import FIRST_USER_TABLE
 from nbconvex.errors import CallerError, NotAllowedError, SchemaInvalidError
@@ -88,7 +87,9 @@ def _order(name: str) -> int:
 def _part(snapshot: Snapshot, name: str, declared: TableDefinition | None) -> str:
     if declared is not None:
         text = _assigned(name, _table_text(declared))
-        if is_checked(snapshot, name) and _is_python(text):
+        # Without validation, documents may be others than it says.
+        assert snapshot.schema is not None, "it declares the table"
+        if snapshot.schema.definition.schema_validation and _is_python(text):
             return text
     validator = shape_of(snapshot, name)
     if validator is None:

@@ -17,7 +17,7 @@ from nbconvex.errors import CallerError
 #: Characters of a word that a page searches for, or of a name.
 TEXT_MAX: Final = 1_000
 #: Characters of a value or of a document that was written by hand: one of the greatest size, spelled out.
-VALUE_MAX: Final = 4_000_000
+VALUE_MAX: Final = 5_000_000
 
 
 def text_in(request: Mapping[str, Any], name: str, *, characters_max: int = TEXT_MAX) -> str:

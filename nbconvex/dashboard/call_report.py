@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 #: Characters of an error's first line in a list, and of its text and its frames where it is shown whole.
 ERROR_LINE_MAX: Final = 200
 ERROR_TEXT_MAX: Final = 10_000
-#: Lines that a call printed: in a list, and where it is shown whole; and characters of one.
+#: Lines that a call printed: in a list, and where it is shown whole; and characters of one, in either.
 LINES_LISTED: Final = 3
 LINES_SHOWN: Final = 300
+LISTED_LINE_MAX: Final = 200
 LINE_MAX: Final = 2_000
 #: Calls of one request.
 CALLS_MAX: Final = 100
@@ -50,8 +51,12 @@ def is_warned(record: CallRecord) -> bool:
     return any(line.startswith(_WARNING) for line in lines_of(record))
 
 
-def record_json(record: CallRecord, masked: Masked, *, lines_max: int = LINES_LISTED) -> dict[str, Any]:
-    """One call; its error as one line."""
+def record_json(record: CallRecord, masked: Masked) -> dict[str, Any]:
+    """One call as it is listed; its error as one line."""
+    return _record(record, masked, LINES_LISTED, LISTED_LINE_MAX)
+
+
+def _record(record: CallRecord, masked: Masked, lines_max: int, line_max: int) -> dict[str, Any]:
     error, lines = record.error, lines_of(record)
     told = "" if error is None else masked(f"{type(error).__name__}: {error}".partition("\n")[0])
     return {
@@ -63,7 +68,7 @@ def record_json(record: CallRecord, masked: Masked, *, lines_max: int = LINES_LI
         "ms": record.duration_ms,
         "ok": error is None,
         "error": cut_text(told, ERROR_LINE_MAX),
-        "lines": [cut_text(line, LINE_MAX) for line in lines[:lines_max]],
+        "lines": [cut_text(line, line_max) for line in lines[:lines_max]],
         "moreLines": max(len(lines) - lines_max, 0),
         "warned": is_warned(record),
         "cached": record.is_cached,
@@ -94,8 +99,8 @@ def request_json(
 ) -> dict[str, Any]:
     """One request whole: its outermost call, with its error, and the calls that it made."""
     outermost = calls[0]
-    whole = record_json(outermost, masked, lines_max=LINES_SHOWN)
+    whole = _record(outermost, masked, LINES_SHOWN, LINE_MAX)
     whole["problem"] = None if outermost.error is None else error_json(outermost.error, masked, place_of)
-    whole["calls"] = [record_json(each, masked, lines_max=0) for each in calls[1 : CALLS_MAX + 1]]
+    whole["calls"] = [_record(each, masked, 0, 0) for each in calls[1 : CALLS_MAX + 1]]
     whole["moreCalls"] = max(len(calls) - 1 - CALLS_MAX, 0)
     return whole

@@ -76,7 +76,7 @@ class TablesPanel:
         """
         snapshot = self._backend.database.snapshot
         listed = _tables(snapshot)
-        name = text_in(request, "table") or next((each[0] for each in listed), "")
+        name = text_in(request, "table") or next((each for each, _, is_system in listed if not is_system), "")
         shown: dict[str, Any] | None = None
         if any(each[0] == name for each in listed):
             shown = self._page(snapshot, name, request)

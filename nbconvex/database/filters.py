@@ -195,7 +195,7 @@ def filter_of(condition: Callable[[Any], Any]) -> Filter:
     if not callable(condition):
         raise CallerError(
             f".filter takes a function, got {type(condition).__name__}.",
-            hint='.filter(lambda q: q.eq(q.field("author"), "ada"))',
+            hint='.filter(lambda document: document["author"] == "ada")',
         )
     if _first_parameter(condition) != "q":
         return Filter(_document_predicate(condition), f"<{getattr(condition, '__qualname__', 'predicate')}>", None)

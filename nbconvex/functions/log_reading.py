@@ -9,17 +9,21 @@ Source: semantics 12.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from queue import Empty, Full, Queue
 from typing import Final
 
-from nbconvex.functions.logs import CallLog, CallRecord
+from nbconvex.functions.logs import CALLS_KEPT_MAX, CallLog, CallRecord
 
 #: Characters of an error in the log: the traceback and the error itself have the rest.
 _ENDED_MAX: Final = 100
 #: How often somebody who follows looks whether to stop.
 _LOOK_S: Final = 0.5
+#: Calls that wait for somebody who follows: as many as a log has.
+_WAITING_MAX: Final = CALLS_KEPT_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,31 @@ def newest(log: CallLog, wanted: Wanted, limit: int) -> list[CallRecord]:
     return sorted(records, key=lambda record: record.started_ms)
 
 
-def follow(log: CallLog, wanted: Wanted, seen: int, *, is_over: Callable[[], bool]) -> Iterator[CallRecord]:
-    """Each wanted call as it ends, after the first `seen`; until `is_over`. Calls that the log has forgotten are left
-    out.
+def follow(log: CallLog, wanted: Wanted, *, first: int, is_over: Callable[[], bool]) -> Iterator[CallRecord]:
+    """The newest calls, `first` at most, and then each wanted call as it ends, until `is_over`; each of them once.
+
+    Calls that end far faster than they are taken are left out.
     """
-    while not is_over():
-        if not log.wait(seen, _LOOK_S):
-            continue
-        count = log.count
-        yield from filter(wanted, list(log)[-(count - seen) :])
-        seen = count
+    ended: Queue[CallRecord] = Queue(_WAITING_MAX)
+
+    def put(record: CallRecord) -> None:
+        with suppress(Full):
+            ended.put_nowait(record)
+
+    # Before the newest are looked at: a call that ends meanwhile is in both, and none is in neither.
+    stop = log.listen(put)
+    try:
+        shown = newest(log, wanted, first) if first > 0 else []
+        yield from shown
+        while not is_over():
+            try:
+                record = ended.get(timeout=_LOOK_S)
+            except Empty:
+                continue
+            if wanted(record) and not any(record is each for each in shown):
+                yield record
+    finally:
+        stop()
 
 
 def ended_text(record: CallRecord, masked: Callable[[str], str]) -> str:

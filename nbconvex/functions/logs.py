@@ -185,7 +185,7 @@ class CallLog:
         self._changed = threading.Condition()
         #: Whoever waits or listens, counted, so that a call that nobody follows pays for one look.
         self._listening = 0
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners: tuple[Callable[[CallRecord], object], ...] = ()
         self.count = 0
 
     def add(self, record: CallRecord) -> None:
@@ -197,10 +197,10 @@ class CallLog:
                 self._changed.notify_all()
                 listeners = self._listeners
             for tell in listeners:
-                tell()
+                tell(record)
 
-    def listen(self, tell: Callable[[], None]) -> Callable[[], None]:
-        """Have `tell` called after each call, in whichever thread made it, until the answer is called."""
+    def listen(self, tell: Callable[[CallRecord], object]) -> Callable[[], None]:
+        """Have `tell` called with each call that has ended, in whichever thread made it, until the answer is called."""
         with self._changed:
             self._listening += 1
             self._listeners = (*self._listeners, tell)

@@ -145,11 +145,16 @@ def _data(session: Session, options: argparse.Namespace) -> Listing | Result:
 
 @command(
     "reset",
-    "Delete all documents, all tables and the schema. Functions stay.",
+    "Delete all documents, all tables and the schema; or only the documents of one table. Functions stay.",
+    argument("table", nargs="?", help="only the documents of this one; it and the schema stay"),
     argument("--yes", action="store_true", help="do it; without it nothing is deleted"),
+    takes="table",
 )
 def _reset(session: Session, options: argparse.Namespace) -> Lines:
+    __tracebackhide__ = True
     tables = _tables(session)
+    if options.table:
+        return _empty(session, unquoted(options.table), dict(tables), is_meant=options.yes)
     documents = sum(count for _, count in tables)
     what = f"{_counted(documents, 'document')} in {_counted(len(tables), 'table')} of {session.shown_path}"
     if not options.yes:
@@ -158,6 +163,17 @@ def _reset(session: Session, options: argparse.Namespace) -> Lines:
     session.backend.reset()
     schema = " The schema is gone too: run the %%schema cell to have it again." if had_schema else ""
     return Lines([("✓", f"Deleted: {what}. Functions stay.{schema}")])
+
+
+def _empty(session: Session, name: str, tables: dict[str, int], *, is_meant: bool) -> Lines:
+    """Delete the documents of one table, in one commit, as an import does that replaces them by none."""
+    if name not in tables:
+        raise CallerError(f'there is no table "{name}".{nearest(name, tables)}')
+    what = f"{_counted(tables[name], 'document')} of {name}"
+    if not is_meant:
+        return Lines([("!", f"This would delete {what}."), ("", f"To do it: %convex reset {name} --yes")])
+    session.backend.import_data([], name, mode="replace")
+    return Lines([("✓", f"Deleted: {what}. The table stays.")])
 
 
 @command(

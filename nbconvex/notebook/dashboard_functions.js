@@ -275,7 +275,17 @@ class FunctionsPanel {
       parts.push(make("div", "nbc-module", name), list);
     }
     this.names.replaceChildren(...parts);
+    this.showChosen();
     if (focused !== undefined) this.names.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  // Scroll the list, and nothing else, to the function that is shown.
+  showChosen() {
+    const chosen = this.names.querySelector("[aria-current]");
+    if (!chosen || this.shownChoice === this.wanted) return;
+    this.shownChoice = this.wanted;
+    const [list, place] = [this.names.getBoundingClientRect(), chosen.getBoundingClientRect()];
+    if (place.top < list.top || place.bottom > list.bottom) this.names.scrollTop += place.top - list.top - list.height / 3;
   }
 
   choiceOf(path, name, kind, count) {

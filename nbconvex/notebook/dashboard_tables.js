@@ -143,7 +143,7 @@ class TablesPanel {
     this.names = make("ul", "nbc-names");
     this.side.append(this.names);
     this.grid = new EditableGrid(this.hands());
-    this.filter = new TableFilter(() => this.ask({ isNew: true }));
+    this.filter = new TableFilter(() => (!this.grid.editor || this.grid.letGo()) && this.ask({ isNew: true }));
     this.form = new DocumentForm(this);
     this.main = make("div", "nbc-main");
     this.empty = make("div", "nbc-empty");
@@ -233,6 +233,7 @@ class TablesPanel {
   }
 
   turn(step) {
+    if (this.grid.editor && !this.grid.letGo()) return;
     if (step > 0) {
       this.cursors[this.page + 1] = this.table.next;
       this.before[this.page + 1] = this.before[this.page] + this.table.picture.rows.length;
@@ -270,7 +271,9 @@ class TablesPanel {
     this.drawNames(value.tables, table?.name);
     this.main.hidden = !table;
     if (!table) {
-      this.names.replaceChildren(make("li", "nbc-empty", value.missing ? `There is no table ${value.missing}.` : "No tables yet. A %%schema cell makes some, and so does the first insert."));
+      const none = "No tables yet. A %%schema cell makes some, and so does the first insert.";
+      this.names.prepend(make("li", "nbc-empty", value.missing ? `There is no table ${value.missing} any more.` : none));
+      this.namesDrawn = "";
       return;
     }
     this.where.table = table.name;
@@ -278,7 +281,7 @@ class TablesPanel {
     if (this.wanted) this.filter.set(this.wanted);
     this.wanted = undefined;
     this.types = new Map(table.schema.map(({ name, type }) => [name, shortType(type)]));
-    if (!table.picture.rows.length && this.page) {
+    if (!table.picture.rows.length && this.page && !this.grid.editor) {
       this.turn(-1);
       return;
     }

@@ -35,6 +35,9 @@ _BAD = "#c0392b"
 _PROBLEM = (
     f"border:{_LINE};border-left:4px solid {_BAD};border-radius:3px;padding:4px 10px;margin:0 0 6px;font-size:13px"
 )
+# Lines that are too long go on behind their mark, not below it.
+_HANGING = "padding-left:1.3em"
+_MARK = "display:inline-block;width:1.3em;margin-left:-1.3em"
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px"
 
 # The whole id is there to be copied; its beginning is enough to be told from others.
@@ -149,13 +152,11 @@ def pairs_html(
 
 def lines_html(lines: Sequence[tuple[str, str]]) -> str:
     """A few lines, each with a mark in front: what a defining cell shows."""
-    # The mark hangs in front, also of a text that is longer than a line.
     body = "".join(
-        f'<div style="padding-left:1.3em"><span aria-hidden="true" style="display:inline-block;width:1.3em;'
-        f'margin-left:-1.3em">{escaped(mark)}</span>{escaped(text)}</div>'
+        f'<div style="{_HANGING}"><span aria-hidden="true" style="{_MARK}">{escaped(mark)}</span>{escaped(text)}</div>'
         for mark, text in lines
     )
-    return f'<div style="font-size:13px;line-height:1.6">{body}</div>'
+    return f'<div style="font-size:13px;line-height:1.6;padding:2px {_SIDE}">{body}</div>'
 
 
 def verdict_html(mark: str, title: str, text: str, *, note: str = "", is_good: bool) -> str:
@@ -185,14 +186,15 @@ def checks_html(title: str, lines: Sequence[tuple[str, str, str, Sequence[tuple[
             + "</li>"
             for problem, cure in details
         )
-        below = f'<ul style="margin:2px 0 4px;padding-left:3.2em">{faults}</ul>' if faults else ""
+        below = f'<ul style="margin:2px 0 4px;padding-left:2.6em">{faults}</ul>' if faults else ""
         parts.append(
-            f'<div><span style="display:inline-block;width:1.3em;font-weight:600">{escaped(mark)}</span>'
+            f'<div style="{_HANGING}"><span style="{_MARK};font-weight:600">{escaped(mark)}</span>'
             f'{escaped(name)} <span style="{_QUIET}">{escaped(found)}</span></div>{below}'
         )
     heading = f'<div style="font-weight:600;font-size:13px;padding-bottom:4px">{escaped(title)}</div>' if title else ""
     below = f'<div style="{_QUIET};font-size:12px;padding-top:4px">{escaped(note)}</div>' if note else ""
-    return f'<div style="font-size:13px;line-height:1.6;max-width:100%">{heading}{"".join(parts)}{below}</div>'
+    style = f"font-size:13px;line-height:1.6;max-width:100%;padding:2px {_SIDE}"
+    return f'<div style="{style}">{heading}{"".join(parts)}{below}</div>'
 
 
 def code_html(text: str) -> str:

@@ -85,11 +85,8 @@ def _followed(session: Session, wanted: Wanted, options: argparse.Namespace) -> 
 def _printed(backend: Backend, wanted: Wanted, limit: int) -> Lines:
     """Print calls as they end, until the user interrupts."""
     masked = backend.runner.environment.masked
-    seen = backend.logs.count
     try:
-        for record in newest(backend.logs, wanted, limit):
-            print(call_text(record, masked))  # noqa: T201 - it is the answer
-        for record in follow(backend.logs, wanted, seen, is_over=lambda: backend.is_closed):
+        for record in follow(backend.logs, wanted, first=limit, is_over=lambda: backend.is_closed):
             print(call_text(record, masked), flush=True)  # noqa: T201 - it is the answer
     except KeyboardInterrupt:
         return Lines([("", "Stopped. The calls go on.")])
@@ -127,7 +124,7 @@ class LogWatch:
         self._stop = backend.logs.listen(self._tell)
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, _ended: CallRecord | None = None) -> None:
         self._receive(LazyUpdate(self._picture))
 
     def close(self) -> None:

@@ -122,7 +122,9 @@ def file_name(filename: str) -> str:
 def describe(error: BaseException) -> tuple[str, str]:
     """`error` as a title and a message: its class, and what it says with the place in user code."""
     title = type(error).__name__
-    message = str(error) or "no message"
+    # A note says what to write instead; a request id leads to the log, for which a view has no room.
+    notes = [each for each in getattr(error, "__notes__", ()) if not each.startswith("[Request ID")]
+    message = "\n".join([str(error) or "no message", *notes])
     place = place_of(error)
     return title, f"{message}\n{place}" if place else message
 

@@ -47,6 +47,11 @@ def bind_pair(host: str, port: int, site_port: int | None = None) -> Pair:
     """
     if not 0 <= port <= 65_535 or not 0 <= (site_port or 0) <= 65_535:
         raise CallerError(f"a port is a number from 0 to 65535, not {port}.", hint="port=3210")
+    if port and site_port == port:
+        raise CallerError(
+            f"the API address and the site address have a port each, got {port} for both.",
+            hint=f"port={port}, site_port={port + 1}",
+        )
     family, address = _resolved(host)
     if site_port is None:
         site_port = port + 1 if port else 0

@@ -126,6 +126,7 @@ def test_an_interrupt_stops_it_too_and_a_store_in_use_is_named(serve, tmp_path):
     second.told("data.duckdb")
     assert second.process.wait(30) == 1
     assert f"pid {served.process.pid}" in "".join(second.lines)
+    second.told("nbconvex run module:function --url")
     assert served.stop(signal.SIGINT) == 0
 
 

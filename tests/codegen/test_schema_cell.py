@@ -9,7 +9,7 @@ from nbconvex.codegen.schema_cell import schema_cell, schema_from_data
 from nbconvex.errors import CallerError, NotAllowedError
 from nbconvex.testing import convex_test
 from nbconvex.values.scalars import Int64
-from nbconvex.values.schema import table
+from nbconvex.values.schema import define_schema, table
 from nbconvex.values.validators import v
 
 EVIL = '"}); import os #'
@@ -73,7 +73,24 @@ def test_declared_tables_stay_with_their_indexes_and_rules(t) -> None:
     assert sorted(kept) == ["either", "messages", "points", "users"]
 
 
-def test_a_default_without_a_text_and_a_schema_that_checks_nothing_are_concluded_from_the_documents(t) -> None:
+def test_a_schema_that_checks_nothing_is_not_believed_and_keeps_its_indexes(t) -> None:
+    t.run(fill)
+    t.backend.push_schema(
+        define_schema({"users": table({"name": v.number()}).index("by_name", ["name"])}, schema_validation=False)
+    )
+    text = schema_cell(t.backend.database.snapshot, ["users"])
+    assert '"name": v.string()' in text
+    assert '.index("by_name", ["name"])' in text
+    pushed(t.backend, text)
+
+
+def test_a_table_of_anything_stays_one(t) -> None:
+    t.run(fill)
+    t.backend.push_schema({"users": table(v.any())})
+    assert schema_cell(t.backend.database.snapshot, ["users"]) == "%%schema\nusers = table(v.any())"
+
+
+def test_a_table_whose_default_has_no_text_is_concluded_from_its_documents(t) -> None:
     t.run(fill)
     declared = table(
         {"name": v.string(default=lambda: "x"), "admin": v.optional(v.boolean()), "gone": v.optional(v.string())}

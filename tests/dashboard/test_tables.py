@@ -48,6 +48,13 @@ def test_counts_leave_out_the_tables_of_the_platform(store) -> None:
 def test_the_first_table_is_shown_unless_another_is_asked_for(panel) -> None:
     assert panel.view({})["table"]["name"] == "messages"
     assert panel.view({"table": "users"})["table"]["name"] == "users"
+    assert panel.view({"table": "_storage"})["table"]["system"]
+
+
+def test_where_the_app_has_no_table_none_is_shown() -> None:
+    with Backend.open() as backend:
+        view = TablesPanel(backend).view({})
+    assert (view["table"], view["missing"]) == (None, "")
 
 
 def test_a_table_that_is_gone_is_said_to_be_missing(panel) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,74 @@ def test_pages_are_turned_into_what_sphinx_reads(site):
         "```ipython3\n%%query\n```\nthe folder [one](../notebooks/01-tour.ipynb) [a](adr/)\n"
     )
     assert build.as_sphinx_reads("[why](docs/adr/)") == "[why](docs/adr/README.md)"
+    shown_by = build.as_sphinx_reads("[pigs fly](../tests/a/test_b.py) [x](../tests/a/b.py)")
+    assert shown_by == '[pigs fly]{.nbc-test title="test_b.py"} x'
+    picture = (
+        '<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="a-dark.png">\n'
+        '  <img alt="A table" src="a-light.png" width="700">\n</picture>\n'
+    )
+    light, dark = build.as_sphinx_reads(picture).split("```\n\n", 1)
+    assert light == "```{image} a-light.png\n:alt: A table\n:width: 700px\n:class: only-light\n"
+    assert dark == "```{image} a-dark.png\n:alt: A table\n:width: 700px\n:class: only-dark\n```\n\n"
+
+
+@cache
+def ours_in(module: str) -> set[str]:
+    """The names in a module that are classes of ours: defined there, or imported, if only for annotations."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    imports = [each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
+    imported = {name.name for each in imports if (each.module or "").startswith("nbconvex") for name in each.names}
+    return imported | {each.name for each in ast.walk(tree) if isinstance(each, ast.ClassDef)}
+
+
+def given_by(reference, kind) -> dict[str, str]:
+    """The classes of ours that a class's members give, and which member that is."""
+    found = {}
+    for name, member in reference.public_members(kind):
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        words = re.findall(r"[A-Z]\w+", str(getattr(function, "__annotations__", {}).get("return", "")))
+        found |= dict.fromkeys(ours_in(function.__module__) & set(words), f"{kind.__name__}.{name}")
+    return found
+
+
+def test_what_methods_give_is_in_the_reference_too(site):
+    _, reference = site
+    shown = {kind for _, _, _, classes in reference.CLASSES for kind in classes}
+    names = {kind.__name__ for kind in shown} | set(nbconvex.__all__) | reference.OPAQUE
+    given = {word: place for kind in shown for word, place in given_by(reference, kind).items()}
+    assert {word: place for word, place in given.items() if word not in names} == {}
+    assert given["Outcome"].startswith("Backend.run_outcome")
+
+
+def test_parts_of_a_backend_that_pages_name_are_in_the_reference(site):
+    _, reference = site
+    texts = [
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("docs/how-to/*.md"),
+        *ROOT.glob("notebooks/*.ipynb"),
+    ]
+    named = {
+        found
+        for page in texts
+        for found in re.findall(r"\bbackend\.(\w+)\.(\w+)\(", page.read_text(encoding="utf-8"))
+        if found[0] not in {"api", "internal"}
+    }
+    assert ("env", "set") in named
+    assert {each for each in named if each[1] not in reference.PARTS.get(each[0], (None, ()))[1]} == set()
+    for attribute, (kind, names) in reference.PARTS.items():
+        with nbconvex.open() as backend:
+            assert type(getattr(backend, attribute)) is kind
+        there = {name for name, _ in reference.public_members(kind)}
+        assert set(names) <= there, f"backend.{attribute}"
+    page = "\n".join(reference.parts_part())
+    assert "#### `backend.migrations.run_all`" in page
+
+
+def test_names_that_hold_other_names_are_shown_with_them(site):
+    _, reference = site
+    page = "\n".join(reference.names_page())
+    for name in ("v.string", "cron.daily", "http.post"):
+        assert f"### `{name}`\n" in page
+    assert "MutationCtx(run" not in page, "nobody makes one"
+    assert "With its methods: [In functions: `ctx`](context.md#mutationctx)." in page

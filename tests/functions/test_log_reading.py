@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from nbconvex.functions.log_reading import Wanted, call_text, ended_text, follow, newest
-from nbconvex.functions.logs import CallLog, CallRecord
+from nbconvex.functions.logs import CALLS_KEPT_MAX, CallLog, CallRecord
 
 
 def a_call(path: str, started_ms: float = 0.0, error: BaseException | None = None, *lines: str) -> CallRecord:
@@ -32,19 +32,36 @@ def test_the_newest_stand_by_the_time_when_they_began() -> None:
     assert len(newest(log, Wanted(), 0)) == 1
 
 
-def test_following_gives_each_call_once_and_ends() -> None:
+def test_following_gives_the_newest_and_then_each_call_once_whoever_makes_it() -> None:
     log = CallLog()
-    log.add(a_call("m:before"))
-    over = threading.Event()
-    seen = []
-    adding = threading.Thread(target=lambda: [log.add(a_call(f"m:f{at}")) for at in range(3)])
-    adding.start()
-    for record in follow(log, Wanted(), 1, is_over=over.is_set):
+    for at in range(3):
+        log.add(a_call(f"m:before{at}", float(at)))
+    seen: list[str] = []
+    threads = [threading.Thread(target=lambda: [log.add(a_call("m:f", 9.0)) for _ in range(100)]) for _ in range(3)]
+    for record in follow(log, Wanted(), first=2, is_over=lambda: len(seen) == 302):
         seen.append(record.path)
-        if len(seen) == 3:
-            over.set()
-    adding.join()
-    assert seen == ["m:f0", "m:f1", "m:f2"]
+        if record.path == "m:before2":
+            # Also while the newest are still being shown.
+            log.add(a_call("n:f", 9.0))
+            for thread in threads:
+                thread.start()
+        elif record.path == "n:f":
+            seen.pop()
+    for thread in threads:
+        thread.join()
+    assert seen == ["m:before1", "m:before2", *["m:f"] * 300]
+
+
+def test_who_follows_too_slowly_misses_calls_and_holds_up_nobody() -> None:
+    log = CallLog()
+    seen: list[str] = []
+    log.add(a_call("m:first"))
+    for record in follow(log, Wanted("m"), first=1, is_over=lambda: len(seen) >= CALLS_KEPT_MAX):
+        if not seen:
+            for _ in range(2 * CALLS_KEPT_MAX):
+                log.add(a_call("m:f"))
+        seen.append(record.path)
+    assert len(seen) == CALLS_KEPT_MAX
 
 
 def test_a_call_is_a_line_and_its_prints_below() -> None:

@@ -158,14 +158,14 @@ def test_log_can_be_waited_for() -> None:
 
 def test_listeners_are_told_of_each_call_until_they_stop() -> None:
     log, told = CallLog(), []
-    stops = [log.listen(lambda name=name: told.append(name)) for name in "ab"]
+    stops = [log.listen(lambda record, name=name: told.append(f"{name}{record.request}")) for name in "ab"]
     log.add(a_record(1))
     stops[0]()
     stops[0]()
     log.add(a_record(2))
     stops[1]()
     log.add(a_record(3))
-    assert told == ["a", "b", "b"]
+    assert told == ["a1", "b1", "b2"]
 
 
 def test_a_labelled_sink_says_in_each_line_who_printed_it() -> None:

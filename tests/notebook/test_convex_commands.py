@@ -116,6 +116,18 @@ def test_reset_asks_first(app) -> None:
     assert app.value("internal.hidden.count()") == 0
 
 
+def test_reset_of_one_table_asks_first_and_keeps_the_table_and_the_others(app) -> None:
+    app.run("%%mutation notes\ndef add(ctx): ctx.db.insert('notes', {})")
+    app.run("api.notes.add()")
+    assert app.run("%convex reset messages").plain == [
+        "! This would delete 3 documents of messages.\nTo do it: %convex reset messages --yes"
+    ]
+    assert app.run("%convex reset messages --yes").plain == ["✓ Deleted: 3 documents of messages. The table stays."]
+    assert app.value("api.messages.newest(channel='a')") == []
+    assert re.findall(r"(\w+) +(\d)", app.run("%convex data").plain[0]) == [("messages", "0"), ("notes", "1")]
+    assert 'there is no table "message". Did you mean "messages"?' in str(app.fail("%convex reset message").error)
+
+
 def test_reset_deletes_the_schema_and_says_so(app) -> None:
     app.run("%%schema\nmessages = table({'channel': v.string(), 'body': v.string()})")
     assert "The schema is gone too" in app.run("%convex reset --yes").plain[0]

@@ -228,6 +228,34 @@ def test_tables_are_chosen_and_their_schema_is_shown(dash, edits) -> None:
     assert "unique" in dash.page.locator(".nbc-facts").inner_text()
 
 
+def test_a_table_that_goes_away_leaves_the_others_to_choose_from(dash, backend, edits) -> None:
+    edits.insert("notes", '{"a": 1}')
+    dash.wait_text('[data-table="notes"] .nbc-count', "1")
+    dash.page.locator('[data-table="notes"]').click()
+    dash.wait_text("th", "a")
+    backend.database.drop_table("notes")
+    dash.wait_text(".nbc-names", "There is no table notes any more")
+    dash.page.locator('[data-table="messages"]').click()
+    dash.wait_text("td", "text 59")
+    assert "any more" not in dash.page.locator(".nbc-names").inner_text()
+
+
+def test_tabs_are_one_stop_and_turned_with_the_arrows(dash) -> None:
+    tabs = dash.page.get_by_role("tab")
+    assert tabs.evaluate_all("each => each.filter(tab => tab.tabIndex === 0).length") == 1
+    tabs.first.focus()
+    dash.page.keyboard.press("ArrowLeft")
+    assert tabs.last.get_attribute("aria-selected") == "true"
+    assert dash.page.evaluate(FOCUSED) == tabs.last.inner_text()
+    dash.page.keyboard.press("Home")
+    assert tabs.first.get_attribute("aria-selected") == "true"
+    panel = dash.page.get_by_role("tabpanel")
+    assert panel.count() == 1
+    assert panel.get_attribute("aria-labelledby") == tabs.first.get_attribute("id")
+    assert "px" in dash.page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+    dash.wait_text("td", "text 59")
+
+
 def test_a_store_that_is_closed_is_seen_and_lets_nothing_be_changed(dash, backend) -> None:
     backend.close()
     dash.wait_text(".nbc-notice", "The store was closed")

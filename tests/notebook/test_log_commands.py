@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from queue import Queue
 
 import pytest
 from IPython.utils.capture import capture_output
 
+from nbconvex.functions import log_reading
 from nbconvex.functions.log_reading import Wanted
 from nbconvex.notebook.log_commands import LogWatch, log_picture
 from tests.notebook.kernel_driver import Kernel
@@ -100,21 +102,24 @@ def test_a_watch_tells_of_calls_until_it_is_closed(app) -> None:
 
 def test_a_terminal_prints_calls_until_it_is_interrupted(app, monkeypatch) -> None:
     backend = app.value(f"{SESSION}.backend")
-    went_on = threading.Event()
 
-    def call() -> None:
-        backend.run("messages:send", {"channel": "a", "body": "from elsewhere"})
-        went_on.set()
+    class Scripted(Queue):
+        """A call from elsewhere, and then Ctrl+C."""
 
-    def interrupted(seen: int, _timeout_s: float) -> bool:
-        if not went_on.is_set():
-            thread = threading.Thread(target=call)
+        asked = 0
+
+        def get(self, *words, **named):
+            self.asked += 1
+            if self.asked == 2:
+                raise KeyboardInterrupt
+            thread = threading.Thread(
+                target=backend.run, args=("messages:send", {"channel": "a", "body": "from elsewhere"})
+            )
             thread.start()
             thread.join()
-            return True
-        raise KeyboardInterrupt
+            return super().get(*words, **named)
 
-    monkeypatch.setattr(backend.logs, "wait", interrupted)
+    monkeypatch.setattr(log_reading, "Queue", Scripted)
     ran = app.run("%convex logs -f --limit 1")
     assert ran.plain == ["Stopped. The calls go on."]
     lines = [line for line in ran.stdout.splitlines() if "mutation" in line]

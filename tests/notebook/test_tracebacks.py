@@ -56,6 +56,13 @@ def test_place_and_description_name_the_line() -> None:
     assert place_of(ValueError()) == ""
 
 
+def test_description_has_what_to_write_instead_and_no_request_id() -> None:
+    error = ValueError("no")
+    error.add_note("  Write instead:  yes")
+    error.add_note("[Request ID: 0123456789abcdef] notes:list")
+    assert describe(error) == ("ValueError", "no\n  Write instead:  yes")
+
+
 def test_frames_of_installed_code_are_no_user_frames() -> None:
     def ours() -> None:
         import json

@@ -98,5 +98,11 @@ def test_what_cannot_be_bound_is_said_at_once(host, port, message) -> None:
         bind_pair(host, port)
 
 
+def test_one_port_for_both_addresses_is_refused() -> None:
+    with pytest.raises(CallerError, match="have a port each, got 3210 for both") as caught:
+        bind_pair("127.0.0.1", 3210, 3210)
+    assert caught.value.hint == "port=3210, site_port=3211"
+
+
 def test_localhost_is_the_older_address_first(opened) -> None:
     assert bound(opened, "localhost", 0).api.family is socket.AF_INET

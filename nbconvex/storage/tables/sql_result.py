@@ -62,6 +62,10 @@ class SqlResult:
         """
         return _required("polars", "pl", "df() or .arrow()").from_arrow(self._table)
 
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """What makes it a data frame to others: to an import, to another statement, to polars. Sums as in `df()`."""
+        return _with_floats(self._table).__arrow_c_stream__(requested_schema)
+
     def fetchall(self) -> list[tuple[Any, ...]]:
         """The rows as tuples of Python objects."""
         columns = [

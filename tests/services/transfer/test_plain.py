@@ -18,6 +18,14 @@ def test_the_only_backend_is_found(tmp_path) -> None:
         assert nbconvex.export_data(tmp_path / "t.jsonl", "t").documents == 1
 
 
+def test_an_answer_of_sql_can_be_imported() -> None:
+    with backend_with() as backend:
+        backend.import_data([{"item": "a", "n": 1}, {"item": "a", "n": 2}], "sales")
+        answer = nbconvex.sql("SELECT item, count(*) AS sales, sum(n::INT) AS n FROM sales GROUP BY item")
+        assert backend.import_data(answer, "totals").documents == 1
+        assert bare(backend, "totals") == [{"item": "a", "sales": 2, "n": 3}]
+
+
 def test_functions_are_told_to_write_through_their_ctx(tmp_path) -> None:
     with backend_with() as backend:
 

@@ -46,6 +46,12 @@ def test_a_frame_keeps_whole_numbers_exact_beside_nulls() -> None:
     assert frame["total"][0] == 3.0
 
 
+def test_it_is_a_data_frame_to_whoever_speaks_arrows_protocol() -> None:
+    table = pa.table(result())
+    assert table.column("big").to_pylist() == [2**60 + 1, None]
+    assert table.column("total").to_pylist() == [3.0, None]
+
+
 def test_it_shows_the_first_rows_and_how_many_there_are() -> None:
     shown = repr(result())
     assert shown.splitlines()[0].split() == ["name", "big", "total"]
