@@ -32,7 +32,7 @@ def fill(ctx, count: int):
         })""",
     "api.messages.fill(count=300)",
     "%convex dashboard messages",
-    "import time\ntime.sleep(20)",
+    "import time\ntime.sleep(200)",
     "%convex close",
 ]
 DASHBOARD, BUSY, CLOSE = 4, 5, 6
