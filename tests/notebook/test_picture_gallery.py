@@ -235,7 +235,7 @@ def test_pictures_of_the_dashboard(browser, artefacts, pictures) -> None:
         for kind, cell in (("mutation", "mutations"), ("query", "queries")):
             source = CELLS[cell].partition("\n")[2].replace("    # nbconvex: allow identity\n", "")
             backend.define_cell(kind, source, module="sightings", namespace=dict(names), filename="birds.py")
-        exec(CELLS["rows"], {"api": backend.api})  # noqa: S102 - the cell above
+        exec(CELLS["rows"], {"api": backend.api})
         for theme in pictures.themes:
             context = browser.new_context(
                 viewport={"width": 1_000, "height": 560}, color_scheme=theme, device_scale_factor=1.5
