@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 #: Enough for the edges of letters, and for a small mark to keep its colour.
-COLOURS = 200
+COLOURS = 256
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 THEMES = ("light", "dark")
 

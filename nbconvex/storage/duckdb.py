@@ -152,8 +152,10 @@ class DuckdbPersistence:
             self._append(commits[:half], commits[half - 1].ts)
             self._append(commits[half:], head)
             return
-        self._write(payload)
+        self._journal.append(payload)
+        # It is written: whatever goes wrong from here on, the next commit stands behind this one.
         self._head = head
+        self._call_worker()
 
     def _append_bulk(self, commit: BulkCommit) -> None:
         """Write a bulk commit into the file at once, in one transaction of DuckDB's, and not into the journal.
@@ -203,7 +205,8 @@ class DuckdbPersistence:
         return self._globals.get(key)
 
     def put_global(self, key: str, value: bytes) -> None:
-        self._write(frames.encode_global(key, value))
+        self._journal.append(frames.encode_global(key, value))
+        self._call_worker()
         self._globals[key] = value
 
     def checkpoint(self, finish: Finish | None = None) -> None:
@@ -316,8 +319,7 @@ class DuckdbPersistence:
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
-    def _write(self, payload: bytes) -> None:
-        self._journal.append(payload)
+    def _call_worker(self) -> None:
         if self._worker is None:
             self._start_worker()
         elif self._journal.pending_bytes >= self._settings.pending_bytes and not self._due.is_set():
@@ -326,8 +328,13 @@ class DuckdbPersistence:
     def _start_worker(self) -> None:
         with self._starting:
             if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="nbconvex-apply", daemon=True)
-                self._worker.start()
+                worker = threading.Thread(target=self._work, name="nbconvex-apply", daemon=True)
+                try:
+                    worker.start()
+                except RuntimeError:  # no more threads here, or the interpreter is ending; the next commit tries again
+                    _log.warning("%s: commits stay in the journal for now", self._name, exc_info=True)
+                    return
+                self._worker = worker
 
     def _work(self) -> None:
         while not self._closing.is_set() and not self._journal.has_failed:

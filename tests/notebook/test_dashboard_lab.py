@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.notebook.lab_driver import LabNotebook
+from tests.notebook.lab_driver import PATIENCE_S, READY, LabNotebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 CELLS = [
     "%load_ext nbconvex",
@@ -32,7 +32,7 @@ def fill(ctx, count: int):
         })""",
     "api.messages.fill(count=300)",
     "%convex dashboard messages",
-    "import time\ntime.sleep(20)",
+    "import time\ntime.sleep(200)",
     "%convex close",
 ]
 DASHBOARD, BUSY, CLOSE = 4, 5, 6
@@ -86,10 +86,11 @@ def test_tables_are_edited_in_a_notebook_while_a_cell_runs(notebook, artefacts) 
     notebook.picture(artefacts, "lab-dashboard")
     page.keyboard.press("Escape")
     # What the kernel says when it closes the store reaches the page, and what is there stays to be seen.
-    notebook.page.get_by_title("Interrupt the kernel").first.click()
-    # What is sent to a kernel before an interrupted cell has ended is dropped with it.
+    page.get_by_title("Interrupt the kernel").first.click()
+    # What is run before the interrupted cell has ended is aborted with it.
     notebook.wait(BUSY)
+    page.wait_for_function(READY, timeout=PATIENCE_S * 1e3)
     notebook.run(CLOSE)
-    page.wait_for_selector(".nbc-notice:not([hidden])")
+    page.wait_for_selector(".nbc-notice:not([hidden])", timeout=PATIENCE_S * 1e3)
     assert "The store was closed" in page.locator(".nbc-notice").inner_text()
     assert page.locator(f"{GRID} tbody tr").count() == 29

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import nbconvex
+from tests.notebook.dashboard_page import DashboardPage
 from tests.notebook.lab_driver import PATIENCE_S, Lab, LabNotebook
 from tests.notebook.test_browser import NOTEBOOKS, code_cells
 from tests.pictures import Pictures
@@ -222,3 +224,34 @@ def test_pictures_of_the_class_app(web, browser, tmp_path, artefacts, pictures, 
         notebook.page.wait_for_timeout(500)
         gallery.keep("class-wall", live)
         context.close()
+
+
+def test_pictures_of_the_dashboard(browser, artefacts, pictures) -> None:
+    if pictures.folder is None:
+        pytest.skip("the dashboard is tried in tests of its own: here it is opened for pictures only")
+    names = {"v": nbconvex.v, "table": nbconvex.table, "Id": nbconvex.Id}
+    with nbconvex.open() as backend:
+        backend.define_schema_cell(CELLS["schema"].partition("\n")[2], namespace=dict(names))
+        for kind, cell in (("mutation", "mutations"), ("query", "queries")):
+            source = CELLS[cell].partition("\n")[2].replace("    # nbconvex: allow identity\n", "")
+            backend.define_cell(kind, source, module="sightings", namespace=dict(names), filename="birds.py")
+        exec(CELLS["rows"], {"api": backend.api})
+        for theme in pictures.themes:
+            context = browser.new_context(
+                viewport={"width": 1_000, "height": 560}, color_scheme=theme, device_scale_factor=1.5
+            )
+            tables = DashboardPage(context, backend, panel="tables", place={"table": "sightings"})
+            tables.wait_text("td", "kingfisher")
+            pictures.keep("dashboard-tables", theme, tables.page.locator(".nbc-dash").screenshot())
+            tables.close()
+            functions = DashboardPage(context, backend, panel="functions")
+            functions.wait_text("button", "newest")
+            functions.page.get_by_role("button", name="newest").first.click()
+            functions.wait_text("button", "Run")
+            functions.page.get_by_label("place", exact=True).fill("pond")
+            functions.page.get_by_role("button", name="Run query").click()
+            functions.wait_text(".nbc-result td", "kingfisher")
+            functions.wait("!document.body.innerText.includes('Not called yet')")
+            pictures.keep("dashboard-functions", theme, functions.page.locator(".nbc-dash").screenshot())
+            functions.close()
+            context.close()

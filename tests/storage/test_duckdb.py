@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -319,3 +320,23 @@ def test_a_data_files_name_is_refused_for_duckdb_would_keep_nothing(tmp_path: Pa
         DuckdbPersistence.open(path)
     assert path.read_text() == "a,b\n1,2\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_no_thread_can_be_started_commits_stay_in_the_journal_and_in_order(path, monkeypatch, caplog) -> None:
+    store = opened(path)
+    taken(store.load())
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")  # as at the end of an interpreter, or at a limit of the system
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        store.append([put(1, 1)], 0)
+        store.append([put(2, 2)], 1)
+    assert "commits stay in the journal for now" in caplog.text
+    abandon(store)
+    again = opened(path)
+    head, documents = taken(again.load())
+    assert (head, documents) == (2, fold([put(1, 1), put(2, 2)]))
+    again.append([put(3, 3)], 2)
+    again.close()
