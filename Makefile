@@ -42,9 +42,9 @@ lab: $(VENV)/.has-lab $(WEB)/.installed
 	@[ ! -f $(CONVEX_JS) ] || export NBCONVEX_CONVEX_JS='$(CURDIR)/$(CONVEX_JS)'; \
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) $(wildcard $(TOUR))
 
-# One file or folder runs in this process; everything is spread over JOBS, with all kernels and browsers in one of them.
+# One file or folder runs in this process; everything is spread over JOBS, file by file, for a file's tests share a browser.
 test: $(VENV)/.has-test $(WEB)/.installed
-	@$(BIN)/python -m pytest $(if $(findstring tests/,$(ARGS)),,-n $(JOBS) --dist loadgroup) $(ARGS)
+	@$(BIN)/python -m pytest $(if $(findstring tests/,$(ARGS)),,-n $(JOBS) --dist loadfile) $(ARGS)
 
 check: $(VENV)/.has-lint
 	$(BIN)/ruff format --check .

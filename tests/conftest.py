@@ -59,9 +59,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
         if item.get_closest_marker("node") and not HAS_NODE:
             item.add_marker(pytest.mark.skip(reason=NO_NODE))
-        # A browser and a kernel at once, on two cores, miss each other's deadlines: one worker has them all.
-        if item.get_closest_marker("browser") or item.get_closest_marker("kernel"):
-            item.add_marker(pytest.mark.xdist_group("jupyter"))
 
 
 @pytest.fixture(scope="session")

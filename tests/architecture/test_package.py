@@ -24,9 +24,6 @@ from packaging.specifiers import SpecifierSet
 import nbconvex
 from tests.architecture.house import DOCS, PACKAGE, ROOT
 
-# All of them look at one build: in one worker it is made once.
-pytestmark = pytest.mark.xdist_group("package")
-
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BUILD = "import sys, hatchling.build as backend; print(getattr(backend, sys.argv[1])(sys.argv[2]))"
 #: Every kind of file that the package may have.

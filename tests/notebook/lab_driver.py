@@ -159,14 +159,14 @@ class LabNotebook:
         """What stands under a cell."""
         return self.cell(at).locator(".jp-OutputArea").first
 
-    def picture(self, folder: Path, name: str) -> None:
-        """Save what is on the page as `name-light.png` and `name-dark.png`; light it is then."""
+    def picture(self, folder: Path, name: str, *, part: Any = None) -> None:
+        """Save the page, or a part of it, as `name-light.png` and `name-dark.png`; light it is then."""
         for theme in (*THEMES[::-1], THEMES[0]):
             full = f"JupyterLab {theme.title()}"
             self.page.evaluate(SHOW_THEME, full)
             self.page.wait_for_function(IS_THEME, arg=full)
             self.page.wait_for_timeout(THEME_MS)
-            (folder / f"{name}-{theme}.png").write_bytes(self.page.screenshot())
+            (folder / f"{name}-{theme}.png").write_bytes((part or self.page).screenshot())
 
     def start(self, at: int) -> None:
         """Run a cell without waiting for its end."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.notebook.lab_driver import PATIENCE_S, READY, Lab, LabNotebook
+from tests.notebook.lab_driver import PATIENCE_S, READY, LabNotebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(600)]
 
@@ -37,21 +37,19 @@ def fill(ctx, count: int):
 ]
 DASHBOARD, BUSY, CLOSE = 4, 5, 6
 GRID = ".nbc-panel-tables .nbc-main > .nbc-scroll"
-THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
 
 @pytest.fixture
-def notebook(browser, tmp_path) -> Iterator[LabNotebook]:
-    with Lab(tmp_path) as lab:
-        context = browser.new_context(viewport={"width": 1250, "height": 900})
-        lab.write("dashboard.ipynb", CELLS)
-        notebook = lab.open(context.new_page(), "dashboard.ipynb")
-        for at in range(DASHBOARD + 1):
-            notebook.run(at)
-        notebook.page.wait_for_selector(f"{GRID} tbody tr")
-        notebook.output(DASHBOARD).scroll_into_view_if_needed()
-        yield notebook
-        context.close()
+def notebook(browser, lab) -> Iterator[LabNotebook]:
+    context = browser.new_context(viewport={"width": 1250, "height": 900})
+    lab.write("dashboard.ipynb", CELLS)
+    notebook = lab.open(context.new_page(), "dashboard.ipynb")
+    for at in range(DASHBOARD + 1):
+        notebook.run(at)
+    notebook.page.wait_for_selector(f"{GRID} tbody tr")
+    notebook.output(DASHBOARD).scroll_into_view_if_needed()
+    yield notebook
+    context.close()
 
 
 def cell(page: Any, row: int, column: int) -> Any:
@@ -84,12 +82,8 @@ def test_tables_are_edited_in_a_notebook_while_a_cell_runs(notebook, artefacts) 
     page.wait_for_function("document.querySelector('.nbc-table-foot').textContent.includes('through by_score')")
     cell(page, 2, 1).click()
     page.wait_for_selector(".nbc-form textarea")
-    for name in ("Light", "Dark"):
-        page.evaluate(THEME, f"JupyterLab {name}")
-        page.wait_for_function(f"document.body.dataset.jpThemeLight === '{str(name == 'Light').lower()}'")
-        notebook.output(DASHBOARD).scroll_into_view_if_needed()
-        page.wait_for_timeout(300)
-        (artefacts / f"lab-dashboard-{name.lower()}.png").write_bytes(page.screenshot())
+    notebook.output(DASHBOARD).scroll_into_view_if_needed()
+    notebook.picture(artefacts, "lab-dashboard")
     page.keyboard.press("Escape")
     # What the kernel says when it closes the store reaches the page, and what is there stays to be seen.
     page.get_by_title("Interrupt the kernel").first.click()

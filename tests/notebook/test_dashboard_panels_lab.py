@@ -5,11 +5,11 @@ pictures are taken to be looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from tests.notebook.lab_driver import Lab, LabNotebook
+from tests.notebook.lab_driver import LabFolder, LabNotebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
 
@@ -86,37 +86,32 @@ backend.mutation(name="photos:save")(lambda ctx, photo: ctx.db.insert("photos", 
 backend.run("photos:save", {"photo": photo})""",
     "%convex dashboard functions",
 ]
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
 @pytest.fixture(scope="module")
-def notebook(browser, tmp_path_factory) -> Iterator[LabNotebook]:
-    with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        context = browser.new_context(viewport={"width": 1280, "height": 1000})
-        lab.write("dashboard.ipynb", CELLS)
-        notebook = lab.open(context.new_page(), "dashboard.ipynb")
-        for at in range(len(CELLS)):
-            notebook.run(at)
-        notebook.page.wait_for_selector(".nbc-dash .nbc-function-all td")
-        yield notebook
-        context.close()
+def notebook(browser, shared_lab) -> Iterator[LabNotebook]:
+    lab = LabFolder(shared_lab, "panels")
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    lab.write("dashboard.ipynb", CELLS)
+    notebook = lab.open(context.new_page(), "dashboard.ipynb")
+    for at in range(len(CELLS)):
+        notebook.run(at)
+    notebook.page.wait_for_selector(".nbc-dash .nbc-function-all td")
+    yield notebook
+    context.close()
+    shared_lab.end_kernels()
 
 
 class Pictures:
     """Takes a picture of the dashboard in both themes."""
 
-    def __init__(self, page: Any, artefacts: Any) -> None:
-        self.page = page
-        self.dash = page.locator(".nbc-dash")
+    def __init__(self, notebook: LabNotebook, artefacts: Path) -> None:
+        self._notebook = notebook
+        self.dash = notebook.page.locator(".nbc-dash")
         self._artefacts = artefacts
 
     def take(self, name: str) -> None:
-        for short, theme in THEMES.items():
-            self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-            is_light = str(short == "light").lower()
-            self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
-            self.page.wait_for_timeout(150)
-            (self._artefacts / f"dashboard-{name}-{short}.png").write_bytes(self.dash.screenshot())
+        self._notebook.picture(self._artefacts, f"dashboard-{name}", part=self.dash)
 
     def tab(self, name: str) -> None:
         self.dash.get_by_role("tab", name=name).click()
@@ -128,7 +123,7 @@ class Pictures:
 
 @pytest.fixture
 def pictures(notebook, artefacts) -> Pictures:
-    return Pictures(notebook.page, artefacts)
+    return Pictures(notebook, artefacts)
 
 
 def test_functions_are_run_and_followed(pictures) -> None:
