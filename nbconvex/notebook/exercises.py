@@ -146,7 +146,7 @@ def check_exercise(session: Session, name: str) -> Verdict:
 
 @contextmanager
 def empty_copy(backend: Backend) -> Iterator[Backend]:
-    """A backend in memory with the schema, functions and triggers of another one, and no document."""
+    """A backend in memory with the schema, functions, triggers and endpoints of another one, and no document."""
     copy = type(backend).open(typed_tables=False)
     try:
         schema = backend.database.snapshot.schema
@@ -154,6 +154,7 @@ def empty_copy(backend: Backend) -> Iterator[Backend]:
             copy.push_schema(schema.definition)
         copy.registry.replace(_ORIGIN, backend.registry.functions.values())
         copy.triggers.replace(_ORIGIN, backend.triggers)
+        copy.http.routes.replace(_ORIGIN, tuple(backend.http.routes.table))
         yield copy
     finally:
         copy.close()

@@ -64,6 +64,19 @@ def test_check_meets_triggers_and_what_they_schedule(lesson) -> None:
     assert "not yet. ConvexError: closed" in checked(lesson)
 
 
+def test_check_reaches_endpoints(lesson) -> None:
+    lesson.run("from nbconvex.clock import ManualClock\nfrom nbconvex.testing import TestBackend")
+    lesson.run(
+        "%%exercise exercise-2\n"
+        "def check(backend):\n"
+        "    status = TestBackend(backend, ManualClock()).fetch('/hello').status\n"
+        "    assert status == 200, f'It answers {status}.'"
+    )
+    assert "It answers 404." in checked(lesson, "exercise-2")
+    lesson.run("%%http GET /hello\ndef hello(ctx, request):\n    return 'hello'")
+    assert "exercise-2: right." in checked(lesson, "exercise-2")
+
+
 def test_functions_keep_calling_the_notebooks_own_store_after_a_check(lesson) -> None:
     lesson.run(COUNT.format(RIGHT))
     lesson.run(BOTH)
