@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
 PATIENCE_S = 90.0
 SETTLE_MS = 1_000
 THEME_MS = 250
@@ -120,12 +122,24 @@ class Lab:
 
     def open(self, page: Any, name: str) -> LabNotebook:
         """The notebook in a browser's page, ready to run."""
-        page.goto(f"http://127.0.0.1:{self._port}/lab/tree/{name}?token={self._token}&reset")
-        page.wait_for_selector(IDLE, timeout=PATIENCE_S * 1e3)
-        # The indicator says idle before the notebook has its kernel: a cell that is run then waits for ever.
-        page.wait_for_function(READY, timeout=PATIENCE_S * 1e3)
+        until = time.monotonic() + PATIENCE_S
+        while not self._is_ready(page, name):
+            # Now and then Lab misses what a new kernel says of itself, though it is connected, and shows it as
+            # starting for ever. People load the page again.
+            if time.monotonic() > until:
+                raise TimeoutError(self._log.read_text())
         page.wait_for_timeout(SETTLE_MS)
         return LabNotebook(page)
+
+    def _is_ready(self, page: Any, name: str) -> bool:
+        page.goto(f"http://127.0.0.1:{self._port}/lab/tree/{name}?token={self._token}&reset")
+        try:
+            page.wait_for_selector(IDLE, timeout=PATIENCE_S / 2 * 1e3)
+            # The indicator says idle before the notebook has its kernel: a cell that is run then waits for ever.
+            page.wait_for_function(READY, timeout=PATIENCE_S / 2 * 1e3)
+        except PlaywrightTimeoutError:
+            return False
+        return True
 
 
 class LabFolder:
