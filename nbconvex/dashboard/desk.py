@@ -75,7 +75,6 @@ class Desk:
         self._forget_listening: Callable[[], None] | None = None
         self._acting = 0
         self._ended = ""
-        self._has_news = False
         self._forget_closing = backend.on_close(partial(self.close, "The store was closed."))
 
     @property
@@ -146,7 +145,6 @@ class Desk:
                     self._thread = threading.Thread(target=self._run, name="nbconvex-dashboard", daemon=True)
                     self._forget_listening = self._backend.database.listen(self._changed)
                     self._thread.start()
-                self._has_news = True
                 self._wakened.notify_all()
         if is_new:
             self._send({"ask": "watches"})
@@ -155,7 +153,6 @@ class Desk:
 
     def _changed(self, _snapshot: Any) -> None:
         with self._wakened:
-            self._has_news = True
             self._wakened.notify_all()
 
     def _run(self) -> None:
@@ -170,7 +167,6 @@ class Desk:
                     return
                 due, wait_s = self._due()
                 if not due:
-                    self._has_news = False
                     self._wakened.wait(wait_s)
                     continue
             for watch in due:
