@@ -22,6 +22,7 @@ from nbconvex.dashboard.functions import FunctionsPanel
 from nbconvex.dashboard.panels import Surroundings, panels_of
 from nbconvex.notebook.live_table import FRAME, GRID, STYLE
 from nbconvex.notebook.picture import picture_of
+from nbconvex.notebook.saved_form import beside_widget
 from nbconvex.notebook.tracebacks import describe, file_name
 
 if TYPE_CHECKING:
@@ -119,11 +120,9 @@ class Dashboard(anywidget.AnyWidget):
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle: Any = super()._repr_mimebundle_(**kwargs)
-        # anywidget gives a dict or a pair, depending on its version.
-        data, metadata = bundle if isinstance(bundle, tuple) else (dict(bundle or {}), {})
         saved = self._saved()
-        return {**data, "text/html": saved._repr_html_(), "text/plain": repr(saved)}, metadata
+        form = {"text/html": saved._repr_html_(), "text/plain": repr(saved)}
+        return beside_widget(super()._repr_mimebundle_(**kwargs), form)
 
     def __repr__(self) -> str:
         return repr(self._saved())

@@ -19,7 +19,7 @@ from traitlets import Int, Unicode
 
 from nbconvex.notebook.live_view import LiveView, ViewState
 from nbconvex.notebook.painter import Painter
-from nbconvex.notebook.saved_form import saved_form
+from nbconvex.notebook.saved_form import beside_widget, saved_form
 
 _HERE: Final = Path(__file__).parent
 
@@ -84,10 +84,8 @@ class LiveTable(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle: Any = super()._repr_mimebundle_(**kwargs)
-        # anywidget gives a dict or a pair, depending on its version.
-        data, metadata = bundle if isinstance(bundle, tuple) else (dict(bundle or {}), {})
         saved = saved_form(self.view.refresh(), status="live in a running notebook; this is a saved picture")
-        return {**data, **saved}, metadata
+        return beside_widget(bundle, saved)
 
     def __repr__(self) -> str:
         return saved_form(self.view.refresh())["text/plain"]

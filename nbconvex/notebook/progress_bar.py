@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anywidget
 from traitlets import Float, Unicode
 
+from nbconvex.notebook.saved_form import beside_widget
+
 if TYPE_CHECKING:
     from nbconvex.notebook.progress import Followed
 
@@ -50,10 +52,8 @@ class ProgressBar(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle: Any = super()._repr_mimebundle_(**kwargs)
-        # anywidget gives a dict or a pair, depending on its version.
-        data, metadata = bundle if isinstance(bundle, tuple) else (dict(bundle or {}), {})
         self.progress.refresh()
-        return {**data, "text/html": self.progress.to_html(), "text/plain": repr(self.progress)}, metadata
+        return beside_widget(bundle, {"text/html": self.progress.to_html(), "text/plain": repr(self.progress)})
 
     def __repr__(self) -> str:
         return repr(self.progress)

@@ -1,13 +1,14 @@
 """What a saved notebook holds of a live view.
 
 Owns:  the static HTML and the text that go beside a widget, or stand alone where there are none.
-Must not know: IPython, widgets, queries.
+Must not know: IPython, how widgets are made, queries.
 Threads: pure.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from nbconvex.notebook.chart import ChartPicture
 from nbconvex.notebook.html import chart_html, pairs_html, picture_html
@@ -31,6 +32,15 @@ def saved_form(state: ViewState, *, status: str = "") -> dict[str, str]:
     html = picture_html(cut, title=title, status=state.ended or status, problem=problem)
     plain = table_text(cut, title=title)
     return {"text/html": html, "text/plain": f"{plain}\n({problem})" if problem else plain}
+
+
+def beside_widget(bundle: Any, form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a widget shows and, for wherever there are none, `form`: data and metadata.
+
+    Shapes:  `bundle` is what anywidget gave: a dict or a pair, depending on its version.
+    """
+    data, metadata = bundle if isinstance(bundle, tuple) else (dict(bundle or {}), {})
+    return {**data, **form}, metadata
 
 
 def _saved_chart(picture: ChartPicture, title: str, *, status: str, problem: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ import anywidget
 from traitlets import Bool, Unicode
 
 from nbconvex.notebook.card import Listing
+from nbconvex.notebook.saved_form import beside_widget
 from nbconvex.notebook.sizes import shown_size
 
 _HERE: Final = Path(__file__).parent
@@ -84,11 +85,9 @@ class UploadPanel(anywidget.AnyWidget):
         )  # fmt: skip
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle: Any = super()._repr_mimebundle_(**kwargs)
-        # anywidget gives a dict or a pair, depending on its version.
-        data, metadata = bundle if isinstance(bundle, tuple) else (dict(bundle or {}), {})
         saved = self._saved()
-        return {**data, "text/html": saved._repr_html_(), "text/plain": repr(saved)}, metadata
+        form = {"text/html": saved._repr_html_(), "text/plain": repr(saved)}
+        return beside_widget(super()._repr_mimebundle_(**kwargs), form)
 
     def __repr__(self) -> str:
         return repr(self._saved())
